@@ -1,0 +1,1 @@
+"""Embedders: from texts to a matrix of frozen features."""

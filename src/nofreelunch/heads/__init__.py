@@ -1,0 +1,1 @@
+"""Heads: classifiers on frozen embeddings."""

@@ -1,0 +1,51 @@
+"""Every path of every artifact, relative to the folder that holds dvc.yaml."""
+
+from pathlib import Path
+
+TASKS = Path("data/tasks")
+EMBEDDINGS = Path("data/embeddings")
+POOLS = Path("data/pools")
+RUNS = Path("data/runs")
+METRICS = Path("metrics")
+PLOTS = Path("plots")
+SUMMARY = Path("data/summary")
+
+
+def task_split(dataset: str, split: str) -> Path:
+    """The ``train`` (pool) or ``test`` rows of a task: text, text_pair (pair tasks), label."""
+    return TASKS / dataset / f"{split}.parquet"
+
+
+def task_card(dataset: str) -> Path:
+    """Where a task comes from and what is in it."""
+    return TASKS / dataset / "card.json"
+
+
+def embedding(dataset: str, embedder: str, split: str) -> Path:
+    """The (n, d) matrix of one split, row i = row i of the task."""
+    return EMBEDDINGS / dataset / f"{embedder}.{split}.npy"
+
+
+def embedding_card(dataset: str, embedder: str) -> Path:
+    """How an embedding was made."""
+    return EMBEDDINGS / dataset / f"{embedder}.json"
+
+
+def pools(dataset: str, embedder: str) -> Path:
+    """Initial pools, long form: ips, seed, rank, row."""
+    return POOLS / dataset / f"{embedder}.parquet"
+
+
+def runs(dataset: str, embedder: str) -> Path:
+    """Learning curves, one row per (ips, strategy, seed, round)."""
+    return RUNS / dataset / f"{embedder}.parquet"
+
+
+def acquired(dataset: str, embedder: str) -> Path:
+    """Acquired rows, one row per (ips, strategy, seed, round, rank)."""
+    return RUNS / dataset / f"{embedder}.acquired.parquet"
+
+
+def seconds(dataset: str, embedder: str) -> Path:
+    """Query and training seconds, one row per (ips, strategy, seed, round); never reproducible."""
+    return RUNS / dataset / f"{embedder}.seconds.parquet"

@@ -1,0 +1,198 @@
+"""The typed, validated view of params.yaml. Every error names the bad key, the legal values and the nearest match."""
+
+import inspect
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model, field_validator, model_validator
+
+from nofreelunch.embedders.spec import EmbedderSpec
+from nofreelunch.errors import UserError, unknown
+from nofreelunch.heads.spec import HeadSpec
+from nofreelunch.pools import POOLS
+from nofreelunch.spec import Spec
+from nofreelunch.strategies import STRATEGIES
+from nofreelunch.tasks.spec import TaskSpec
+
+NAME = re.compile(r"[a-z0-9]+(_[a-z0-9]+)*")
+
+
+def _name(value: str) -> str:
+    if not NAME.fullmatch(value):
+        raise ValueError(
+            f"'{value}' is no legal name: use lower-case letters and digits in groups joined by single '_' "
+            f"(it becomes a folder and a DVC stage), e.g. 'my_task_2'"
+        )
+    return value
+
+
+class Grid(Spec):
+    """The factors whose product is the benchmark: names from the registries below, and the number of seeds."""
+
+    datasets: list[str] = Field(min_length=1)
+    embedders: list[str] = Field(min_length=1)
+    pools: list[str] = Field(min_length=1)
+    strategies: list[str] = Field(min_length=1)
+    seeds: int = Field(ge=1, le=10_000)
+
+    @field_validator("datasets", "embedders", "pools", "strategies")
+    @classmethod
+    def _distinct(cls, names: list[str]) -> list[str]:
+        for name in names:
+            _name(name)
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"{', '.join(twice)} stands in the list more than once; remove the repetition")
+        return names
+
+
+class Rounds(Spec):
+    """A budget in labels: ``initial`` (k₀), then ``rounds`` batches of ``batch``."""
+
+    initial: int = Field(ge=1)
+    batch: int = Field(ge=1)
+    rounds: int = Field(ge=1, le=10_000)
+
+
+class PerClass(Spec):
+    """A budget for few labels: k₀ and every batch hold ``per_class`` labels for each class of the task."""
+
+    per_class: float = Field(gt=0, allow_inf_nan=False)
+    rounds: int = Field(ge=1, le=10_000)
+
+
+class Budget(Spec):
+    """The three budget tracks and the one in use (protocol, section 1)."""
+
+    track: Literal["glae", "low", "custom"]
+    glae: Rounds
+    low: PerClass
+    custom: Rounds
+
+    def resolve(self, classes: int) -> Rounds:
+        """The budget in labels for a task of ``classes`` classes."""
+        if self.track == "low":
+            size = max(1, round(self.low.per_class * classes))
+            return Rounds(initial=size, batch=size, rounds=self.low.rounds)
+        return self.glae if self.track == "glae" else self.custom
+
+
+class Focus(Spec):
+    """The embedder that metrics/focus.json and the DVC plots show."""
+
+    embedder: str
+
+
+class Params(Spec):
+    """params.yaml, whole."""
+
+    grid: Grid
+    focus: Focus
+    budget: Budget
+    head: HeadSpec
+    datasets: dict[str, TaskSpec]
+    embedders: dict[str, EmbedderSpec]
+    pools: dict[str, dict[str, Any]]
+    strategies: dict[str, dict[str, Any]]
+
+    @field_validator("datasets", "embedders")
+    @classmethod
+    def _names(cls, registry: dict[str, Any]) -> dict[str, Any]:
+        for name in registry:
+            _name(name)
+        return registry
+
+    @field_validator("pools")
+    @classmethod
+    def _pool_options(cls, registry: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+        return _check_options("pool selection", registry, POOLS)
+
+    @field_validator("strategies")
+    @classmethod
+    def _strategy_options(cls, registry: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+        return _check_options("query strategy", registry, STRATEGIES)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        for key in ("datasets", "embedders", "pools", "strategies"):
+            registry = getattr(self, key)
+            for name in getattr(self.grid, key):
+                if name not in registry:
+                    raise ValueError(f"grid.{key}: {unknown(f'entry of {key}', name, registry)}")
+        if self.focus.embedder not in self.grid.embedders:
+            raise ValueError(f"focus.embedder: {unknown('embedder of the grid', self.focus.embedder, self.grid.embedders)}")
+        for name in self.grid.datasets:
+            rows = self.datasets[name].train
+            if self.budget.track != "low" and rows is not None and self.budget.resolve(2).initial > rows:
+                raise ValueError(
+                    f"budget.{self.budget.track}.initial: k₀ = {self.budget.resolve(2).initial} is larger than the "
+                    f"pool of {name} (datasets.{name}.train = {rows}); lower k₀ or raise the cap"
+                )
+        return self
+
+
+def _check_options(
+    kind: str, registry: Mapping[str, dict[str, Any]], known: Mapping[str, Callable[..., Any]]
+) -> dict[str, dict[str, Any]]:
+    """Fill each entry's options with the defaults of the function's keyword-only parameters, or say what is wrong."""
+    checked = {}
+    for name, options in registry.items():
+        if name not in known:
+            raise ValueError(unknown(kind, name, known))
+        try:
+            checked[name] = options_model(known[name])(**(options or {})).model_dump()
+        except ValidationError as error:
+            raise ValueError("; ".join(f"{name}.{line}" for line in explain(error))) from error
+    return checked
+
+
+def options_model(method: Callable[..., Any]) -> type[BaseModel]:
+    """A model of the keyword-only parameters of ``method``: names, types and defaults."""
+    fields: dict[str, Any] = {
+        parameter.name: (parameter.annotation, parameter.default)
+        for parameter in inspect.signature(method).parameters.values()
+        if parameter.kind is inspect.Parameter.KEYWORD_ONLY
+    }
+    return create_model(method.__name__, __base__=Spec, **fields)
+
+
+def explain(error: ValidationError) -> list[str]:
+    """One line per problem: the dotted key, then what is wrong with it."""
+    lines = []
+    for problem in error.errors():
+        key = ".".join(str(part) for part in problem["loc"])
+        message = problem["msg"].removeprefix("Value error, ")
+        if problem["type"] == "union_tag_invalid":
+            context = problem["ctx"]
+            legal = [tag.strip(" '") for tag in context["expected_tags"].split(",")]
+            discriminator = context["discriminator"].strip("'")
+            key, message = f"{key}.{discriminator}", unknown(discriminator, str(context["tag"]), legal)
+        elif problem["type"] == "literal_error":
+            message = f"{message}, not {problem['input']!r}"
+        elif problem["type"] != "value_error" and not isinstance(problem["input"], Mapping):
+            message = f"{message} (it is {problem['input']!r})"
+        lines.append(f"{key}: {message}" if key else message)
+    return lines
+
+
+def load(path: Path = Path("params.yaml")) -> Params:
+    """Read and check params.yaml.
+
+    Raises:
+        UserError: the file is absent, is no YAML, or any value in it is wrong.
+    """
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise UserError(f"{path} is missing. Run from the folder that holds dvc.yaml.") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise UserError(f"{path} is no valid YAML: {error}") from error
+    if not isinstance(content, dict):
+        raise UserError(f"{path} must be a mapping with the sections {', '.join(Params.model_fields)}.")
+    try:
+        return Params.model_validate(content)
+    except ValidationError as error:
+        raise UserError(f"{path}:\n" + "\n".join(f"  {line}" for line in explain(error))) from error

@@ -1,0 +1,194 @@
+"""Files: atomic writes, digests, npy · parquet · JSON, and the memo of finished work. Nothing here is pickled."""
+
+import hashlib
+import json
+import os
+import socket
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from nofreelunch.errors import UserError
+
+Array = npt.NDArray[Any]
+
+
+@contextmanager
+def atomic(path: Path) -> Iterator[Path]:
+    """Yield a temporary sibling of ``path`` that takes its place on success and is removed on failure.
+
+    A reader sees the old file or the whole new one, never a part. Temporaries that a killed process on this
+    host left for the same target are removed first.
+
+    Raises:
+        UserError: the disk is full or the folder cannot be written.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    host = socket.gethostname().replace(".", "-")
+    for left in path.parent.glob(f".{path.name}.{host}.*.tmp"):
+        if not _alive(int(left.suffixes[-2][1:])):
+            left.unlink(missing_ok=True)
+    temporary = path.parent / f".{path.name}.{host}.{os.getpid()}.tmp"
+    try:
+        yield temporary
+        with temporary.open("rb") as handle:
+            os.fsync(handle.fileno())
+        temporary.replace(path)
+    except OSError as error:
+        raise UserError(
+            f"cannot write {path}: {error.strerror or error}. Free some space or make the folder writable, "
+            "then run the same command again; finished work is kept."
+        ) from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return True
+
+
+def write_npy(path: Path, array: Array) -> None:
+    """Write ``array`` as .npy in C order, never pickled."""
+    with atomic(path) as temporary, temporary.open("wb") as handle:
+        np.save(handle, np.ascontiguousarray(array), allow_pickle=False)
+
+
+def read_npy(path: Path) -> Array:
+    """Memory-map the .npy file at ``path``, read-only.
+
+    Raises:
+        UserError: the file is absent, truncated, or holds pickled objects.
+    """
+    try:
+        return np.load(path, mmap_mode="r", allow_pickle=False)  # type: ignore[no-any-return]
+    except FileNotFoundError as error:
+        raise UserError(f"{path} is missing. Run 'dvc repro' or 'dvc pull {path}' to get it.") from error
+    except (ValueError, EOFError) as error:
+        raise UserError(f"{path} is no plain .npy array ({error}). Delete it and run 'dvc repro'.") from error
+
+
+def write_table(path: Path, columns: Mapping[str, Any]) -> None:
+    """Write equally long ``columns`` (arrays or lists) as parquet; the same columns give the same bytes."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    with atomic(path) as temporary:
+        pq.write_table(pa.table(dict(columns)), temporary, compression="zstd")
+
+
+def read_table(path: Path, required: tuple[str, ...] = ()) -> dict[str, Array]:
+    """Read the parquet file at ``path`` as numpy columns (strings as objects of ``str``).
+
+    Raises:
+        UserError: the file is absent, is no parquet, or lacks a ``required`` column.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        table = pq.read_table(path)
+    except FileNotFoundError as error:
+        raise UserError(f"{path} is missing. Run 'dvc repro' or 'dvc pull {path}' to get it.") from error
+    except pa.ArrowException as error:
+        raise UserError(f"{path} is no readable parquet file ({error}). Delete it and run 'dvc repro'.") from error
+    absent = [name for name in required if name not in table.column_names]
+    if absent:
+        raise UserError(f"{path} lacks the column(s) {', '.join(absent)}; it has {', '.join(table.column_names)}.")
+    return {name: table[name].to_numpy() for name in table.column_names}
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write ``value`` as indented JSON; NaN is refused since it is no JSON."""
+    text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    with atomic(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def read_json(path: Path) -> Any:
+    """Read the JSON file at ``path``.
+
+    Raises:
+        UserError: the file is absent or no JSON.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise UserError(f"{path} is missing. Run 'dvc repro' or 'dvc pull {path}' to get it.") from error
+    except ValueError as error:
+        raise UserError(f"{path} is no JSON ({error}). Delete it and run 'dvc repro'.") from error
+
+
+def digest(*parts: Array | bytes | str | Mapping[str, Any]) -> str:
+    """SHA-256 (hex) over arrays (dtype, shape and bytes), bytes, text and JSON-able mappings, in order."""
+    total = hashlib.sha256()
+    for part in parts:
+        if isinstance(part, np.ndarray):
+            head = f"array {part.dtype.str} {part.shape}".encode()
+            body: Any = np.ascontiguousarray(part).data if part.size else b""
+        elif isinstance(part, bytes):
+            head, body = b"bytes", part
+        elif isinstance(part, str):
+            head, body = b"text", part.encode("utf-8", "surrogatepass")
+        else:
+            head, body = b"json", json.dumps(part, sort_keys=True).encode()
+        total.update(hashlib.sha256(head).digest())
+        total.update(hashlib.sha256(body).digest())
+    return total.hexdigest()
+
+
+class Memo:
+    """A folder of finished results, each under the key of everything that determines it. Safe to delete.
+
+    An entry carries the digest of its own bytes: one that was truncated or altered counts as absent and is
+    computed again. Processes and machines may share the folder.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    @classmethod
+    def default(cls) -> "Memo":
+        """The memo at ``$NOFREELUNCH_CACHE``, or in ``.cache`` under the working folder."""
+        return cls(Path(os.environ.get("NOFREELUNCH_CACHE", ".cache")))
+
+    def _path(self, key: str) -> Path:
+        return self.folder / key[:2] / key
+
+    def load(self, key: str) -> dict[str, Array] | None:
+        """The named arrays stored under ``key``, or None if there are none that are whole."""
+        try:
+            content = self._path(key).read_bytes()
+        except FileNotFoundError:
+            return None
+        seal, body = content[:64], content[64:]
+        if hashlib.sha256(body).hexdigest().encode() != seal:
+            return None
+        return _unpack(body)
+
+    def save(self, key: str, arrays: Mapping[str, Array]) -> None:
+        """Store named arrays under ``key``."""
+        body = _pack(arrays)
+        with atomic(self._path(key)) as temporary:
+            temporary.write_bytes(hashlib.sha256(body).hexdigest().encode() + body)
+
+
+def _pack(arrays: Mapping[str, Array]) -> bytes:
+    from safetensors.numpy import save
+
+    return save({name: np.ascontiguousarray(array) for name, array in arrays.items()})
+
+
+def _unpack(body: bytes) -> dict[str, Array]:
+    from safetensors.numpy import load
+
+    return load(body)

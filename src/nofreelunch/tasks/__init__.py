@@ -1,0 +1,1 @@
+"""Tasks: text classification data sets, from wherever they come."""
