@@ -4,10 +4,17 @@ import inspect
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Any, Literal, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    Field,
+    ValidationError,
+    create_model,
+    field_validator,
+    model_validator,
+)
 
 from nofreelunch.embedders.spec import EmbedderSpec
 from nofreelunch.errors import UserError, unknown
@@ -113,7 +120,7 @@ class Params(Spec):
     @field_validator("strategies")
     @classmethod
     def _strategy_options(cls, registry: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
-        return _check_options("query strategy", registry, STRATEGIES)
+        return _check_options("query strategy", registry, {name: entry.select for name, entry in STRATEGIES.items()})
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -123,7 +130,9 @@ class Params(Spec):
                 if name not in registry:
                     raise ValueError(f"grid.{key}: {unknown(f'entry of {key}', name, registry)}")
         if self.focus.embedder not in self.grid.embedders:
-            raise ValueError(f"focus.embedder: {unknown('embedder of the grid', self.focus.embedder, self.grid.embedders)}")
+            raise ValueError(
+                f"focus.embedder: {unknown('embedder of the grid', self.focus.embedder, self.grid.embedders)}"
+            )
         for name in self.grid.datasets:
             rows = self.datasets[name].train
             if self.budget.track != "low" and rows is not None and self.budget.resolve(2).initial > rows:

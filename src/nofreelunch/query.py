@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from nofreelunch.geometry import Geometry
+from nofreelunch.geometry import Geometry, LabelledDistances
+from nofreelunch.heads.linear import LinearHead
 
 FloatArray = npt.NDArray[np.float32]
 IntArray = npt.NDArray[np.int64]
@@ -37,9 +38,11 @@ class Query:
     Attributes:
         features: (n, d) float32, the whole pool, scaled as the head sees it.
         geometry: facts about ``features`` that every run of the cell shares.
+        distances: every row's distance to its nearest labelled row, kept between rounds.
         labelled: (L,) int64, rows labelled so far, in order of acquisition.
         labels: (L,) int64, the annotator's answers for ``labelled``; classes may be missing.
         candidates: (m,) int64, rows that may be picked, ascending, disjoint from ``labelled``.
+        head: fitted on the labelled rows.
         probabilities: (n, C) float32, the head's probabilities of every pool row; a class without a labelled
             row has probability 0. Columns are contiguous, rows are not.
         batch_size: how many rows to pick; where it exceeds m, all candidates are picked.
@@ -48,18 +51,31 @@ class Query:
 
     features: FloatArray
     geometry: Geometry
+    distances: LabelledDistances
     labelled: IntArray
     labels: IntArray
     candidates: IntArray
+    head: LinearHead
     probabilities: FloatArray
     batch_size: int
     rng: np.random.Generator
 
 
-# Keyword-only parameters after the first are the method's options, set in params.yaml.
 PoolSelection = Callable[..., IntArray]
-Strategy = Callable[..., IntArray]
-Options = dict[str, Any]
+"""A function of a `Start` to ``size`` distinct rows, best first; its keyword-only parameters are its options."""
+
+
+@dataclass(frozen=True)
+class Strategy:
+    """A registry entry.
+
+    Attributes:
+        select: a function of a `Query` to distinct candidates; its keyword-only parameters are its options.
+        uses_head: whether it reads ``probabilities``; where it does not, the pool is not scored for it.
+    """
+
+    select: Callable[..., IntArray]
+    uses_head: bool = True
 
 
 def lowest(scores: npt.NDArray[Any], query: Query) -> IntArray:
