@@ -49,3 +49,8 @@ def acquired(dataset: str, embedder: str) -> Path:
 def seconds(dataset: str, embedder: str) -> Path:
     """Query and training seconds, one row per (ips, strategy, seed, round); never reproducible."""
     return RUNS / dataset / f"{embedder}.seconds.parquet"
+
+
+def probe(dataset: str, embedder: str) -> Path:
+    """Test metrics of the linear probe fitted on the full pool."""
+    return RUNS / dataset / f"{embedder}.probe.json"

@@ -5,7 +5,7 @@ import json
 import os
 import socket
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -27,13 +27,13 @@ def atomic(path: Path) -> Iterator[Path]:
     Raises:
         UserError: the disk is full or the folder cannot be written.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     host = socket.gethostname().replace(".", "-")
-    for left in path.parent.glob(f".{path.name}.{host}.*.tmp"):
-        if not _alive(int(left.suffixes[-2][1:])):
-            left.unlink(missing_ok=True)
     temporary = path.parent / f".{path.name}.{host}.{os.getpid()}.tmp"
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        for left in path.parent.glob(f".{path.name}.{host}.*.tmp"):
+            if not _alive(int(left.suffixes[-2][1:])):
+                left.unlink(missing_ok=True)
         yield temporary
         with temporary.open("rb") as handle:
             os.fsync(handle.fileno())
@@ -44,7 +44,8 @@ def atomic(path: Path) -> Iterator[Path]:
             "then run the same command again; finished work is kept."
         ) from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
 
 
 def _alive(pid: int) -> bool:

@@ -1,0 +1,262 @@
+"""One (task, embedder) cell from files to tables: initial pools, then every AL run, resumed from the memo."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from threadpoolctl import threadpool_limits
+
+from nofreelunch import engine, layout, storage
+from nofreelunch.errors import UserError
+from nofreelunch.evaluation.scores import METRICS
+from nofreelunch.geometry import Geometry, squared_norms
+from nofreelunch.heads.scaling import scale
+from nofreelunch.params import Params, Rounds
+from nofreelunch.pools import POOLS
+from nofreelunch.provenance import code_digest
+from nofreelunch.query import Start
+from nofreelunch.randomness import generator
+from nofreelunch.simulation import Cell, Curve, Run, probe, simulate
+from nofreelunch.storage import Memo
+from nofreelunch.strategies import STRATEGIES
+
+IntArray = npt.NDArray[np.int64]
+Columns = dict[str, Any]
+
+# About what fills a panel of heads, and small enough that no worker is left with the last long block.
+BLOCK_RUNS = 8
+
+
+@dataclass(frozen=True)
+class Data:
+    """What the files of a cell hold.
+
+    Attributes:
+        pool, test: (n, d) and (m, d) embeddings as stored.
+        pool_labels, test_labels: (n,) and (m,) int64.
+        class_count: C.
+    """
+
+    pool: npt.NDArray[np.floating]
+    test: npt.NDArray[np.floating]
+    pool_labels: IntArray
+    test_labels: IntArray
+    class_count: int
+
+
+def read_data(dataset: str, embedder: str) -> Data:
+    """Read and check the files of a cell.
+
+    Raises:
+        UserError: a file is missing or broken, sizes differ, or the embedding is not finite.
+    """
+    card = storage.read_json(layout.task_card(dataset))
+    arrays: dict[str, Any] = {}
+    for split in ("train", "test"):
+        path = layout.embedding(dataset, embedder, split)
+        features = storage.read_npy(path)
+        labels = storage.read_table(layout.task_split(dataset, split), required=("label",))["label"].astype(np.int64)
+        if features.ndim != 2 or features.dtype.kind != "f" or len(features) != len(labels):
+            raise UserError(
+                f"{path} holds {features.dtype} {features.shape}, but the task has {len(labels)} {split} rows. "
+                f"Run 'dvc repro -f embed@{dataset}-{embedder}'."
+            )
+        wrong = np.flatnonzero(~np.isfinite(features).all(axis=1))
+        if len(wrong):
+            raise UserError(
+                f"{path}: {len(wrong)} rows are not finite, the first is row {wrong[0]}. "
+                "Check that text, then embed again; a lower-precision dtype may have overflowed."
+            )
+        arrays[split] = features, labels
+    (pool, pool_labels), (test, test_labels) = arrays["train"], arrays["test"]
+    return Data(pool, test, pool_labels, test_labels, len(card["classes"]))
+
+
+def initial_pools(params: Params, dataset: str, embedder: str) -> Columns:
+    """Initial pools of every selection and seed, long form: ips, seed, rank, row.
+
+    Raises:
+        UserError: k₀ is larger than the pool.
+    """
+    data = read_data(dataset, embedder)
+    size = _budget(params, dataset, data).initial
+    pool, _ = scale(data.pool, data.test[:0], params.head.scaling)
+    norms = squared_norms(pool)
+    columns: Columns = {"ips": [], "seed": [], "rank": [], "row": []}
+    with threadpool_limits(1):
+        for seed in range(params.grid.seeds):
+            geometry = Geometry(pool, norms, dataset, embedder, seed)
+            for ips in params.grid.pools:
+                start = Start(pool, geometry, size, generator(dataset, embedder, ips, seed, "initial pool"))
+                rows = POOLS[ips](start, **params.pools[ips])
+                columns["ips"] += [ips] * size
+                columns["seed"] += [seed] * size
+                columns["rank"] += range(size)
+                columns["row"] += rows.tolist()
+    return columns
+
+
+def _budget(params: Params, dataset: str, data: Data) -> Rounds:
+    budget = params.budget.resolve(data.class_count)
+    if budget.initial > len(data.pool):
+        raise UserError(
+            f"k₀ = {budget.initial} labels (budget.{params.budget.track}) is more than the pool of {dataset} has "
+            f"({len(data.pool)} rows). Lower it in params.yaml or raise datasets.{dataset}.train."
+        )
+    return budget
+
+
+@dataclass(frozen=True)
+class Results:
+    """The tables of a cell in grid order (ips, strategy, seed, round).
+
+    Attributes:
+        runs: ips, strategy, seed, round, labels, METRICS, classes_seen.
+        acquired: ips, strategy, seed, round, rank, row.
+        seconds: ips, strategy, seed, round, query_seconds, fit_seconds.
+        probe: METRICS of the full-pool linear probe.
+        computed, total: how many runs were simulated now, and how many there are.
+        stopped_early: whether the pool was used up before the budget.
+    """
+
+    runs: Columns
+    acquired: Columns
+    seconds: Columns
+    probe: dict[str, float]
+    computed: int
+    total: int
+    stopped_early: bool
+
+
+def active_learn(params: Params, dataset: str, embedder: str, memo: Memo) -> Results:
+    """Run every AL run of the cell that the memo does not hold."""
+    data = read_data(dataset, embedder)
+    runs = _runs(params, dataset, embedder, _budget(params, dataset, data))
+    base = {
+        "cell": [dataset, embedder],
+        "data": storage.digest(
+            np.asarray(data.pool), np.asarray(data.test), data.pool_labels, data.test_labels, str(data.class_count)
+        ),
+        "head": params.head.model_dump(),
+    }
+    keys = [_key(base, run) for run in runs]
+    curves = {key: _unpack(stored) for key in keys if (stored := memo.load(key)) is not None}
+    missing = [(key, run) for key, run in zip(keys, runs, strict=True) if key not in curves]
+    probe_key = storage.digest(base, code_digest("nofreelunch.simulation", "nofreelunch.heads.scaling"), "probe")
+    stored_probe = memo.load(probe_key)
+
+    with threadpool_limits(1):
+        if missing or stored_probe is None:
+            pool, test = scale(data.pool, data.test, params.head.scaling)
+            cell = Cell.of(dataset, embedder, pool, test, data.test_labels, data.class_count, params.head.C)
+            if stored_probe is None:
+                stored_probe = {"metrics": np.array(list(probe(cell, data.pool_labels).values()))}
+                memo.save(probe_key, stored_probe)
+            curves |= _simulate(cell, data.pool_labels, missing, memo)
+    ordered = [curves[key] for key in keys]
+    return Results(
+        *_tables(runs, ordered),
+        probe=dict(zip(METRICS, stored_probe["metrics"].tolist(), strict=True)),
+        computed=len(missing),
+        total=len(runs),
+        stopped_early=any(len(curve.labels) <= run.rounds for run, curve in zip(runs, ordered, strict=True)),
+    )
+
+
+def _runs(params: Params, dataset: str, embedder: str, budget: Rounds) -> list[Run]:
+    table = storage.read_table(layout.pools(dataset, embedder), required=("ips", "seed", "rank", "row"))
+    runs = []
+    for ips in params.grid.pools:
+        for strategy in params.grid.strategies:
+            entry = STRATEGIES[strategy]
+            for seed in range(params.grid.seeds):
+                initial = table["row"][(table["ips"] == ips) & (table["seed"] == seed)].astype(np.int64)
+                if len(initial) != budget.initial:
+                    raise UserError(
+                        f"{layout.pools(dataset, embedder)} has {len(initial)} rows for ips '{ips}', seed {seed}, not "
+                        f"{budget.initial}. Run 'dvc repro initialize@{dataset}-{embedder}'."
+                    )
+                runs.append(
+                    Run(
+                        ips,
+                        strategy,
+                        seed,
+                        initial,
+                        entry.select,
+                        params.strategies[strategy],
+                        entry.uses_head,
+                        budget.batch,
+                        budget.rounds,
+                    )
+                )
+    return runs
+
+
+def _key(base: dict[str, Any], run: Run) -> str:
+    code = code_digest("nofreelunch.simulation", "nofreelunch.heads.scaling", run.select.__module__)
+    settings = {
+        "run": [run.ips, run.strategy, run.seed],
+        "budget": [run.batch, run.rounds],
+        "options": dict(run.options),
+    }
+    return storage.digest(base, settings, run.initial, code)
+
+
+def _simulate(cell: Cell, labels: IntArray, missing: Sequence[tuple[str, Run]], memo: Memo) -> dict[str, Curve]:
+    """Simulate in blocks, keeping each in the memo as soon as it is done."""
+    ordered = sorted(missing, key=lambda item: (item[1].seed, item[1].strategy, item[1].ips))
+    blocks = [ordered[first : first + BLOCK_RUNS] for first in range(0, len(ordered), BLOCK_RUNS)]
+    curves: dict[str, Curve] = {}
+    with engine.progress(len(ordered), "run", f"{cell.dataset} × {cell.embedder}") as bar:
+        for block in engine.map_unordered(_simulate_block, (cell, labels), blocks):
+            for key, curve in block.items():
+                memo.save(key, _pack(curve))
+            curves |= block
+            bar.update(len(block))
+    return curves
+
+
+def _simulate_block(cell: Cell, labels: IntArray, block: Sequence[tuple[str, Run]]) -> dict[str, Curve]:
+    with threadpool_limits(1):
+        done = simulate(cell, lambda rows: labels[rows], [run for _, run in block])
+    return {key: curve for (key, _), curve in zip(block, done, strict=True)}
+
+
+def _pack(curve: Curve) -> dict[str, npt.NDArray[Any]]:
+    return dict(vars(curve))
+
+
+def _unpack(arrays: dict[str, npt.NDArray[Any]]) -> Curve:
+    return Curve(**arrays)
+
+
+def _tables(runs: Sequence[Run], curves: Sequence[Curve]) -> tuple[Columns, Columns, Columns]:
+    rounds = [np.arange(len(curve.labels)) for curve in curves]
+    acquired_rounds = [np.repeat(r, np.diff(c.labels, prepend=0)) for r, c in zip(rounds, curves, strict=True)]
+    acquired = [curve.acquired[: curve.labels[-1]] for curve in curves]
+    metrics = np.concatenate([curve.metrics for curve in curves])
+    seconds = np.concatenate([curve.seconds for curve in curves])
+    return (
+        _named(runs, rounds)
+        | {"labels": np.concatenate([curve.labels for curve in curves])}
+        | {name: metrics[:, i] for i, name in enumerate(METRICS)}
+        | {"classes_seen": np.concatenate([curve.classes_seen for curve in curves])},
+        _named(runs, acquired_rounds)
+        | {
+            "rank": np.concatenate([np.arange(len(rows)) for rows in acquired]),
+            "row": np.concatenate(acquired),
+        },
+        _named(runs, rounds) | {"query_seconds": seconds[:, 0], "fit_seconds": seconds[:, 1]},
+    )
+
+
+def _named(runs: Sequence[Run], rounds: Sequence[IntArray]) -> Columns:
+    lengths = [len(numbers) for numbers in rounds]
+    return {
+        "ips": np.repeat([run.ips for run in runs], lengths).tolist(),
+        "strategy": np.repeat([run.strategy for run in runs], lengths).tolist(),
+        "seed": np.repeat([run.seed for run in runs], lengths),
+        "round": np.concatenate(rounds),
+    }

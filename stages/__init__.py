@@ -1,0 +1,1 @@
+"""The stages of the DVC pipeline: each parses its names, calls the library, and writes."""

@@ -1,0 +1,23 @@
+"""Stage active_learn: every AL run of one cell to data/runs/<dataset>/<embedder>.*."""
+
+from nofreelunch import layout, storage
+from nofreelunch.command import stage
+from nofreelunch.experiment import active_learn as run_all
+from nofreelunch.params import Params
+from nofreelunch.storage import Memo
+
+
+def active_learn(params: Params, dataset: str, embedder: str) -> None:
+    """Simulate the AL runs that are not in the memo, and write all of them."""
+    results = run_all(params, dataset, embedder, Memo.default())
+    storage.write_table(layout.runs(dataset, embedder), results.runs)
+    storage.write_table(layout.acquired(dataset, embedder), results.acquired)
+    storage.write_table(layout.seconds(dataset, embedder), results.seconds)
+    storage.write_json(layout.probe(dataset, embedder), results.probe)
+    print(f"{dataset} × {embedder}: {results.computed} of {results.total} runs computed")
+    if results.stopped_early:
+        print(f"note: the pool of {dataset} was used up before the budget; its curves end there")
+
+
+if __name__ == "__main__":
+    stage(active_learn, "dataset", "embedder")

@@ -1,0 +1,15 @@
+"""Stage initialize: initial pools of one cell to data/pools/<dataset>/<embedder>.parquet."""
+
+from nofreelunch import layout, storage
+from nofreelunch.command import stage
+from nofreelunch.experiment import initial_pools
+from nofreelunch.params import Params
+
+
+def initialize(params: Params, dataset: str, embedder: str) -> None:
+    """Select the initial pools of every selection and seed."""
+    storage.write_table(layout.pools(dataset, embedder), initial_pools(params, dataset, embedder))
+
+
+if __name__ == "__main__":
+    stage(initialize, "dataset", "embedder")

@@ -1,0 +1,15 @@
+"""Stage plot: the summary's tables to figures in plots/."""
+
+from nofreelunch.command import stage
+from nofreelunch.evaluation.summary import read_tables
+from nofreelunch.figures import draw_all
+from nofreelunch.params import Params
+
+
+def plot(params: Params) -> None:
+    """Draw every figure of the grid."""
+    draw_all(read_tables(), params.grid.pools)
+
+
+if __name__ == "__main__":
+    stage(plot)

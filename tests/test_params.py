@@ -1,0 +1,96 @@
+from pathlib import Path
+
+import pytest
+import yaml
+
+from nofreelunch import params
+from nofreelunch.errors import UserError
+
+SHIPPED = Path(__file__).parents[1] / "params.yaml"
+
+
+@pytest.fixture
+def load(tmp_path):
+    """Load the shipped params.yaml with some dotted keys changed."""
+
+    def changed(changes):
+        content = yaml.safe_load(SHIPPED.read_text())
+        for key, value in changes.items():
+            *path, last = key.split(".")
+            section = content
+            for part in path:
+                section = section[part]
+            if value is DELETED:
+                del section[last]
+            else:
+                section[last] = value
+        path = tmp_path / "params.yaml"
+        path.write_text(yaml.safe_dump(content))
+        return params.load(path)
+
+    return changed
+
+
+DELETED = object()
+
+
+def test_the_shipped_grid_is_valid_and_options_get_their_defaults(load):
+    loaded = load({"strategies.badge": {}})
+    assert loaded.grid.seeds == 5
+    assert loaded.strategies["badge"]["first"] == "largest"
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"grid.datasets": ["docs_libary"]}, r"grid\.datasets: .*'docs_libary'.*mean 'docs_library'.*docs_kind"),
+        ({"grid.embedders": ["minilmm"]}, r"grid\.embedders: .*mean 'minilm'"),
+        ({"grid.strategies": ["random", "bagde"]}, r"grid\.strategies: .*mean 'badge'"),
+        ({"grid.pools": ["typiclus"]}, r"grid\.pools: .*mean 'typiclust'"),
+        ({"grid.pools": []}, r"grid\.pools: .*at least 1"),
+        ({"grid.pools": ["random", "random"]}, r"grid\.pools: random .*more than once"),
+        ({"grid.datasets": ["../x"]}, r"grid\.datasets: '\.\./x' is no legal name"),
+        ({"grid.seeds": 0}, r"grid\.seeds: .*greater than or equal to 1.*0"),
+        ({"grid.seeds": "5"}, r"grid\.seeds: .*valid integer.*'5'"),
+        ({"grid.seeds": True}, r"grid\.seeds: .*integer"),
+        ({"grid.seed": 5}, r"grid: unknown key 'seed'.*mean 'seeds'"),
+        ({"grid": DELETED}, r"grid: Field required"),
+        ({"focus.embedder": "bert"}, r"focus\.embedder: .*'bert'"),
+        ({"budget.track": "gla"}, r"budget\.track: .*'glae'.*'gla'"),
+        ({"budget.track": "glae", "budget.glae.initial": 5000}, r"k₀ = 5000 is larger than the pool of docs_library"),
+        ({"budget.low.per_class": float("nan")}, r"budget\.low\.per_class: .*finite"),
+        ({"head.C": -1.0}, r"head\.C: .*greater than 0"),
+        ({"head.scaling": "units"}, r"head\.scaling: .*'unit'.*'units'"),
+        ({"datasets.docs_kind.source": "doc"}, r"datasets\.docs_kind.*source.*'doc'"),
+        ({"datasets.docs_kind.trian": 3}, r"datasets\.docs_kind.*unknown key 'trian'.*mean 'train'"),
+        ({"embedders.lsa.kind": "lsaa"}, r"embedders\.lsa\.kind: unknown kind 'lsaa'.*mean 'lsa'"),
+        ({"embedders.Bad-Name": {"kind": "lsa"}}, r"embedders: 'Bad-Name' is no legal name"),
+        ({"strategies.badge": {"frist": "largest"}}, r"strategies: badge.*'frist'.*mean 'first'"),
+        ({"strategies.badge": {"first": "biggest"}}, r"strategies: badge\.first: .*'largest'.*'biggest'"),
+        ({"strategies.marginn": {}}, r"strategies: unknown query strategy 'marginn'.*mean 'margin'"),
+        ({"pools.typiclust": {"neighbours": "many"}}, r"pools: typiclust\.neighbours: .*integer"),
+    ],
+)  # fmt: skip
+def test_an_error_names_the_bad_key_the_legal_values_and_the_nearest_match(load, changes, message):
+    with pytest.raises(UserError, match=message):
+        load(changes)
+
+
+@pytest.mark.parametrize("text", ["", "- a", "grid: [", "\x00"])
+def test_what_is_no_mapping_is_refused(tmp_path, text):
+    path = tmp_path / "params.yaml"
+    path.write_text(text)
+    with pytest.raises(UserError, match=r"params\.yaml"):
+        params.load(path)
+
+
+def test_a_missing_file_says_where_to_run(tmp_path):
+    with pytest.raises(UserError, match=r"dvc\.yaml"):
+        params.load(tmp_path / "params.yaml")
+
+
+def test_budget_tracks_resolve_to_labels(load):
+    low = load({"budget.track": "low", "budget.low": {"per_class": 1.25, "rounds": 20}}).budget.resolve(4)
+    assert (low.initial, low.batch, low.rounds) == (5, 5, 20)
+    glae = load({"budget.track": "glae"}).budget.resolve(4)
+    assert (glae.initial, glae.batch, glae.rounds) == (100, 100, 15)

@@ -1,0 +1,46 @@
+import pytest
+
+from nofreelunch import provenance
+from nofreelunch.provenance import code_digest
+
+
+@pytest.fixture
+def package(tmp_path, monkeypatch):
+    """A package 'nofreelunch' of two modules, and a function that rewrites one of them and digests 'a' afresh."""
+    monkeypatch.setattr(provenance, "ROOT", tmp_path)
+
+    def digest(**modules):
+        for name, text in modules.items():
+            (tmp_path / f"{name}.py").write_text(text)
+        for cached in (provenance._parse, provenance._tree_digest, provenance._imports):
+            cached.cache_clear()
+        return code_digest("nofreelunch.a")
+
+    yield digest
+    for cached in (provenance._parse, provenance._tree_digest, provenance._imports):
+        cached.cache_clear()
+
+
+A = "from nofreelunch.b import g\ndef f():\n    return g()\n"
+B = "def g():\n    return 1\n"
+
+
+def test_comments_layout_and_docstrings_do_not_count(package):
+    before = package(a=A, b=B)
+    assert package(b='"""Doc."""\n# comment\ndef g():\n    """Doc."""\n\n    return 1\n') == before
+
+
+def test_a_change_in_an_imported_module_counts(package):
+    before = package(a=A, b=B, c=B)
+    assert package(b=B.replace("1", "2")) != before
+    assert package(b=B) == before
+    assert package(c=B.replace("1", "2")) == before
+
+
+def test_another_strategy_is_not_part_of_a_strategys_code():
+    closure = provenance._closure(("nofreelunch.simulation", "nofreelunch.strategies.badge"))
+    assert "nofreelunch.geometry" in closure
+    assert "nofreelunch.heads.logistic" in closure
+    assert not {module for module in closure if module.startswith("nofreelunch.strategies.")} - {
+        "nofreelunch.strategies.badge"
+    }

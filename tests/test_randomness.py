@@ -1,0 +1,11 @@
+from nofreelunch.randomness import generator
+
+
+def test_same_names_give_the_same_stream_and_a_known_first_value():
+    assert generator("ag_news", "minilm", 3).integers(1_000_000) == generator("ag_news", "minilm", 3).integers(1_000_000)
+    assert generator("golden").integers(1_000_000) == 187_939
+
+
+def test_order_boundaries_and_types_of_names_matter():
+    names = [("a", "b"), ("b", "a"), ("ab",), ("a", "b", ""), ("1",), (1,)]
+    assert len({generator(*each).integers(2**62) for each in names}) == len(names)
