@@ -37,12 +37,13 @@ def test_probabilities_equal_scikit_learns_optimum(classes, C, n, d):
 
 def test_a_warm_start_reaches_the_same_optimum_with_new_rows_and_classes():
     features, labels = blobs(400, 24, 6, seed=0)
-    few = np.flatnonzero(labels[:200] < 5)
+    few = np.flatnonzero(labels[:200] < 4)[:60]
     start, _ = fitted(features[few], labels[few], features, 100.0, 6)
     cold, head = fitted(features[:200], labels[:200], features, 100.0, 6)
-    warm, warm_head = fitted(features[:200], labels[:200], features, 100.0, 6, start)
+    _, warm_head = fitted(features[:200], labels[:200], features, 100.0, 6, start)
     np.testing.assert_allclose(warm_head.probabilities(features), head.probabilities(features), atol=1e-4)
-    assert warm.iterations <= cold.iterations
+    again, _ = fitted(features[:200], labels[:200], features, 100.0, 6, cold)
+    assert again.iterations < cold.iterations / 4
 
 
 def test_one_class_only_gives_that_class_probability_one():

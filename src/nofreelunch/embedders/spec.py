@@ -1,10 +1,25 @@
 """An embedder's entry in params.yaml, one class for each kind."""
 
-from typing import Annotated, Literal
+import re
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from nofreelunch.spec import Spec
+
+Pooling = Literal["cls", "lasttoken", "max", "mean", "weightedmean"]
+
+_IDLE_IF_STATIC = {
+    "prompt",
+    "instructions",
+    "pooling",
+    "padding_side",
+    "append_eos",
+    "truncate_dim",
+    "normalise",
+    "dtype",
+    "remote_code",
+}
 
 
 class Hashing(Spec):
@@ -25,21 +40,55 @@ class Transformer(Spec):
     """A sentence-transformers model, or (``static``) only the mean of its input word vectors.
 
     Attributes:
-        hub: the model's hub id.
-        revision: the commit to load.
+        hub: the model's hub id, or a local model folder.
+        revision: the commit to load; None takes the newest one and writes it into the card.
         package: an installed Python package that carries the same model, used first where it is installed.
-        sha256: of model.safetensors, checked before loading; None skips the check.
-        max_tokens: texts are truncated to this many tokens.
+        sha256: of model.safetensors (of several shards: see ``model_files.weights_digest``), checked before
+            loading; None skips the check.
+        max_tokens: texts are truncated to this many tokens, prompt and special tokens included.
         static: use the mean of the input word vectors and no transformer layer.
+        prompt: put before each text; ``{task}`` in it stands for the task's instruction.
+        instructions: instructions per task that take the place of the built-in ones.
+        pooling: how token vectors become a text vector; None as the model's own configuration says.
+        padding_side: where short texts are padded; None as the model's own configuration says.
+        append_eos: end every text with the tokenizer's end-of-sequence token, also a truncated one.
+        truncate_dim: keep the first so many dimensions (Matryoshka models).
+        normalise: scale every vector to unit length, after ``truncate_dim``.
+        dtype: of the weights; ``auto`` is float32 on the CPU and bfloat16 (float16 where the GPU has none) on GPUs.
+        remote_code: run the Python code of the model's repository, if the user allows it too (see ``model_files``).
     """
 
     kind: Literal["transformer"]
-    hub: str
-    revision: str
+    hub: str = Field(min_length=1)
+    revision: str | None = None
     package: str | None = None
     sha256: str | None = Field(None, pattern=r"^[0-9a-f]{64}$")
     max_tokens: int = Field(512, ge=2)
     static: bool = False
+    prompt: str = ""
+    instructions: dict[str, str] = Field(default_factory=dict)
+    pooling: Pooling | None = None
+    padding_side: Literal["left", "right"] | None = None
+    append_eos: bool = False
+    truncate_dim: int | None = Field(None, ge=1)
+    normalise: bool = False
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    remote_code: bool = False
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.remote_code and not re.fullmatch(r"[0-9a-f]{40}", self.revision or ""):
+            raise ValueError(
+                f"remote_code needs a revision of 40 hexadecimal digits, not {self.revision!r}: "
+                "code is run only at a pinned commit"
+            )
+        if self.static:
+            used = sorted(self.model_fields_set & _IDLE_IF_STATIC)
+            if used:
+                raise ValueError(
+                    f"static word vectors have no use for {', '.join(used)}; remove it or set static: false"
+                )
+        return self
 
 
 EmbedderSpec = Annotated[Hashing | Lsa | Transformer, Field(discriminator="kind")]

@@ -71,7 +71,7 @@ class Fit:
         return coefficients, self.weights[-1] - coefficients @ basis.mean
 
 
-def fit(z: FloatArray, labels: IntArray, C: float, start: Fit | None = None, tol: float = 1e-4) -> Fit:
+def fit(z: FloatArray, labels: IntArray, C: float, start: Fit | None = None, tol: float = 2e-4) -> Fit:
     """Fit to convergence: until two steps in a row move no score by more than ``tol``.
 
     Args:

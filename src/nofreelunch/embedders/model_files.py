@@ -1,0 +1,228 @@
+"""Find, fetch and check a model's folder. Nothing is loaded here, and no pickle or foreign code gets past it."""
+
+import hashlib
+import importlib.util
+import json
+import os
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from nofreelunch.embedders.hub import download
+from nofreelunch.embedders.spec import Transformer
+from nofreelunch.errors import UserError
+
+ALLOW_REMOTE_CODE = "NOFREELUNCH_ALLOW_REMOTE_CODE"
+WEIGHTS = "model.safetensors"
+INDEX = "model.safetensors.index.json"
+# Tokenizers and configurations; weights are digested apart, and READMEs change nothing.
+CONFIGURATION = (".json", ".txt", ".model", ".jinja", ".py")
+
+
+@dataclass(frozen=True)
+class ModelFiles:
+    """A checked model folder.
+
+    Attributes:
+        folder: holds config.json or modules.json, the tokenizer and the weights as safetensors.
+        source: where it came from, in words.
+        revision: the resolved commit, None where there is none.
+        weights: digest of the weights (``weights_digest``).
+        configuration: digest of all other files that a result depends on.
+    """
+
+    folder: Path
+    source: str
+    revision: str | None
+    weights: str
+    configuration: str
+
+
+def locate(spec: Transformer) -> ModelFiles:
+    """The model of ``spec``: its Python package where installed, else a local folder, else the hub.
+
+    Raises:
+        UserError: the model cannot be had, has no safetensors weights, its weights are not the ones that
+            ``spec.sha256`` names, or it needs code that ``spec`` or the user does not allow.
+    """
+    refuse_remote_code_without_consent(spec)
+    folder, source, revision = _find(spec)
+    refuse_pickle(folder, spec.hub)
+    if not spec.static:
+        refuse_foreign_code(folder, spec)
+    weights = weights_digest(folder)
+    if spec.sha256 is not None and weights != spec.sha256:
+        raise UserError(
+            f"the weights of {spec.hub} ({source}) have the SHA-256\n  {weights}\n"
+            f"but params.yaml says\n  {spec.sha256}\n"
+            f"Fetch them anew (delete {folder}, or reinstall the package); if you meant to change the model, "
+            "correct 'sha256' and 'revision' of this embedder."
+        )
+    return ModelFiles(folder, source, revision, weights, configuration_digest(folder))
+
+
+def _find(spec: Transformer) -> tuple[Path, str, str | None]:
+    if spec.package is not None and (found := package_folder(spec.package)) is not None:
+        return found, f"Python package {spec.package}", spec.revision
+    if (local := Path(spec.hub).expanduser()).is_dir():
+        return local, "local folder", None
+    folder = download(spec.hub, spec.revision, spec.remote_code)
+    return folder, "hub", folder.name
+
+
+def package_folder(package: str) -> Path | None:
+    """The model folder inside an installed Python package, found without importing it; None if not installed.
+
+    Raises:
+        UserError: the package holds no model, or more than one.
+    """
+    try:
+        found = importlib.util.find_spec(package.partition(".")[0])
+    except ValueError:
+        return None
+    if found is None or not found.submodule_search_locations:
+        return None
+    roots = [Path(location) for location in found.submodule_search_locations]
+    folders = sorted({path.parent for root in roots for path in root.rglob(WEIGHTS) if _has_config(path.parent)})
+    if len(folders) != 1:
+        raise UserError(
+            f"the Python package {package} holds {len(folders)} models (folders with {WEIGHTS} and config.json) "
+            "where one is needed; remove 'package' from this embedder to use the hub."
+        )
+    return folders[0]
+
+
+def _has_config(folder: Path) -> bool:
+    return (folder / "config.json").is_file()
+
+
+def refuse_pickle(folder: Path, hub: str) -> None:
+    """Refuse a model any part of which has weights only as pickle, which can run code when it is read.
+
+    Raises:
+        UserError: weights are pickled or absent.
+    """
+    cure = "Use a revision that has them, or convert the model with transformers' save_pretrained()."
+    if not (folder / WEIGHTS).is_file() and not (folder / INDEX).is_file():
+        raise UserError(f"{hub} has no safetensors weights in {folder}; pickled ones are not read. {cure}")
+    for part in _modules(folder):
+        path = folder / part.get("path", "")
+        if (path / "pytorch_model.bin").is_file() and not any((path / name).is_file() for name in (WEIGHTS, INDEX)):
+            raise UserError(f"{hub} has pickled weights only in {path}, which are not read. {cure}")
+
+
+def refuse_remote_code_without_consent(spec: Transformer) -> None:
+    """Refuse an entry with ``remote_code`` as long as the user has not opted in.
+
+    Raises:
+        UserError: the environment variable is not set.
+    """
+    if spec.remote_code and os.environ.get(ALLOW_REMOTE_CODE) != "1":
+        raise UserError(
+            f"{spec.hub} runs Python code from its repository (commit {spec.revision}). Read that code, then "
+            f"set {ALLOW_REMOTE_CODE}=1 to allow it, or take this embedder out of the grid."
+        )
+
+
+def refuse_foreign_code(folder: Path, spec: Transformer) -> None:
+    """Refuse a model that needs its repository's code without ``remote_code``, or code of another repository at all.
+
+    Raises:
+        UserError: it does.
+    """
+    classes = [str(part.get("type", "")) for part in _modules(folder)]
+    custom = [name for name in classes if not name.startswith("sentence_transformers.")]
+    mapped = [
+        name
+        for file in ("config.json", "tokenizer_config.json")
+        for name in _flat(_json(folder / file).get("auto_map"))
+    ]
+    elsewhere = [name for name in [*custom, *mapped] if "--" in name]
+    if elsewhere:
+        raise UserError(f"{spec.hub} wants code of another repository ({elsewhere[0]}), which is not pinned; refused.")
+    if custom and not spec.remote_code:
+        raise UserError(
+            f"{spec.hub} needs Python code from its repository ({', '.join(custom)}). Set 'remote_code: true' for "
+            f"this embedder and {ALLOW_REMOTE_CODE}=1 in the environment, if you trust it."
+        )
+
+
+def _flat(value: Any) -> list[str]:
+    if isinstance(value, dict):
+        return [name for item in value.values() for name in _flat(item)]
+    if isinstance(value, list):
+        return [name for item in value for name in _flat(item)]
+    return [str(value)] if value is not None else []
+
+
+def _json(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except ValueError as error:
+        raise UserError(f"{path} is no JSON ({error}); fetch the model again.") from error
+
+
+def _modules(folder: Path) -> list[dict[str, Any]]:
+    return list(_json(folder / "modules.json") or [])
+
+
+def weight_files(folder: Path) -> list[Path]:
+    """The safetensors files of the model itself: one, or the shards that the index names."""
+    if (folder / WEIGHTS).is_file():
+        return [folder / WEIGHTS]
+    return [folder / name for name in sorted(set(_json(folder / INDEX)["weight_map"].values()))]
+
+
+def weights_digest(folder: Path) -> str:
+    """SHA-256 (hex) of model.safetensors; of several shards, that of their digests, each on a line, in name order."""
+    digests = [_file_digest(path) for path in weight_files(folder)]
+    return digests[0] if len(digests) == 1 else hashlib.sha256("\n".join(digests).encode()).hexdigest()
+
+
+def configuration_digest(folder: Path) -> str:
+    """SHA-256 (hex) over names and contents of configuration, tokenizer and code files, and of parts' weights."""
+    total = hashlib.sha256()
+    for path in sorted(folder.rglob("*")):
+        part_weights = path.suffix == ".safetensors" and path.parent != folder
+        if path.is_file() and (path.suffix in CONFIGURATION or part_weights):
+            total.update(f"{path.relative_to(folder).as_posix()} {_file_digest(path)}\n".encode())
+    return total.hexdigest()
+
+
+def _file_digest(path: Path) -> str:
+    with path.open("rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()
+
+
+def describe_pooling(folder: Path) -> str:
+    """The parts after the transformer, e.g. ``mean + dense + normalize``; ``default`` without modules.json."""
+    names = []
+    for part in _modules(folder)[1:]:
+        name = str(part.get("type", "")).rpartition(".")[2].lower()
+        names.append(_pooling_mode(_json(folder / part.get("path", "") / "config.json")) if name == "pooling" else name)
+    return " + ".join(names) or "default"
+
+
+def _pooling_mode(config: dict[str, Any]) -> str:
+    if mode := config.get("pooling_mode"):
+        return mode if isinstance(mode, str) else "+".join(mode)
+    chosen = [key for key, value in config.items() if key.startswith("pooling_mode_") and value is True]
+    return "+".join(key.removeprefix("pooling_mode_").removesuffix("_tokens").removesuffix("_token") for key in chosen)
+
+
+def separator(folder: Path) -> str:
+    """The tokenizer's separator token, or a line break where it has none."""
+    for name in ("special_tokens_map.json", "tokenizer_config.json"):
+        token = _json(folder / name).get("sep_token")
+        text = token.get("content") if isinstance(token, dict) else token
+        if isinstance(text, str) and text:
+            return text
+    return "\n"
+
+
+def versions(*packages: str) -> dict[str, str]:
+    """Installed versions of the ``packages`` that compute a result."""
+    return {name: metadata.version(name) for name in packages}

@@ -1,0 +1,162 @@
+"""One sentence-transformers model on one device, run in batches of near-equal length under a token budget."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from nofreelunch.embedders.adapter import Settings, load
+from nofreelunch.errors import UserError
+
+FloatArray = npt.NDArray[np.float32]
+IntArray = npt.NDArray[np.int64]
+
+# Padded tokens per batch. Measured: small batches of near-equal length keep a core's cache warm and waste no padding;
+# a GPU wants large ones.
+CPU_BATCH_TOKENS = 512
+GPU_BATCH_TOKENS = 16_384
+
+
+class SentenceModel:
+    """Turns texts into vectors through the model's own modules (pooling, dense and normalising ones included).
+
+    Args:
+        folder: a checked model folder.
+        settings: the adapter.
+        device: ``cpu`` or ``cuda:i``.
+
+    Raises:
+        UserError: the model does not load, or a setting does not fit it.
+    """
+
+    def __init__(self, folder: Path, settings: Settings, device: str) -> None:
+        self.folder, self.settings, self.device = folder, settings, device
+        self.model = load(folder, settings, device)
+        self.budget = CPU_BATCH_TOKENS if device == "cpu" else GPU_BATCH_TOKENS
+
+    def encode(self, texts: list[str], prompt: str) -> tuple[FloatArray, IntArray]:
+        """Embed ``texts``, each with ``prompt`` put before it.
+
+        Batches depend on ``texts`` alone. On the CPU they run side by side, each on one core, so that the number of
+        cores does not change a bit of the result. Out of memory on a GPU, the batches are halved from then on.
+
+        Returns:
+            (n, d) float32, and (n,) the number of tokens of each text before truncation.
+
+        Raises:
+            UserError: a text has no tokens, or not even one text fits into the GPU's memory.
+        """
+        features = dict(self.model.preprocess(texts, prompt=prompt or None))
+        mask = features.get("attention_mask")
+        if mask is None:
+            return self._forward(features), self._tokens(texts, prompt, None)
+        lengths = mask.sum(1).numpy()
+        if not lengths.all():
+            raise UserError(
+                f"the text {texts[int(lengths.argmin())]!r} has no tokens for {self.folder}; remove that row."
+            )
+        order = np.argsort(-lengths, kind="stable")
+        if self.device == "cpu":
+            vectors = self._in_parallel(features, lengths, order)
+        else:
+            vectors = self._within_memory(features, lengths, order)
+        result = np.empty_like(vectors)
+        result[order] = vectors
+        return result, self._tokens(texts, prompt, lengths)
+
+    def _in_parallel(self, features: dict[str, Any], lengths: IntArray, order: IntArray) -> FloatArray:
+        import torch
+
+        cores = torch.get_num_threads()
+        torch.set_num_threads(1)
+        try:
+            with ThreadPoolExecutor(cores) as pool:
+                rows = batches(lengths[order], self.budget)
+                parts = pool.map(lambda row: self._forward(_rows(features, lengths, order[row])), rows)
+                return np.concatenate(list(parts))
+        finally:
+            torch.set_num_threads(cores)
+
+    def _within_memory(self, features: dict[str, Any], lengths: IntArray, order: IntArray) -> FloatArray:
+        import torch
+
+        parts: list[FloatArray] = []
+        done = 0
+        while done < len(order):
+            row = next(batches(lengths[order[done:]], self.budget))
+            chosen = order[done:][row]
+            try:
+                parts.append(self._forward(_rows(features, lengths, chosen)))
+                done += len(chosen)
+                continue
+            except torch.OutOfMemoryError as error:
+                if len(chosen) == 1:
+                    raise UserError(
+                        f"one text of {lengths[chosen[0]]} tokens does not fit into the memory of {self.device}. "
+                        "Lower 'max_tokens' of this embedder, set 'dtype: bfloat16', or use a larger GPU."
+                    ) from error
+            # Outside of the handler, whose traceback holds the tensors.
+            self.budget = max(1, int(lengths[chosen].max()) * len(chosen) // 2)
+            torch.cuda.empty_cache()
+        return np.concatenate(parts)
+
+    def _forward(self, features: dict[str, Any]) -> FloatArray:
+        import torch
+        from torch.nn.functional import normalize
+
+        with torch.inference_mode():
+            moved = {
+                name: value.to(self.device) if isinstance(value, torch.Tensor) else value
+                for name, value in features.items()
+            }
+            vectors = self.model(moved)["sentence_embedding"].float()
+            cut = self.settings.truncate_dim
+            if cut is not None:
+                if cut > vectors.shape[1]:
+                    raise UserError(f"truncate_dim is {cut}, but {self.folder} gives {vectors.shape[1]} dimensions.")
+                vectors = vectors[:, :cut]
+            if self.settings.normalise:
+                vectors = normalize(vectors, dim=1)
+            return vectors.cpu().numpy()  # type: ignore[no-any-return]
+
+    def _tokens(self, texts: list[str], prompt: str, lengths: IntArray | None) -> IntArray:
+        """Tokens before truncation; only texts that fill the window are tokenised again."""
+        limit = self.settings.max_tokens
+        full = np.arange(len(texts)) if lengths is None else np.flatnonzero(lengths >= limit)
+        counts = np.zeros(len(texts), np.int64) if lengths is None else lengths.astype(np.int64)
+        whole = [prompt + texts[i] for i in full]
+        tokenizer = self.model.tokenizer
+        if not whole:
+            return counts
+        if lengths is None:
+            counts[full] = [
+                len(item.ids) + sum(len(rest.ids) for rest in item.overflowing)
+                for item in tokenizer.encode_batch(whole, add_special_tokens=False)
+            ]
+        else:
+            counts[full] = [len(ids) for ids in tokenizer(whole, truncation=False, verbose=False)["input_ids"]]
+        return counts
+
+
+def batches(lengths: IntArray, budget: int) -> Iterator[slice]:
+    """Slices of texts ordered from long to short, each of at most ``budget`` padded tokens or of one text."""
+    start = 0
+    while start < len(lengths):
+        stop = start + max(1, budget // int(lengths[start]))
+        yield slice(start, stop)
+        start = stop
+
+
+def _rows(features: dict[str, Any], lengths: IntArray, chosen: IntArray) -> dict[str, Any]:
+    """The features of the ``chosen`` texts without the columns that pad all of them."""
+    mask = features["attention_mask"]
+    longest = int(lengths[chosen].max())
+    left = not bool(mask[int(chosen[0]), 0]) and bool(mask[int(chosen[0]), -1])
+    columns = slice(mask.shape[1] - longest, None) if left else slice(0, longest)
+    return {
+        name: value[chosen][:, columns] if getattr(value, "shape", None) == mask.shape else value
+        for name, value in features.items()
+    }

@@ -1,0 +1,80 @@
+"""Static word vectors: the mean of a model's input embeddings over a text's tokens, without running the model."""
+
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from nofreelunch.errors import UserError
+
+FloatArray = npt.NDArray[np.float32]
+IntArray = npt.NDArray[np.int64]
+TABLES = ("word_embeddings.weight", "embed_tokens.weight", "wte.weight", "tok_embeddings.weight", "shared.weight")
+
+
+class StaticVectors:
+    """Turns texts into means of word vectors; special tokens are left out, a text without tokens is zero.
+
+    Args:
+        folder: the model's folder.
+        files: its safetensors files.
+        max_tokens: texts are cut after as many tokens as the model itself would see.
+    """
+
+    def __init__(self, folder: Path, files: list[Path], max_tokens: int) -> None:
+        from tokenizers import Tokenizer
+
+        path = folder / "tokenizer.json"
+        if not path.is_file():
+            raise UserError(f"static word vectors need {path.name}, which {folder} does not have; set static: false.")
+        self.tokenizer = Tokenizer.from_file(str(path))
+        self.tokenizer.no_padding()
+        self.tokenizer.no_truncation()
+        added = self.tokenizer.get_added_tokens_decoder()
+        self.special = np.array([number for number, token in added.items() if token.special], dtype=np.int64)
+        self.wrapping = self.tokenizer.num_special_tokens_to_add(False)
+        self.longest = max(1, max_tokens - self.wrapping)
+        self.table = word_vectors(files)
+
+    def encode(self, texts: list[str]) -> tuple[FloatArray, IntArray]:
+        """(n, d) vectors, and the number of tokens of each text before it was cut."""
+        from scipy.sparse import csr_array
+
+        ids = [
+            np.array(item.ids, dtype=np.int64) for item in self.tokenizer.encode_batch(texts, add_special_tokens=False)
+        ]
+        tokens = np.array([len(row) + self.wrapping for row in ids], dtype=np.int64)
+        kept = [row[: self.longest] for row in ids]
+        kept = [row[~np.isin(row, self.special)] for row in kept]
+        lengths = np.array([len(row) for row in kept], dtype=np.int64)
+        counts = csr_array(
+            (np.ones(lengths.sum(), np.float32), np.concatenate(kept), np.concatenate([[0], np.cumsum(lengths)])),
+            shape=(len(texts), len(self.table)),
+        )
+        return (counts @ self.table) / np.maximum(lengths, 1).astype(np.float32)[:, None], tokens
+
+
+def word_vectors(files: list[Path]) -> FloatArray:
+    """Read only the (vocabulary, d) input embeddings from safetensors files, as float32.
+
+    Raises:
+        UserError: none, or more than one, tensor is named like an input embedding.
+    """
+    from safetensors import safe_open
+
+    found: list[tuple[Path, str]] = []
+    for path in files:
+        with safe_open(path, framework="numpy") as handle:
+            found += [(path, name) for name in handle.keys() if name.endswith(TABLES)]  # noqa: SIM118
+    if len(found) != 1:
+        raise UserError(
+            f"static word vectors need one tensor named like {', '.join(TABLES)}; {files[0].parent} has {len(found)}: "
+            f"{', '.join(name for _, name in found) or '(none)'}. Set static: false."
+        )
+    path, name = found[0]
+    with safe_open(path, framework="numpy") as handle:
+        if handle.get_slice(name).get_dtype() != "BF16":
+            return handle.get_tensor(name).astype(np.float32)  # type: ignore[no-any-return]
+    # NumPy has no bfloat16; torch widens it without loss.
+    with safe_open(path, framework="pt") as handle:
+        return handle.get_tensor(name).float().numpy()  # type: ignore[no-any-return]

@@ -1,0 +1,1 @@
+"""From finished runs to tables: curves, areas, wins, ranks, significance, embedding quality."""

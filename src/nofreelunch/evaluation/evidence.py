@@ -1,0 +1,144 @@
+"""A claim's test, in parts: an estimate with its interval, and how probable it is by chance in either direction."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from itertools import permutations
+from math import factorial
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from scipy import stats
+
+from nofreelunch.evaluation.intervals import bootstrap_interval, resamples
+from nofreelunch.evaluation.quality import FEWEST, spearman
+from nofreelunch.randomness import generator
+
+FloatArray = npt.NDArray[np.float64]
+DRAWS = 2000
+_MOST_PERMUTATIONS = 5040
+
+
+class NotTestableError(Exception):
+    """The grid at hand lacks what a claim is about; the message says what."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """One quantity that a claim says is above zero.
+
+    Attributes:
+        quantity: what is estimated, in words.
+        estimate, lo, hi: the estimate and its 95 % interval; NaN where unknown.
+        p_for: one-sided p against the hypothesis that the quantity is at most 0.
+        p_against: one-sided p against the hypothesis that it is at least 0.
+        n, unit: the number of independent units the test rests on, and what they are.
+        caveat: why the grid at hand may not decide it, or ''.
+    """
+
+    quantity: str
+    estimate: float
+    lo: float
+    hi: float
+    p_for: float
+    p_against: float
+    n: int
+    unit: str
+    caveat: str = ""
+
+
+def over_datasets(quantity: str, effects: "pd.Series[float]") -> Part:
+    """Student's t-test that the mean effect is 0, datasets being the units.
+
+    Datasets are what a claim generalises over: seeds, pools and embedders of one dataset share its difficulty
+    and are averaged before.
+
+    Args:
+        quantity: what is estimated.
+        effects: one per dataset.
+    """
+    values = effects.to_numpy(dtype=np.float64)
+    n, mean = values.size, float(values.mean())
+    if n < 2:
+        return Part(quantity, mean, np.nan, np.nan, 1.0, 1.0, n, "datasets", "one dataset: nothing to generalise over")
+    error = float(values.std(ddof=1)) / np.sqrt(n)
+    if error == 0:
+        p_for, p_against = (1.0, 1.0) if mean == 0 else ((0.0, 1.0) if mean > 0 else (1.0, 0.0))
+    else:
+        p_for, p_against = (float(stats.t.sf(sign * mean / error, n - 1)) for sign in (1, -1))
+    half = float(stats.t.ppf(0.975, n - 1)) * error
+    caveat = "" if n >= FEWEST else f"only {n} datasets"
+    return Part(quantity, mean, mean - half, mean + half, p_for, p_against, n, "datasets", caveat)
+
+
+def grows_with(quantity: str, quality: pd.DataFrame, outcomes: Mapping[str, pd.DataFrame]) -> Part:
+    """Does each of ``outcomes`` rise with ``quality`` among embedders? By permutation.
+
+    The estimate is the mean over datasets of Spearman's ρ among a dataset's embedders, of the outcome where it is
+    smallest. Embedders are the units: what one does to an outcome, it does in all datasets and outcomes, so they
+    are permuted together. All E! orders are tried up to E = 7, else 5,040 random ones. p_for is the largest of
+    the outcomes; p_against is that of the smallest ρ among the smallest of each order. The interval is a
+    percentile bootstrap over datasets.
+
+    Args:
+        quantity: what is estimated; where there are several outcomes, the name of the smallest is added.
+        quality: datasets × embedders.
+        outcomes: name → datasets × embedders, the same labels.
+    """
+    embedders = quality.shape[1]
+    if embedders < FEWEST:
+        caveat = f"only {embedders} embedder(s): a rank correlation needs at least {FEWEST} to say anything"
+        return Part(quantity, np.nan, np.nan, np.nan, 1.0, 1.0, embedders, "embedders", caveat)
+    x, orders = quality.to_numpy(dtype=np.float64), _orders(embedders)
+    each, drawn = [], []
+    for outcome in outcomes.values():
+        y = outcome.loc[quality.index, quality.columns].to_numpy(dtype=np.float64)
+        each.append(np.nan_to_num(spearman(x, y)))
+        drawn.append(np.nan_to_num(spearman(x, y[:, orders].transpose(1, 0, 2))).mean(axis=1))
+    by_outcome, shuffled = np.array(each), np.array(drawn)
+    rho = by_outcome.mean(axis=1)
+    p_for = float((shuffled >= rho[:, None] - 1e-12).mean(axis=1).max())
+    p_against = float((shuffled.min(axis=0) <= rho.min() + 1e-12).mean())
+    lo = hi = np.nan
+    if len(x) > 1:
+        counts = resamples(len(x), DRAWS, generator("evidence", quantity))
+        lo, hi = bootstrap_interval((counts @ by_outcome.T / len(x)).min(axis=1))
+    smallest = 2 / factorial(embedders)
+    caveat = f"with {embedders} embedders no two-sided p is below {smallest:.2g}" if smallest > 0.05 / 12 else ""
+    where = f": smallest {list(outcomes)[int(rho.argmin())]}" if len(outcomes) > 1 else ""
+    return Part(quantity + where, float(rho.min()), lo, hi, p_for, p_against, embedders, "embedders", caveat)
+
+
+def _orders(size: int) -> npt.NDArray[np.int64]:
+    if factorial(size) <= _MOST_PERMUTATIONS:
+        return np.array(list(permutations(range(size))))
+    rng = generator("evidence", "orders", size)
+    drawn = [rng.permutation(size) for _ in range(_MOST_PERMUTATIONS - 1)]
+    return np.array([np.arange(size), *drawn])
+
+
+def jackknifed(quantity: str, cells: pd.DataFrame, statistic: Callable[[pd.DataFrame], float]) -> Part:
+    """`over_datasets` for a smooth ``statistic`` of all cells, such as a spread, by jackknife pseudo-values.
+
+    Args:
+        quantity: what is estimated.
+        cells: any table with a column ``dataset``.
+        statistic: of a part of ``cells``.
+    """
+    names = cells["dataset"].unique()
+    whole = statistic(cells)
+    if len(names) < 2:
+        return over_datasets(quantity, pd.Series([whole]))
+    left = [statistic(cells[cells["dataset"] != name]) for name in names]
+    pseudo = len(names) * whole - (len(names) - 1) * np.array(left)
+    return over_datasets(quantity, pd.Series(pseudo))
+
+
+def all_of(parts: list[Part]) -> tuple[float, float]:
+    """(p_for, p_against) of the claim that all ``parts`` hold.
+
+    For: the largest p (intersection–union test, valid without correction). Against it suffices that one part is
+    reversed: the smallest p, Bonferroni-corrected.
+    """
+    p_for = max(part.p_for for part in parts)
+    return p_for, min(1.0, len(parts) * min(part.p_against for part in parts))

@@ -1,0 +1,276 @@
+"""The test of each claim of the paper, fixed before looking: quantities that the claim says are positive.
+
+The thresholds `_CHEAP_SECONDS`, `_PRICE` (per core hour) and `_SATURATED` are our own choice.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from nofreelunch.evaluation.evidence import NotTestableError, Part, grows_with, jackknifed, over_datasets
+from nofreelunch.evaluation.intervals import paired_difference
+from nofreelunch.evaluation.quality import FEWEST, spearman
+from nofreelunch.evaluation.runs import BASELINE, FACTORS, RUN
+
+_CHEAP_SECONDS = 60.0
+_PRICE = 0.10
+_SATURATED = 0.95
+
+# The average over MTEB's 56 English tasks, as published for each model.
+MTEB = {
+    "nv_embed_v2": 72.31,
+    "bge_en_icl": 71.24,
+    "stella_1_5b": 71.19,
+    "sfr_2": 70.31,
+    "gte_qwen2_7b": 70.24,
+    "bert_base": 38.3,
+    "minilm": 56.3,
+}
+
+
+@dataclass(frozen=True)
+class Material:
+    """What the tests rest on; accuracy only.
+
+    Attributes:
+        scores: `aulc.scores`.
+        pool_gains: `gains.pool_gains`.
+        strategy_gains: `gains.strategy_gains`.
+        ranks: `wins.ranks`.
+        probes: `runs.load_probes`.
+        seconds: `runs.load_seconds`.
+    """
+
+    scores: pd.DataFrame
+    pool_gains: pd.DataFrame
+    strategy_gains: pd.DataFrame
+    ranks: pd.DataFrame
+    probes: pd.DataFrame
+    seconds: pd.DataFrame
+
+
+def _need(table: pd.DataFrame, factor: str, *names: str) -> None:
+    absent = [name for name in names if name not in set(table[factor])]
+    if absent:
+        raise NotTestableError(f"needs {factor} {' and '.join(absent)} in the grid")
+
+
+def _by_dataset(table: pd.DataFrame, column: str) -> "pd.Series[float]":
+    return table.groupby("dataset", observed=True)[column].mean()
+
+
+def _sites(table: pd.DataFrame, column: str) -> pd.DataFrame:
+    return table.groupby(["dataset", "embedder"], observed=True)[column].mean().unstack("embedder")
+
+
+def _probe(material: Material) -> pd.DataFrame:
+    return _sites(material.probes, "accuracy")
+
+
+def _pool(material: Material, ips: str, phase: str) -> pd.DataFrame:
+    _need(material.pool_gains, "ips", ips)
+    table = material.pool_gains
+    return table[(table["ips"] == ips) & (table["phase"] == phase)]
+
+
+def _strategy(table: pd.DataFrame, name: str) -> pd.DataFrame:
+    _need(table, "strategy", name)
+    return table[table["strategy"] == name]
+
+
+def _diverse_start(material: Material) -> tuple[list[Part], str]:
+    parts = [
+        over_datasets(
+            f"gain in accuracy of a TypiClust pool, {phase}", _by_dataset(_pool(material, "typiclust", phase), "mean")
+        )
+        for phase in ("initial", "early")
+    ]
+    if "coreset" not in set(material.pool_gains["ips"]):
+        return parts, "the half about CoreSet pools is not tested: none in the grid"
+    loss = -_by_dataset(_pool(material, "coreset", "initial"), "mean")
+    return [*parts, over_datasets("loss in accuracy of a CoreSet pool, initial", loss)], ""
+
+
+def _start_grows(material: Material) -> tuple[list[Part], str]:
+    gain = _sites(_pool(material, "typiclust", "initial"), "mean")
+    return [
+        grows_with("ρ of probe accuracy and the initial gain of a TypiClust pool", _probe(material), {"": gain})
+    ], ""
+
+
+def _start_fades(material: Material) -> tuple[list[Part], str]:
+    first, late = (_by_dataset(_pool(material, "typiclust", phase), "mean") for phase in ("initial", "late"))
+    return [over_datasets("initial minus late gain of a TypiClust pool", first - late)], ""
+
+
+def _better_embedders_win(material: Material) -> tuple[list[Part], str]:
+    outcomes = {
+        f"with {strategy}, {phase}": _sites(table, phase)
+        for strategy, table in material.scores.groupby("strategy", observed=True)
+        for phase in ("initial", "early", "middle", "late")
+    }
+    return [grows_with("ρ of probe accuracy and accuracy", _probe(material), outcomes)], ""
+
+
+def _none_is_best(material: Material) -> tuple[list[Part], str]:
+    return [_best_differs(material), _rankings_differ(material)], ""
+
+
+def _best_differs(material: Material) -> Part:
+    """Is the strategy that is best overall beaten somewhere, or nowhere? Paired t-tests in each dataset × embedder."""
+    overall = material.ranks.groupby("strategy", observed=True)["aulc"].mean()
+    champion = str(overall.idxmax())
+    gaps = paired_difference(material.scores, "strategy", champion, RUN, ["aulc"])
+    groups = gaps.groupby(["dataset", "embedder", "strategy"], observed=True)["aulc"]
+    cells = groups.agg(n="count", mean="mean", deviation="std")
+    if not len(cells) or cells["n"].min() < 2:
+        raise NotTestableError("needs two strategies and two seeds")
+    cells["deviation"] = cells["deviation"].clip(lower=1e-12)
+    t = (cells["mean"] / (cells["deviation"] / np.sqrt(cells["n"]))).to_numpy()
+    beaten, beats = (stats.t.sf(sign * t, cells["n"].to_numpy() - 1) for sign in (1, -1))
+    worst = cells["mean"].groupby(["dataset", "embedder"], observed=True).max()
+    quantity = f"largest lead in AULC over {champion}, the best overall, in any (dataset, embedder)"
+    p_for, p_against = min(1.0, len(t) * float(beaten.min())), float(beats.max())
+    return Part(quantity, float(worst.max()), np.nan, np.nan, p_for, p_against, len(worst), "cells")
+
+
+def _rankings_differ(material: Material) -> Part:
+    """Do strategies rank alike between embedders as well as between halves of the seeds of one embedder?"""
+    halves = [
+        material.scores[material.scores["seed"] % 2 == half]
+        .groupby(["dataset", "embedder", "strategy"], observed=True)["aulc"]
+        .mean()
+        .unstack("strategy")
+        for half in (0, 1)
+    ]
+    if halves[0].shape[1] < 3 or halves[1].empty or material.probes["embedder"].nunique() < 2:
+        raise NotTestableError("needs three strategies, two embedders and two seeds")
+    excess = {}
+    for dataset in halves[0].index.unique("dataset"):
+        one, other = (half.loc[dataset].to_numpy() for half in halves)
+        rho = np.nan_to_num(spearman(one[:, None, :], other[None, :, :]))
+        same = np.eye(len(rho), dtype=bool)
+        excess[dataset] = rho[same].mean() - rho[~same].mean()
+    return over_datasets("rank correlation of strategies within an embedder minus between embedders", pd.Series(excess))
+
+
+def _margin_peaks(material: Material) -> tuple[list[Part], str]:
+    _need(material.ranks, "strategy", "margin")
+    lead = paired_difference(material.scores, "strategy", "margin", RUN, ["aulc"]).assign(lead=lambda t: -t["aulc"])
+    cells = lead.groupby(["dataset", "strategy"], observed=True)["lead"].agg(n="count", mean="mean", deviation="std")
+    t = cells["mean"] / (cells["deviation"].clip(lower=1e-12) / np.sqrt(cells["n"]))
+    above, below = (pd.Series(stats.t.sf(sign * t, cells["n"] - 1), cells.index) for sign in (1, -1))
+    lowest = cells["mean"].groupby("dataset", observed=True).min()
+    p_for = min(1.0, len(lowest) * float(above.groupby("dataset", observed=True).max().min()))
+    beaten = below.groupby("dataset", observed=True).min() * cells.groupby("dataset", observed=True).size()
+    quantity = "lead in AULC of margin over the next best on its best dataset"
+    peak = Part(
+        quantity, float(lowest.max()), np.nan, np.nan, p_for, min(1.0, float(beaten.max())), len(lowest), "datasets"
+    )
+
+    def wider(part: pd.DataFrame) -> float:
+        spread = part.groupby("strategy", observed=True)["rank"].std().drop(BASELINE)
+        return float(spread["margin"] - spread.drop("margin").mean())
+
+    rivals = material.seconds[(material.seconds["round"] > 0) & (material.seconds["strategy"] != BASELINE)]
+    if rivals["strategy"].nunique() < 2:
+        raise NotTestableError("needs a strategy beside margin and random")
+    pace = rivals.groupby(["dataset", "strategy"], observed=True)["query_seconds"].mean().clip(lower=1e-9)
+    pace = np.log(pace).unstack("strategy")
+    saved = pace.drop(columns="margin").median(axis=1) - pace["margin"]
+    return [
+        peak,
+        jackknifed("spread of the ranks of margin minus that of the others", material.ranks, wider),
+        over_datasets("log of how much longer the median other strategy queries than margin", saved),
+    ], ""
+
+
+def _badge_is_steadier(material: Material) -> tuple[list[Part], str]:
+    ranks = material.ranks
+    _need(ranks, "strategy", "badge", "margin")
+    worst = ranks.groupby(["dataset", "strategy"], observed=True)["regret"].max().unstack("strategy")
+
+    def wider(part: pd.DataFrame) -> float:
+        spread = part.groupby("strategy", observed=True)["rank"].std()
+        return float(spread["margin"] - spread["badge"])
+
+    return [
+        over_datasets("worst regret of a dataset, margin minus badge", worst["margin"] - worst["badge"]),
+        jackknifed("spread of ranks, margin minus badge", ranks, wider),
+    ], ""
+
+
+def _badge_grows(material: Material) -> tuple[list[Part], str]:
+    gain = _sites(_strategy(material.strategy_gains, "badge"), "mean")
+    return [grows_with("ρ of probe accuracy and the gain of badge over random", _probe(material), {"": gain})], ""
+
+
+def _recipe(material: Material) -> tuple[list[Part], str]:
+    _need(material.scores, "ips", "typiclust")
+    _need(material.scores, "strategy", "margin", "badge")
+    areas = material.scores.groupby(FACTORS, observed=True)["aulc"].mean().reset_index()
+    wide = areas.groupby(["dataset", "ips", "strategy"], observed=True)["aulc"].mean().unstack(["ips", "strategy"])
+    ours = [("typiclust", "margin"), ("typiclust", "badge")]
+    recipe = wide[ours].mean(axis=1)
+    return [
+        over_datasets(
+            f"AULC of TypiClust then margin or badge, minus {ips} then {strategy}", recipe - wide[(ips, strategy)]
+        )
+        for ips, strategy in wide.columns
+        if (ips, strategy) not in ours
+    ], ""
+
+
+def _mteb(material: Material) -> tuple[list[Part], str]:
+    known = [name for name in material.probes["embedder"].cat.categories if name in MTEB]
+    if len(known) < FEWEST:
+        raise NotTestableError(f"needs {FEWEST} embedders whose MTEB average is known; the grid has {len(known)}")
+    quality = _probe(material)[known]
+    quality.loc[:, :] = [MTEB[name] for name in known]
+    return [
+        grows_with(f"ρ of the MTEB average and {phase} accuracy", quality, {"": _sites(material.scores, phase)[known]})
+        for phase in ("initial", "early", "middle", "late", "final")
+    ], "k₀ is that of the grid; later phases stand in for larger ones"
+
+
+def _cheap(material: Material) -> tuple[list[Part], str]:
+    seconds = material.seconds.assign(total=material.seconds["query_seconds"] + material.seconds["fit_seconds"])
+    runs = seconds.groupby(RUN, observed=True)["total"].sum().groupby("dataset", observed=True).mean()
+    mean = float(runs.mean())
+    money = mean / 3600 * _PRICE
+    note = f"a run takes {mean:.3g} s, at {_PRICE:.2f} $ per core hour {money:.2g} $; embedding is not counted"
+    saved = np.log(_CHEAP_SECONDS) - np.log(runs.clip(lower=1e-9))
+    return [over_datasets(f"log of how far below {_CHEAP_SECONDS:.0f} s a run stays", saved)], note
+
+
+def _saturates(material: Material) -> tuple[list[Part], str]:
+    means = material.probes.groupby("embedder", observed=True)["accuracy"].mean().sort_values(ascending=False)
+    strong = set(means.index[: max(1, (len(means) + 1) // 2)])
+    table = material.scores[material.scores["embedder"].isin(strong) & (material.scores["strategy"] != BASELINE)]
+    if table.empty:
+        raise NotTestableError("needs a strategy beside random")
+    above = table.assign(above=table["middle"] - _SATURATED * table["probe"])
+    quantity = (
+        f"accuracy in the middle third minus {_SATURATED:.0%} of the full-pool probe, the stronger half of embedders"
+    )
+    return [over_datasets(quantity, _by_dataset(above, "above"))], ""
+
+
+Test = Callable[[Material], tuple[list[Part], str]]
+CLAIMS: list[tuple[str, Test]] = [
+    ("TypiClust pools beat random ones at round 0 and early on; CoreSet pools are worse.", _diverse_start),
+    ("The gain of a TypiClust pool grows with embedding quality.", _start_grows),
+    ("The gain of a TypiClust pool is an early effect: it shrinks over rounds.", _start_fades),
+    ("Better embedders win at every budget with any strategy.", _better_embedders_win),
+    ("No strategy is best everywhere, and embedders rank strategies differently.", _none_is_best),
+    ("Margin has the highest peaks at low cost, with a larger spread of ranks.", _margin_peaks),
+    ("BADGE is more robust than margin: smaller worst regret, smaller spread of ranks.", _badge_is_steadier),
+    ("The gain of BADGE over random querying grows with embedding quality.", _badge_grows),
+    ("A TypiClust pool followed by margin or BADGE is the best default.", _recipe),
+    ("MTEB rank goes with active learning performance, depending on k₀.", _mteb),
+    ("Frozen embeddings make active learning cheap.", _cheap),
+    ("Many tasks saturate early with strong embedders.", _saturates),
+]

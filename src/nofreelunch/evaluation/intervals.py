@@ -1,0 +1,66 @@
+"""Means with intervals, and differences paired by seed: what every table is made of."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from scipy import stats
+
+FloatArray = npt.NDArray[np.float64]
+
+
+def mean_interval(frame: pd.DataFrame, by: Sequence[str], column: str, level: float = 0.95) -> pd.DataFrame:
+    """Mean of ``column`` and its Student t-interval within each group of ``by``.
+
+    The interval is mean ± t₍ₙ₋₁₎ · s / √n with s the standard deviation of n − 1 degrees of freedom.
+
+    Returns:
+        ``by``, n (int64), mean, lo, hi (float64). With n = 1 the interval is unknown: lo and hi are NaN.
+    """
+    groups = frame.groupby(list(by), observed=True)[column]
+    table = groups.agg(n="count", mean="mean", deviation="std").reset_index()
+    half = half_width(table.pop("deviation").to_numpy(), table["n"].to_numpy(), level)
+    return table.assign(lo=table["mean"] - half, hi=table["mean"] + half)
+
+
+def half_width(deviation: FloatArray, n: npt.NDArray[np.int64], level: float = 0.95) -> FloatArray:
+    """Half the t-interval of a mean of ``n`` values with this standard deviation; NaN for n < 2."""
+    quantile = stats.t.ppf(0.5 + level / 2, np.maximum(n - 1, 1))
+    return np.where(n > 1, quantile * deviation / np.sqrt(n), np.nan)
+
+
+def paired_difference(
+    frame: pd.DataFrame, factor: str, baseline: str, keys: Sequence[str], columns: Sequence[str]
+) -> pd.DataFrame:
+    """Each row whose ``factor`` is not ``baseline``, minus the baseline's with the same other ``keys``.
+
+    Args:
+        frame: one row per combination of ``keys``, of which ``factor`` is one.
+        columns: what to subtract.
+
+    Returns:
+        ``keys`` and ``columns`` (float64); no rows where the baseline or anything else is absent.
+    """
+    others = [key for key in keys if key != factor]
+    is_base = frame[factor] == baseline
+    base = frame.loc[is_base, [*others, *columns]]
+    rows = frame.loc[~is_base, [*keys, *columns]]
+    joined = rows.merge(base, on=others, suffixes=("", "_baseline"), validate="many_to_one")
+    for column in columns:
+        joined[column] -= joined.pop(f"{column}_baseline")
+    return joined
+
+
+def bootstrap_interval(draws: FloatArray, level: float = 0.95) -> tuple[float, float]:
+    """Percentile interval of the finite ``draws``; NaN where fewer than half of them are finite."""
+    finite = draws[np.isfinite(draws)]
+    if 2 * finite.size < draws.size:
+        return np.nan, np.nan
+    lo, hi = np.quantile(finite, [0.5 - level / 2, 0.5 + level / 2])
+    return float(lo), float(hi)
+
+
+def resamples(units: int, draws: int, rng: np.random.Generator) -> npt.NDArray[np.int64]:
+    """(draws, units) int64: how often each unit is in each bootstrap sample of ``units`` with replacement."""
+    return rng.multinomial(units, np.full(units, 1 / units), size=draws).astype(np.int64)

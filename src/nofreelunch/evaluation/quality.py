@@ -1,0 +1,126 @@
+"""How embedding quality goes with what active learning achieves: rank correlations with intervals."""
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from scipy.stats import rankdata
+
+from nofreelunch.evaluation.intervals import bootstrap_interval, resamples
+from nofreelunch.randomness import generator
+
+FloatArray = npt.NDArray[np.float64]
+SITE = ["dataset", "embedder"]
+FEWEST = 4
+DRAWS = 2000
+
+
+def measures(probes: pd.DataFrame) -> pd.DataFrame:
+    """Embedding quality in long form: dataset, embedder, measure ('probe_accuracy'), value."""
+    return probes[SITE].assign(measure="probe_accuracy", value=probes["accuracy"])
+
+
+def outcomes(scores: pd.DataFrame, strategy_gains: pd.DataFrame, pool_gains: pd.DataFrame) -> pd.DataFrame:
+    """What may depend on quality, in long form: dataset, embedder, outcome, value.
+
+    Outcomes, of accuracy: ``initial.<ips>`` (at k₀), ``aulc.<strategy>`` and ``strategy_gain.<strategy>``
+    (over random querying; both averaged over pools), ``pool_gain.<ips>.<phase>`` (over a random pool).
+    """
+    accuracy = scores[scores["metric"] == "accuracy"]
+    strategies = strategy_gains[strategy_gains["metric"] == "accuracy"]
+    pools = pool_gains[(pool_gains["metric"] == "accuracy") & pool_gains["phase"].isin(["initial", "early"])]
+    parts = [
+        _outcome(accuracy, "initial." + accuracy["ips"].astype(str), "initial"),
+        _outcome(accuracy, "aulc." + accuracy["strategy"].astype(str), "aulc"),
+        _outcome(strategies, "strategy_gain." + strategies["strategy"].astype(str), "mean"),
+        _outcome(pools, "pool_gain." + pools["ips"].astype(str) + "." + pools["phase"].astype(str), "mean"),
+    ]
+    return pd.concat(parts, ignore_index=True)
+
+
+def correlations(quality: pd.DataFrame, reached: pd.DataFrame) -> pd.DataFrame:
+    """Each measure of quality against each outcome, over (dataset, embedder), in two ways.
+
+    Args:
+        quality: `measures`.
+        reached: `outcomes`.
+
+    Returns:
+        measure, outcome, level, n (sites), embedders, spearman, spearman_lo, spearman_hi, kendall (τ-b),
+        kendall_lo, kendall_hi, caveat. level 'pooled' correlates over all sites, so that easy and hard
+        datasets take part; 'within' is the mean over datasets of the correlation among a dataset's embedders.
+        Intervals are 95 % percentile bootstraps, over sites when pooled and over datasets when within. NaN
+        where either side does not vary; the caveat says when the grid is too small to decide anything.
+    """
+    rows = []
+    for measure, known in quality.groupby("measure", observed=True, sort=False):
+        for outcome, part in reached.groupby("outcome", observed=True, sort=False):
+            joined = known.merge(part, on=SITE, suffixes=("_quality", "_outcome"), validate="one_to_one")
+            x, y = joined["value_quality"].to_numpy(), joined["value_outcome"].to_numpy()
+            groups = joined["dataset"].astype("category").cat.codes.to_numpy()
+            embedders = joined["embedder"].astype(str).nunique()
+            caveat = _caveat(embedders)
+            for level, estimates in (("pooled", _pooled(x, y)), ("within", _within(x, y, groups))):
+                rows.append((measure, outcome, level, len(joined), embedders, *estimates, caveat))
+    return pd.DataFrame(rows, columns=_COLUMNS)
+
+
+_COLUMNS = ["measure", "outcome", "level", "n", "embedders"]
+_COLUMNS += ["spearman", "spearman_lo", "spearman_hi", "kendall", "kendall_lo", "kendall_hi", "caveat"]
+
+
+def spearman(x: FloatArray, y: FloatArray) -> FloatArray:
+    """Spearman's ρ along the last axis of (..., n); NaN where a side is constant."""
+    return _cosine(_centred(rankdata(x, axis=-1)), _centred(rankdata(y, axis=-1)))
+
+
+def kendall(x: FloatArray, y: FloatArray) -> FloatArray:
+    """Kendall's τ-b along the last axis of (..., n); NaN where a side is constant."""
+    first, second = np.triu_indices(x.shape[-1], 1)
+    return _cosine(np.sign(x[..., first] - x[..., second]), np.sign(y[..., first] - y[..., second]))
+
+
+def _pooled(x: FloatArray, y: FloatArray) -> tuple[float, ...]:
+    rng = generator("quality", "pooled")
+    draws = rng.integers(len(x), size=(DRAWS, len(x)))
+    return _with_intervals(x, y, x[draws], y[draws])
+
+
+def _with_intervals(x: FloatArray, y: FloatArray, xs: FloatArray, ys: FloatArray) -> tuple[float, ...]:
+    values: list[float] = []
+    for coefficient in (spearman, kendall):
+        values += [float(coefficient(x, y)), *bootstrap_interval(coefficient(xs, ys))]
+    return tuple(values)
+
+
+def _within(x: FloatArray, y: FloatArray, groups: npt.NDArray[np.int8]) -> tuple[float, ...]:
+    values: list[float] = []
+    for coefficient in (spearman, kendall):
+        each = np.array([float(coefficient(x[groups == g], y[groups == g])) for g in np.unique(groups)])
+        each = each[np.isfinite(each)]
+        if each.size < 2:
+            values += [float(each.mean()) if each.size else np.nan, np.nan, np.nan]
+        else:
+            counts = resamples(each.size, DRAWS, generator("quality", "within"))
+            values += [float(each.mean()), *bootstrap_interval(counts @ each / each.size)]
+    return tuple(values)
+
+
+def _caveat(embedders: int) -> str:
+    if embedders >= FEWEST:
+        return ""
+    return f"only {embedders} embedder(s): a rank correlation needs at least {FEWEST} to say anything"
+
+
+def _outcome(table: pd.DataFrame, names: pd.Series, column: str) -> pd.DataFrame:
+    groups = table.assign(outcome=names).groupby([*SITE, "outcome"], observed=True, sort=False)
+    return groups[column].mean().rename("value").reset_index()
+
+
+def _centred(values: FloatArray) -> FloatArray:
+    return np.asarray(values - values.mean(axis=-1, keepdims=True))
+
+
+def _cosine(a: FloatArray, b: FloatArray) -> FloatArray:
+    length = np.sqrt((a * a).sum(axis=-1) * (b * b).sum(axis=-1))
+    missing = np.full_like(length, np.nan)
+    return np.asarray(np.divide((a * b).sum(axis=-1), length, out=missing, where=length > 0))

@@ -1,0 +1,135 @@
+"""All runs of a grid in one tidy frame, checked to be whole."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from nofreelunch import layout, storage
+from nofreelunch.errors import UserError
+from nofreelunch.params import Grid
+
+FloatArray = npt.NDArray[np.float64]
+
+FACTORS = ["dataset", "embedder", "ips", "strategy"]
+CELL = ["dataset", "embedder", "ips"]
+RUN = [*FACTORS, "seed"]
+# A linear probe on the full pool has the first three, the targets of learning.
+SCORES = ["accuracy", "balanced_accuracy", "macro_f1"]
+METRICS = [*SCORES, "nll", "ece"]
+BASELINE = "random"
+_KEYS = ("ips", "strategy", "seed", "round")
+
+
+def load(grid: Grid) -> pd.DataFrame:
+    """The runs of every (dataset, embedder) of ``grid``, in grid order.
+
+    Returns:
+        One row per (dataset, embedder, ips, strategy, seed, round), sorted by them; these first four columns
+        are categorical in the order of the grid. Then labels (int64), the columns of `METRICS` (float64) and
+        classes_seen (int64). Rows outside the grid are left out.
+
+    Raises:
+        UserError: a file or a run is missing, stands there twice, or breaks off before the others.
+    """
+    frame = _stack(grid, layout.runs, (*_KEYS, "labels", *METRICS, "classes_seen"))
+    check(frame, grid)
+    return frame
+
+
+def load_seconds(grid: Grid) -> pd.DataFrame:
+    """Seconds of every round: the keys of `load`, then query_seconds and fit_seconds (float64)."""
+    return _stack(grid, layout.seconds, (*_KEYS, "query_seconds", "fit_seconds"))
+
+
+def load_probes(grid: Grid) -> pd.DataFrame:
+    """The full-pool linear probe on the test set: dataset, embedder (categorical), then `SCORES`."""
+    rows = [
+        {"dataset": dataset, "embedder": embedder}
+        | {name: float(value) for name, value in storage.read_json(layout.probe(dataset, embedder)).items()}
+        for dataset in grid.datasets
+        for embedder in grid.embedders
+    ]
+    frame = pd.DataFrame(rows)[["dataset", "embedder", *SCORES]]
+    return _categorise(frame, {"dataset": grid.datasets, "embedder": grid.embedders})
+
+
+def check(frame: pd.DataFrame, grid: Grid) -> None:
+    """Refuse runs from which no fair comparison can be made.
+
+    Raises:
+        UserError: no baseline in the grid; a run that is missing, doubled or shorter than the others of its
+            dataset; labels that differ between runs of a dataset in the same round; a metric that is not
+            finite.
+    """
+    if BASELINE not in grid.strategies:
+        raise UserError(f"grid.strategies needs '{BASELINE}': every gain is measured against it.")
+    doubled = frame.duplicated([*RUN, "round"])
+    if doubled.any():
+        raise UserError(f"runs that stand there twice: {_name(frame.loc[doubled, RUN])}. {_MEND}")
+    axes = [grid.datasets, grid.embedders, grid.pools, grid.strategies, range(grid.seeds)]
+    expected = pd.MultiIndex.from_product(axes, names=RUN)
+    rounds = frame.astype(dict.fromkeys(FACTORS, object)).groupby(RUN)["round"].agg(["size", "max"])
+    missing = expected.difference(rounds.index, sort=False)
+    if len(missing):
+        raise UserError(f"{len(missing)} of {len(expected)} runs are missing: {_name(missing.to_frame())}. {_MEND}")
+    full = rounds.groupby("dataset")["size"].transform("max")
+    short = (rounds["size"] != full) | (rounds["max"] != full - 1)
+    if short.any():
+        raise UserError(f"runs with rounds missing: {_name(rounds[short].reset_index()[RUN])}. {_MEND}")
+    uneven = frame.groupby(["dataset", "round"], observed=True)["labels"].nunique() > 1
+    if uneven.any():
+        where = ", ".join(f"{dataset} round {number}" for dataset, number in uneven[uneven].index[:5])
+        raise UserError(f"runs of one dataset differ in the number of labels: {where}. {_MEND}")
+    wild = ~np.isfinite(frame[METRICS].to_numpy())
+    if wild.any():
+        columns = ", ".join(np.array(METRICS)[wild.any(axis=0)])
+        raise UserError(f"values of {columns} are not finite in: {_name(frame.loc[wild.any(axis=1), RUN])}. {_MEND}")
+
+
+def blocks(frame: pd.DataFrame, metric: str) -> Iterator[tuple[pd.DataFrame, FloatArray, FloatArray]]:
+    """Per dataset: the keys of its runs (`RUN`), its labels (R,) and ``metric`` as a matrix (runs, R)."""
+    for _, part in frame.groupby("dataset", observed=True):
+        rounds = int(part["round"].max()) + 1
+        labels = part["labels"].to_numpy(dtype=np.float64)[:rounds]
+        keys = part.loc[part["round"] == 0, RUN].reset_index(drop=True)
+        yield keys, labels, part[metric].to_numpy(dtype=np.float64).reshape(-1, rounds)
+
+
+_MEND = "Run 'dvc repro active_learn' to compute them anew."
+
+
+def _name(rows: pd.DataFrame) -> str:
+    unique = rows.drop_duplicates()
+    names = ["/".join(str(part) for part in row) for row in unique.head(5).itertuples(index=False)]
+    rest = len(unique) - len(names)
+    return ", ".join(names) + (f" and {rest} more" if rest else "") + " (dataset/embedder/ips/strategy/seed)"
+
+
+def _stack(grid: Grid, path: Callable[[str, str], Path], columns: tuple[str, ...]) -> pd.DataFrame:
+    parts = []
+    for dataset in grid.datasets:
+        for embedder in grid.embedders:
+            table = storage.read_table(path(dataset, embedder), columns)
+            part = pd.DataFrame({name: table[name] for name in columns})
+            part.insert(0, "dataset", dataset)
+            part.insert(1, "embedder", embedder)
+            parts.append(part)
+    frame = pd.concat(parts, ignore_index=True)
+    names = {
+        "dataset": grid.datasets,
+        "embedder": grid.embedders,
+        "ips": grid.pools,
+        "strategy": grid.strategies,
+    }
+    inside = frame["seed"] < grid.seeds
+    for factor, legal in names.items():
+        inside &= frame[factor].isin(legal)
+    frame = _categorise(frame[inside], names)
+    return frame.sort_values([*RUN, "round"], ignore_index=True)
+
+
+def _categorise(frame: pd.DataFrame, names: dict[str, list[str]]) -> pd.DataFrame:
+    return frame.assign(**{factor: pd.Categorical(frame[factor], categories=legal) for factor, legal in names.items()})

@@ -1,0 +1,39 @@
+"""How well a head predicts test rows: the metrics of one round."""
+
+import numpy as np
+import numpy.typing as npt
+
+FloatArray = npt.NDArray[np.float32]
+IntArray = npt.NDArray[np.int64]
+
+METRICS = ("accuracy", "balanced_accuracy", "macro_f1", "nll", "ece")
+CALIBRATION_BINS = 15
+
+
+def score(probabilities: FloatArray, labels: IntArray) -> npt.NDArray[np.float64]:
+    """The values of METRICS, in order, for ``probabilities`` ((m, C)) of test rows with ``labels`` ((m,)).
+
+    * balanced accuracy: mean recall over the classes that occur among ``labels``;
+    * macro F1: mean over the classes that occur among labels or predictions, as scikit-learn's default;
+    * nll: mean −log p of the true class, p clipped at float32's epsilon (a class not yet seen has p = 0);
+    * ece: expected calibration error (Guo et al. 2017), CALIBRATION_BINS equal-width bins of the top probability.
+    """
+    count, classes = probabilities.shape
+    predicted = probabilities.argmax(axis=1)
+    confusion = np.bincount(labels * classes + predicted, minlength=classes * classes).reshape(classes, classes)
+    hits, actual, called = np.diag(confusion), confusion.sum(axis=1), confusion.sum(axis=0)
+    present, seen = actual > 0, actual + called > 0
+
+    own = np.maximum(probabilities[np.arange(count), labels], np.finfo(np.float32).eps)
+    top = probabilities[np.arange(count), predicted]
+    bins = np.minimum((top * CALIBRATION_BINS).astype(np.int64), CALIBRATION_BINS - 1)
+    gap = np.bincount(bins, weights=(predicted == labels) - top.astype(np.float64), minlength=CALIBRATION_BINS)
+    return np.array(
+        [
+            hits.sum() / count,
+            (hits[present] / actual[present]).mean(),
+            (2 * hits[seen] / (actual + called)[seen]).mean(),
+            -np.log(own.astype(np.float64)).mean(),
+            np.abs(gap).sum() / count,
+        ]
+    )

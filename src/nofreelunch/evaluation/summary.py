@@ -1,0 +1,180 @@
+"""Everything the aggregate stage writes: the metrics files, the tables, and the curves that DVC plots."""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from nofreelunch import layout, storage
+from nofreelunch.evaluation.aulc import scores
+from nofreelunch.evaluation.claims import judge
+from nofreelunch.evaluation.cost import cost
+from nofreelunch.evaluation.curves import curves, differences
+from nofreelunch.evaluation.gains import pool_gains, strategy_gains
+from nofreelunch.evaluation.quality import correlations, measures, outcomes
+from nofreelunch.evaluation.significance import friedman, pairwise
+from nofreelunch.evaluation.wins import paired_scores, ranks, robustness, scopes, win_table
+
+TABLES = (
+    "curves",
+    "differences",
+    "aulc",
+    "strategy_gains",
+    "pool_gains",
+    "ranks",
+    "robustness",
+    "wins",
+    "significance",
+    "friedman",
+    "probes",
+    "quality",
+    "cost",
+)
+_DIGITS = 5
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What the runs of a grid come to.
+
+    Attributes:
+        metrics: embedder → nested numbers; the same keys for every embedder.
+        focus: dataset → strategy → accuracy AULC of the focus embedder, averaged over pools and seeds.
+        tables: the names of `TABLES` → frames; their columns are told by the functions that make them.
+        claims: `claims.judge`.
+        plot: accuracy curves of the focus embedder: dataset, ips, strategy, labels, mean, lo, hi.
+    """
+
+    metrics: dict[str, dict[str, Any]]
+    focus: dict[str, dict[str, float]]
+    tables: dict[str, pd.DataFrame]
+    claims: list[dict[str, Any]]
+    plot: pd.DataFrame
+
+
+def summarise(frame: pd.DataFrame, probes: pd.DataFrame, seconds: pd.DataFrame, focus: str) -> Summary:
+    """Summarise the runs of a grid.
+
+    Args:
+        frame: `runs.load`.
+        probes: `runs.load_probes`.
+        seconds: `runs.load_seconds`.
+        focus: the embedder to show in metrics/focus.json and the DVC plots.
+    """
+    areas = scores(frame, probes)
+    paired = paired_scores(areas)
+    gains, starts, placed = strategy_gains(areas), pool_gains(areas), ranks(areas)
+    tables = {
+        "curves": curves(frame),
+        "differences": differences(frame),
+        "aulc": areas,
+        "strategy_gains": gains,
+        "pool_gains": starts,
+        "ranks": placed,
+        "robustness": robustness(placed),
+        "wins": win_table(frame),
+        "significance": pairwise(paired),
+        "friedman": _friedman_table(paired),
+        "probes": probes,
+        "quality": correlations(measures(probes), outcomes(areas, gains, starts)).assign(k0=_k0(frame)),
+        "cost": cost(seconds, placed),
+    }
+    return Summary(
+        _metrics(tables), _focus(placed, focus), tables, judge(tables, seconds), _plot(tables["curves"], focus)
+    )
+
+
+def write(summary: Summary) -> None:
+    """Write metrics/*.json, data/summary/{<table>.parquet,<table>.csv,claims.json} and plots/curves.csv."""
+    for embedder, values in summary.metrics.items():
+        storage.write_json(layout.METRICS / f"{embedder}.json", values)
+    storage.write_json(layout.METRICS / "focus.json", summary.focus)
+    for name, table in summary.tables.items():
+        storage.write_table(layout.SUMMARY / f"{name}.parquet", _plain(table))
+        _write_csv(table, layout.SUMMARY / f"{name}.csv")
+    storage.write_json(layout.SUMMARY / "claims.json", summary.claims)
+    _write_csv(summary.plot, layout.PLOTS / "curves.csv")
+
+
+def read_tables() -> dict[str, pd.DataFrame]:
+    """The tables that `write` left under data/summary; text is categorical in order of appearance.
+
+    Raises:
+        UserError: a table is missing.
+    """
+    tables = {}
+    for name in TABLES:
+        table = pd.DataFrame(storage.read_table(layout.SUMMARY / f"{name}.parquet"))
+        for column in table.select_dtypes(["object", "string"]).columns:
+            table[column] = pd.Categorical(table[column], categories=table[column].unique())
+        tables[name] = table
+    return tables
+
+
+def _metrics(tables: dict[str, pd.DataFrame]) -> dict[str, dict[str, Any]]:
+    probes, pool_gain = tables["probes"], tables["pool_gains"]
+    at_start = pool_gain[(pool_gain["metric"] == "accuracy") & (pool_gain["phase"] == "initial")]
+    accuracy = {name: tables[name][tables[name]["metric"] == "accuracy"] for name in ("aulc", "ranks")}
+    metrics = {}
+    for embedder in probes["embedder"].cat.categories:
+        own = {name: _of(table, embedder) for name, table in accuracy.items()}
+        gain = _means(own["ranks"], "strategy", "gain")
+        metrics[embedder] = {
+            "probe": _means(_of(probes, embedder), "dataset", "accuracy"),
+            "aulc": _means(own["ranks"], "strategy", "aulc"),
+            "gain_over_random": {name: value for name, value in gain.items() if name != "random"},
+            "mean_rank": _means(own["ranks"], "strategy", "rank"),
+            "pool_gain": _means(_of(at_start, embedder), "ips", "mean"),
+            "final": round(float(own["aulc"]["final"].mean()), _DIGITS),
+            "headroom": round(float(own["aulc"]["headroom"].mean()), _DIGITS),
+        }
+    return metrics
+
+
+def _focus(placed: pd.DataFrame, focus: str) -> dict[str, dict[str, float]]:
+    own = _of(placed[placed["metric"] == "accuracy"], focus)
+    return {str(dataset): _means(part, "strategy", "aulc") for dataset, part in own.groupby("dataset", observed=True)}
+
+
+def _plot(table: pd.DataFrame, focus: str) -> pd.DataFrame:
+    own = _of(table[table["metric"] == "accuracy"], focus)
+    plot = own[["dataset", "ips", "strategy", "labels", "mean", "lo", "hi"]]
+    # One seed has no interval; a band of no width is what Vega can draw.
+    return plot.assign(lo=plot["lo"].fillna(plot["mean"]), hi=plot["hi"].fillna(plot["mean"]))
+
+
+def _friedman_table(paired: pd.DataFrame) -> pd.DataFrame:
+    rows = []
+    for scope, part in scopes(paired):
+        result = asdict(friedman(part))
+        del result["mean_ranks"]
+        rows.append({"scope": scope} | result)
+    return pd.DataFrame(rows)
+
+
+def _k0(frame: pd.DataFrame) -> str:
+    first = frame.loc[frame["round"] == 0, "labels"]
+    low, high = int(first.min()), int(first.max())
+    return str(low) if low == high else f"{low}–{high}"
+
+
+def _of(table: pd.DataFrame, embedder: str) -> pd.DataFrame:
+    return table[table["embedder"] == embedder]
+
+
+def _means(table: pd.DataFrame, by: str, column: str) -> dict[str, float]:
+    means = table.groupby(by, observed=True)[column].mean()
+    return {str(name): round(float(value), _DIGITS) for name, value in means.items()}
+
+
+def _plain(table: pd.DataFrame) -> dict[str, Any]:
+    return {
+        str(name): column.to_numpy() if column.dtype.kind in "iufb" else column.astype(object).to_numpy()
+        for name, column in table.items()
+    }
+
+
+def _write_csv(table: pd.DataFrame, path: Path) -> None:
+    with storage.atomic(path) as temporary:
+        table.to_csv(temporary, index=False, float_format="%.6g", lineterminator="\n")

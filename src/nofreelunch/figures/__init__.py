@@ -1,0 +1,3 @@
+"""One module per figure, each with ``draw(tables…) -> Figure``, in one shared style."""
+
+from nofreelunch.figures.gallery import draw_all as draw_all

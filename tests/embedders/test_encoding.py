@@ -1,0 +1,105 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nofreelunch.embedders import encoding
+from nofreelunch.embedders.encoding import CHUNK_CHARACTERS, CHUNK_TEXTS, LONGEST_COUNTED, chunks, encode
+from nofreelunch.storage import Memo
+
+
+class Lengths:
+    """A real encoder of one number per text that notes what it is asked for and can be made to die."""
+
+    def __init__(self, dies_at=None):
+        self.calls, self.dies_at = [], dies_at
+
+    def __call__(self, texts):
+        if len(self.calls) == self.dies_at:
+            raise KeyboardInterrupt
+        self.calls.append(list(texts))
+        lengths = np.array([len(text) for text in texts])
+        return lengths[:, None].astype(np.float32), lengths
+
+
+def sample(count):
+    return [f"{i} " + "x" * (i * 37 % 900) for i in range(count)]
+
+
+@given(st.lists(st.text(max_size=8), unique=True), st.randoms())
+def test_chunks_part_the_texts_whatever_their_order(texts, random):
+    parts = list(chunks(texts))
+    assert sorted(i for part in parts for i in part) == list(range(len(texts)))
+    shuffled = random.sample(texts, len(texts))
+    assert [[texts[i] for i in part] for part in parts] == [[shuffled[i] for i in part] for part in chunks(shuffled)]
+
+
+def test_chunks_are_bounded_and_sorted_by_length():
+    texts = sample(3000)
+    parts = list(chunks(texts))
+    assert max(len(part) for part in parts) <= CHUNK_TEXTS
+    assert max(sum(min(len(texts[i]), LONGEST_COUNTED) for i in part) for part in parts) <= CHUNK_CHARACTERS
+    lengths = [len(texts[i]) for part in parts for i in part]
+    assert lengths == sorted(lengths, reverse=True)
+
+
+def test_a_text_longer_than_a_chunk_gets_its_place():
+    texts = ["a" * 200_000, "b"]
+    assert sorted(i for part in chunks(texts) for i in part) == [0, 1]
+
+
+def test_rows_come_back_in_order(tmp_path):
+    texts = sample(700)
+    encoded = encode(texts, "key", lambda: [Lengths()], Memo(tmp_path), "label")
+    assert encoded.vectors[:, 0].tolist() == [len(text) for text in texts]
+    assert encoded.tokens.tolist() == [len(text) for text in texts]
+    assert encoded.seconds > 0
+
+
+def test_a_kill_loses_only_the_open_chunk(tmp_path):
+    texts = sample(2000)
+    total = len(list(chunks(texts)))
+    dying, second = Lengths(dies_at=3), Lengths()
+    with pytest.raises(KeyboardInterrupt):
+        encode(texts, "key", lambda: [dying], Memo(tmp_path), "label")
+    encode(texts, "key", lambda: [second], Memo(tmp_path), "label")
+    assert (len(dying.calls), len(second.calls)) == (3, total - 3)
+    asked = [text for call in dying.calls + second.calls for text in call]
+    assert sorted(asked) == sorted(texts)
+
+
+def test_a_full_memo_loads_no_model_and_gives_the_same_bytes(tmp_path):
+    texts = sample(800)
+    first = encode(texts, "key", lambda: [Lengths()], Memo(tmp_path), "label")
+    again = encode(texts, "key", lambda: pytest.fail("loaded"), Memo(tmp_path), "label")
+    assert first.vectors.tobytes() == again.vectors.tobytes()
+    assert first.seconds == again.seconds
+
+
+def test_another_key_computes_anew(tmp_path):
+    encode(["a"], "key", lambda: [Lengths()], Memo(tmp_path), "label")
+    other = Lengths()
+    encode(["a"], "other key", lambda: [other], Memo(tmp_path), "label")
+    assert other.calls == [["a"]]
+
+
+def test_two_devices_share_the_chunks(tmp_path, monkeypatch):
+    monkeypatch.setattr(encoding, "CHUNK_TEXTS", 10)
+    texts = sample(400)
+    devices = [Lengths(), Lengths()]
+    encoded = encode(texts, "key", lambda: devices, Memo(tmp_path), "label")
+    assert encoded.vectors[:, 0].tolist() == [len(text) for text in texts]
+    assert sorted(text for device in devices for call in device.calls for text in call) == sorted(texts)
+
+
+def test_progress_says_rate_and_what_was_known(tmp_path, capsys):
+    memo = Memo(tmp_path)
+    texts = sample(2000)
+    with pytest.raises(KeyboardInterrupt):
+        encode(texts, "key", lambda: [Lengths(dies_at=1)], memo, "task · model")
+    assert capsys.readouterr().err == ""
+    encode(texts, "key", lambda: [Lengths()], memo, "task · model")
+    line = capsys.readouterr().err
+    assert line.startswith("task · model: 2,000 of 2,000 texts")
+    assert "of them known" in line
+    assert "texts/s" in line

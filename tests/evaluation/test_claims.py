@@ -1,0 +1,144 @@
+import json
+
+import numpy as np
+import pytest
+import synthetic_runs
+from synthetic_runs import Truth
+
+from nofreelunch.evaluation import claims
+from nofreelunch.evaluation.aulc import scores
+from nofreelunch.evaluation.gains import pool_gains, strategy_gains
+from nofreelunch.evaluation.wins import ranks
+
+EMBEDDERS = ["bert_base", "minilm", "gte_qwen2_7b", "sfr_2", "bge_en_icl", "nv_embed_v2"]
+STRATEGIES = ["random", "margin", "coreset", "badge"]
+ABOUT_EFFECTS = {1, 2, 3, 5, 6, 7, 8, 9}
+
+
+def judge(
+    truth, datasets=8, embedders=EMBEDDERS, pools=("random", "coreset", "typiclust"), strategies=STRATEGIES, seeds=4
+):
+    names = [f"task_{number}" for number in range(datasets)]
+    frame, probes, seconds = synthetic_runs.make(names, embedders, list(pools), strategies, seeds, truth, rounds=6)
+    areas = scores(frame, probes)
+    tables = {
+        "aulc": areas,
+        "pool_gains": pool_gains(areas),
+        "strategy_gains": strategy_gains(areas),
+        "ranks": ranks(areas),
+        "probes": probes,
+    }
+    found = claims.judge(tables, seconds)
+    assert [claim["number"] for claim in found] == list(range(1, 13))
+    json.dumps(found, allow_nan=False)
+    return {claim["number"]: claim for claim in found}
+
+
+def verdicts(found):
+    return {number: claim["verdict"] for number, claim in found.items()}
+
+
+def test_true_effects_are_supported():
+    found = judge(
+        Truth(
+            strategy_gain={"margin": 0.02, "badge": 0.02, "coreset": -0.02},
+            strategy_slope={"badge": 0.06},
+            pool_gain={"typiclust": 0.05, "coreset": -0.03},
+            pool_slope={"typiclust": 0.05},
+            site_noise=0.004,
+            run_noise=0.002,
+        )
+    )
+    got = verdicts(found)
+    assert {number for number in (1, 2, 3, 4, 8, 9, 10, 11) if got[number] == "supported"} == {1, 2, 3, 4, 8, 9, 10, 11}
+    assert found[1]["parts"][0]["estimate"] == pytest.approx(0.075, abs=0.01)
+    assert found[2]["parts"][0]["n"] == 6
+
+
+def test_opposite_effects_are_contradicted():
+    got = verdicts(
+        judge(
+            Truth(
+                strategy_gain={"margin": -0.02, "badge": -0.01, "coreset": 0.02},
+                strategy_slope={"badge": -0.06},
+                pool_gain={"typiclust": -0.05, "coreset": 0.03},
+                pool_slope={"typiclust": -0.05},
+                run_noise=0.002,
+            )
+        )
+    )
+    assert {number for number in (1, 2, 3, 6, 8, 9) if got[number] == "contradicted"} == {1, 2, 3, 6, 8, 9}
+
+
+def test_a_strategy_that_is_best_everywhere_contradicts_claim_5_and_different_ones_support_it():
+    best = verdicts(judge(Truth(strategy_gain={"badge": 0.05}, run_noise=0.002)))
+    assert best[5] == "contradicted"
+    mixed = verdicts(judge(Truth(site_noise=0.02, run_noise=0.002)))
+    assert mixed[5] == "supported"
+
+
+def test_a_steady_badge_beside_a_wild_margin_supports_claim_7_and_the_reverse_contradicts_it():
+    steady = {"badge": 0.03, "coreset": 0.01}
+    found = judge(Truth(strategy_gain=steady, strategy_slope={"margin": 0.03}, run_noise=0.001), datasets=6)
+    assert found[7]["verdict"] == "supported"
+    found = judge(
+        Truth(strategy_gain={"margin": 0.03, "coreset": 0.01}, strategy_slope={"badge": 0.03}, run_noise=0.001),
+        datasets=6,
+    )
+    assert found[7]["verdict"] == "contradicted"
+
+
+def test_margin_best_on_some_dataset_cheap_and_spread_supports_claim_6():
+    found = judge(
+        Truth(strategy_gain={"badge": 0.012, "coreset": 0.006}, strategy_slope={"margin": 0.05}, run_noise=0.001),
+        datasets=6,
+    )
+    peak, spread, cost = found[6]["parts"]
+    assert peak["p_for"] < 0.01
+    assert spread["estimate"] > 0
+    assert cost["p_for"] < 0.01
+
+
+def test_without_effects_the_verdict_is_undecided_at_the_stated_rate():
+    decided = 0
+    for number in range(15):
+        got = verdicts(
+            judge(Truth(name=f"null_{number}"), datasets=5, seeds=2, strategies=["random", "margin", "badge"])
+        )
+        decided += any(got[claim] != "undecided" for claim in ABOUT_EFFECTS)
+    # Family-wise error 5 %: of 15 about one; four or more have probability 0.005.
+    assert decided <= 3
+
+
+def test_weaker_embedders_that_learn_faster_contradict_claim_4():
+    found = judge(Truth(strategy_slope=dict.fromkeys(STRATEGIES, -0.6)), embedders=[*EMBEDDERS, "stella_1_5b"])
+    assert found[4]["verdict"] == "contradicted"
+
+
+def test_saturation_and_cost_follow_their_thresholds():
+    found = judge(Truth(strategy_gain=dict.fromkeys(STRATEGIES, 0.6)))
+    assert found[12]["verdict"] == "supported"
+    assert verdicts(judge(Truth()))[12] == "contradicted"
+    # six queries of 0.01 to 0.04 s and seven fits of 0.05 to 0.1 s
+    assert "a run takes 0.675 s" in found[11]["caveat"]
+
+
+def test_what_the_grid_lacks_is_undecided_and_named():
+    found = judge(
+        Truth(), datasets=1, embedders=["lsa", "bow", "glove"], pools=["random"], strategies=["random", "entropy"]
+    )
+    got = verdicts(found)
+    assert set(got.values()) == {"undecided"}
+    assert "needs ips typiclust" in found[2]["caveat"]
+    assert "needs strategy badge" in found[8]["caveat"]
+    assert "only 3 embedder" in found[4]["caveat"]
+    assert "MTEB" in found[10]["caveat"]
+    assert "one dataset" in found[11]["caveat"]
+
+
+def test_holm_runs_over_the_twelve():
+    found = judge(Truth(strategy_gain={"badge": 0.01}))
+    p = np.array([claim["p"] for claim in found.values()])
+    smallest = int(np.argmin(p)) + 1
+    assert found[smallest]["p_holm"] == pytest.approx(min(1, 12 * p.min()))
+    assert all(claim["p_holm"] >= claim["p"] for claim in found.values())

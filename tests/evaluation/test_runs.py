@@ -1,0 +1,125 @@
+import numpy as np
+import pandas as pd
+import pytest
+import synthetic_runs
+
+from nofreelunch import layout, storage
+from nofreelunch.errors import UserError
+from nofreelunch.evaluation import runs
+from nofreelunch.params import Grid
+
+GRID = Grid(
+    datasets=["zeta", "alpha"], embedders=["lsa", "bow"], pools=["random"], strategies=["random", "margin"], seeds=3
+)
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """A folder with the files of GRID, plus a strategy and a seed that GRID does not ask for, rows shuffled."""
+    monkeypatch.chdir(tmp_path)
+    frame, probes, seconds = synthetic_runs.make(
+        GRID.datasets, GRID.embedders, ["random"], ["badge", "random", "margin"], 4, rounds=3
+    )
+    for (dataset, embedder), part in frame.groupby(["dataset", "embedder"], observed=True):
+        put(dataset, embedder, part.sample(frac=1, random_state=1), layout.runs)
+        part = seconds[(seconds["dataset"] == dataset) & (seconds["embedder"] == embedder)]
+        put(dataset, embedder, part, layout.seconds)
+        row = probes[(probes["dataset"] == dataset) & (probes["embedder"] == embedder)].iloc[0]
+        storage.write_json(layout.probe(dataset, embedder), {name: row[name] for name in runs.SCORES})
+    return frame
+
+
+def put(dataset, embedder, part, path):
+    columns = {
+        name: column.astype(object).to_numpy() if column.dtype == "category" else column.to_numpy()
+        for name, column in part.drop(columns=["dataset", "embedder"]).items()
+    }
+    storage.write_table(path(dataset, embedder), columns)
+
+
+def change(edit):
+    table = pd.DataFrame(storage.read_table(layout.runs("alpha", "bow")))
+    storage.write_table(layout.runs("alpha", "bow"), {name: c.to_numpy() for name, c in edit(table).items()})
+
+
+def is_run(table, strategy, seed):
+    return (table["strategy"] == strategy) & (table["seed"] == seed)
+
+
+def test_load_gives_the_grid_in_grid_order_and_nothing_else(folder):
+    frame = runs.load(GRID)
+    assert len(frame) == 2 * 2 * 1 * 2 * 3 * 4
+    assert list(frame["dataset"].cat.categories) == ["zeta", "alpha"]
+    assert list(frame["dataset"].unique()) == ["zeta", "alpha"]
+    assert list(frame["strategy"].cat.categories) == ["random", "margin"]
+    keys = [*runs.RUN, "round"]
+    expected = folder.set_index(keys)["accuracy"]
+    got = frame.astype(dict.fromkeys(runs.FACTORS, str)).set_index(keys)["accuracy"]
+    expected.index = expected.index.set_levels(
+        [level.astype(str) for level in expected.index.levels[:4]], level=[0, 1, 2, 3]
+    )
+    assert (got == expected.loc[got.index]).all()
+
+
+def test_a_missing_run_is_named(folder):
+    change(lambda table: table[~is_run(table, "margin", 1)])
+    with pytest.raises(UserError, match=r"1 of 24 runs are missing: alpha/bow/random/margin/1 "):
+        runs.load(GRID)
+
+
+def test_a_missing_file_is_named(folder):
+    layout.runs("zeta", "lsa").unlink()
+    with pytest.raises(UserError, match=r"zeta/lsa\.parquet"):
+        runs.load(GRID)
+
+
+def test_a_doubled_run_is_named(folder):
+    change(lambda table: pd.concat([table, table[is_run(table, "random", 2)]]))
+    with pytest.raises(UserError, match=r"twice: alpha/bow/random/random/2 "):
+        runs.load(GRID)
+
+
+@pytest.mark.parametrize("gone", [3, 1])
+def test_a_run_with_a_round_missing_is_named(folder, gone):
+    change(lambda table: table[~(is_run(table, "margin", 0) & (table["round"] == gone))])
+    with pytest.raises(UserError, match=r"rounds missing: alpha/bow/random/margin/0 "):
+        runs.load(GRID)
+
+
+def test_labels_must_agree_between_the_runs_of_a_dataset(folder):
+    change(lambda table: table.assign(labels=table["labels"] + (table["round"] == 2)))
+    with pytest.raises(UserError, match="number of labels: alpha round 2"):
+        runs.load(GRID)
+
+
+def test_a_metric_that_is_not_finite_is_named(folder):
+    change(lambda table: table.assign(nll=table["nll"].where(~is_run(table, "random", 0), np.inf)))
+    with pytest.raises(UserError, match="nll are not finite in: alpha/bow/random/random/0 "):
+        runs.load(GRID)
+
+
+def test_a_grid_without_the_baseline_is_refused(folder):
+    with pytest.raises(UserError, match="needs 'random'"):
+        runs.load(GRID.model_copy(update={"strategies": ["margin"]}))
+
+
+def test_probes_and_seconds(folder):
+    probes = runs.load_probes(GRID)
+    assert list(probes.columns) == ["dataset", "embedder", *runs.SCORES]
+    assert len(probes) == 4
+    seconds = runs.load_seconds(GRID)
+    assert len(seconds) == 96
+    assert seconds.groupby("strategy", observed=True)["query_seconds"].max().to_dict() == {
+        "random": 0.02,
+        "margin": 0.03,
+    }
+
+
+def test_blocks_hold_each_run_as_a_row(folder):
+    frame = runs.load(GRID)
+    found = {keys["dataset"].iloc[0]: (keys, labels, values) for keys, labels, values in runs.blocks(frame, "accuracy")}
+    keys, labels, values = found["alpha"]
+    assert labels.tolist() == [100, 200, 300, 400]
+    at = keys.index[(keys["embedder"] == "bow") & (keys["strategy"] == "margin") & (keys["seed"] == 2)][0]
+    chosen = (frame["dataset"] == "alpha") & (frame["embedder"] == "bow") & is_run(frame, "margin", 2)
+    assert values[at].tolist() == frame.loc[chosen, "accuracy"].tolist()

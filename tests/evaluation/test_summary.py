@@ -1,0 +1,105 @@
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+import synthetic_runs
+
+from nofreelunch.evaluation import summary
+from nofreelunch.evaluation.cost import cost
+from nofreelunch.evaluation.wins import ranks
+
+
+@pytest.fixture(scope="module")
+def made(runs):
+    return summary.summarise(*runs, focus="good")
+
+
+def leaves(value, path=()):
+    if isinstance(value, dict):
+        return {key: leaf for name, part in value.items() for key, leaf in leaves(part, (*path, name)).items()}
+    return {path: value}
+
+
+def test_every_embedder_has_the_same_metrics_keys(made):
+    keys = {embedder: set(leaves(values)) for embedder, values in made.metrics.items()}
+    assert list(keys) == ["weak", "fair", "good", "best"]
+    assert len({frozenset(found) for found in keys.values()}) == 1
+    assert not any(embedder in "/".join(key) for key in keys["weak"] for embedder in keys)
+
+
+def test_metrics_are_rounded_means_over_datasets_pools_and_seeds(made, runs):
+    part = made.tables["aulc"].query("metric == 'accuracy' and embedder == 'fair'")
+    metrics = made.metrics["fair"]
+    by_strategy = part.groupby("strategy", observed=True)["aulc"].mean()
+    assert metrics["aulc"] == {name: round(value, 5) for name, value in by_strategy.items()}
+    assert metrics["gain_over_random"]["badge"] == pytest.approx(by_strategy["badge"] - by_strategy["random"], abs=1e-5)
+    assert "random" not in metrics["gain_over_random"]
+    assert set(metrics["pool_gain"]) == {"typiclust"}
+    assert metrics["final"] == pytest.approx(part["final"].mean(), abs=1e-5)
+    probe = runs[1].query("embedder == 'fair' and dataset == 'hard'")["accuracy"].iloc[0]
+    assert metrics["probe"]["hard"] == pytest.approx(probe, abs=1e-5)
+
+
+def test_focus_and_plot_show_the_focus_embedder(made):
+    own = made.tables["aulc"].query(
+        "metric == 'accuracy' and embedder == 'good' and dataset == 'easy' and strategy == 'badge'"
+    )
+    assert made.focus["easy"]["badge"] == round(own["aulc"].mean(), 5)
+    assert list(made.plot.columns) == ["dataset", "ips", "strategy", "labels", "mean", "lo", "hi"]
+    assert len(made.plot) == 2 * 2 * 4 * 7
+
+
+def test_written_files_are_whole_and_the_same_twice(made, tmp_path, monkeypatch):
+    contents = []
+    for folder in ("one", "two"):
+        (tmp_path / folder).mkdir()
+        monkeypatch.chdir(tmp_path / folder)
+        summary.write(made)
+        contents.append(
+            {str(path.relative_to(tmp_path / folder)): path.read_bytes() for path in (tmp_path / folder).rglob("*.*")}
+        )
+    assert contents[0] == contents[1]
+    expected = {f"data/summary/{name}.{kind}" for name in summary.TABLES for kind in ("parquet", "csv")}
+    expected |= {f"metrics/{name}.json" for name in ("weak", "fair", "good", "best", "focus")} | {
+        "plots/curves.csv",
+        "data/summary/claims.json",
+    }
+    assert set(contents[0]) == expected
+    assert json.loads(contents[0]["metrics/focus.json"]) == made.focus
+    tables = summary.read_tables()
+    for name, table in made.tables.items():
+        pd.testing.assert_frame_equal(tables[name], table, check_dtype=False, check_categorical=False)
+    assert list(tables["curves"]["strategy"].cat.categories) == ["random", "margin", "coreset", "badge"]
+
+
+def test_one_seed_one_pool_one_embedder_still_summarise(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    frame, probes, seconds = synthetic_runs.make(["d"], ["e"], ["typiclust"], ["random", "margin"], 1, rounds=2)
+    made = summary.summarise(frame, probes, seconds, "e")
+    summary.write(made)
+    assert made.metrics["e"]["pool_gain"] == {}
+    assert (made.plot["lo"] == made.plot["mean"]).all()
+    assert np.isfinite([value for value in leaves(made.metrics["e"]).values() if value != {}]).all()
+    assert (tmp_path / "data/summary/pool_gains.parquet").is_file()
+
+
+def test_the_start_is_named_by_its_range_where_datasets_differ():
+    frames = [
+        synthetic_runs.make([d], ["e"], ["random"], ["random"], 2, rounds=2, batch=b)[0]
+        for d, b in (("a", 4), ("b", 150))
+    ]
+    both = pd.concat(frames)
+    assert summary._k0(frames[0]) == "4"
+    assert summary._k0(both) == "4–150"
+
+
+def test_cost_by_hand(runs, made):
+    seconds = runs[2]
+    table = cost(seconds, ranks(made.tables["aulc"])).set_index(["embedder", "strategy"])
+    row = table.loc[("weak", "margin")]
+    # margin is the second strategy: 0.02 s per query, six queries; fits take 0.05 · (1 + r/6) for r = 0…6
+    assert row["query_seconds"] == pytest.approx(0.02)
+    assert row["fit_seconds"] == pytest.approx(0.05 * 1.5)
+    assert row["run_seconds"] == pytest.approx(6 * 0.02 + 7 * 0.05 * 1.5)
+    assert row["gain"] == pytest.approx(made.metrics["weak"]["gain_over_random"]["margin"], abs=1e-5)

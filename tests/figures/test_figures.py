@@ -1,0 +1,127 @@
+import xml.etree.ElementTree as ET
+
+import numpy as np
+import pytest
+from matplotlib.text import Text
+
+from nofreelunch.figures import curves, differences, heatmap, pool_gain, wins
+from nofreelunch.figures.style import look, styled
+from nofreelunch.figures.write import save
+
+DRAW = {
+    "curves": lambda t: curves.draw(t["curves"], "typiclust"),
+    "differences": lambda t: differences.draw(t["differences"], "random"),
+    "aulc": lambda t: heatmap.draw(t["ranks"], "aulc"),
+    "rank": lambda t: heatmap.draw(t["ranks"], "rank"),
+    "wins": lambda t: wins.draw(t["wins"]),
+    "pool_gain": lambda t: pool_gain.draw(t["pool_gains"], t["probes"], t["quality"]),
+}
+
+
+def texts(figure, monkeypatch):
+    """Every text that is really drawn, with its box in pixels."""
+    drawn = []
+    draw = Text.draw
+
+    def spy(self, renderer):
+        drawn.append(self)
+        draw(self, renderer)
+
+    with styled(), monkeypatch.context() as patch:
+        patch.setattr(Text, "draw", spy)
+        figure.canvas.draw()
+        return [(text, text.get_window_extent()) for text in dict.fromkeys(drawn) if text.get_text().strip()]
+
+
+# Panels of curves have a fixed size, so two rows of the large grid show what ten would.
+SIZES = [
+    (name, size)
+    for name in DRAW
+    for size in ("tiny", "small", "wide" if name in ("curves", "differences") else "large")
+]
+
+
+@pytest.mark.parametrize(("name", "size"), SIZES)
+def test_no_text_is_clipped_or_overlaps_another_and_all_is_legible(name, size, request, monkeypatch):
+    figure = DRAW[name](request.getfixturevalue(size))
+    found = texts(figure, monkeypatch)
+    width, height = figure.bbox.size
+    for text, box in found:
+        assert box.x0 >= -0.5, text
+        assert box.y0 >= -0.5, text
+        assert box.x1 <= width + 0.5, text
+        assert box.y1 <= height + 0.5, text
+        assert text.get_fontsize() >= 6.5, text
+    flat = [(text, box) for text, box in found if text.get_rotation() in (0, 90)]
+    boxes = np.array([box.extents for _, box in flat])
+    wide = np.minimum(boxes[:, None, 2], boxes[None, :, 2]) - np.maximum(boxes[:, None, 0], boxes[None, :, 0])
+    high = np.minimum(boxes[:, None, 3], boxes[None, :, 3]) - np.maximum(boxes[:, None, 1], boxes[None, :, 1])
+    upper = np.triu(np.ones(wide.shape, dtype=bool), 1)
+    clash = [(flat[i][0].get_text(), flat[j][0].get_text()) for i, j in np.argwhere((wide > 1) & (high > 2.5) & upper)]
+    assert not clash
+
+
+@pytest.mark.parametrize("name", DRAW)
+def test_saved_twice_gives_the_same_bytes_and_text_stays_text(name, small, tmp_path):
+    first = save(DRAW[name](small), tmp_path / "one" / name)
+    second = save(DRAW[name](small), tmp_path / "two" / name)
+    assert [path.suffix for path in first] == [".png", ".svg"]
+    for a, b in zip(first, second, strict=True):
+        assert a.read_bytes() == b.read_bytes()
+    svg = first[1].read_text()
+    ET.fromstring(svg)
+    assert "<text" in svg
+    assert "<dc:date>" not in svg
+
+
+def test_curves_draw_the_numbers_in_the_colour_of_their_strategy(small):
+    table = small["curves"]
+    figure = curves.draw(table, "typiclust")
+    assert len(figure.axes) == 4
+    part = table.query("metric == 'accuracy' and ips == 'typiclust' and strategy == 'margin'")
+    part = part.query("dataset == 'docs_param' and embedder == 'lsa'")
+    lines = [line for line in figure.axes[2].lines if line.get_color() == look("margin").colour]
+    assert lines[0].get_xdata().tolist() == part["labels"].tolist()
+    assert lines[0].get_ydata() == pytest.approx(100 * part["mean"].to_numpy())
+
+
+def test_heat_map_writes_the_mean_over_pools_and_sets_the_best_bold(small):
+    ranks = small["ranks"]
+    own = ranks.query("metric == 'accuracy' and dataset == 'docs_library'")
+    means = own.groupby(["strategy", "embedder"], observed=True)["aulc"].mean().unstack()
+    axes = heatmap.draw(ranks, "aulc").axes[0]
+    shown = {tuple(map(int, text.get_position())): text for text in axes.texts}
+    for j, embedder in enumerate(means.columns):
+        for i, strategy in enumerate(means.index):
+            text = shown[(j, i)]
+            assert text.get_text() == f"{100 * means.loc[strategy, embedder]:.1f}"
+            assert (text.get_weight() == "bold") == (strategy == means[embedder].idxmax())
+
+
+def test_win_matrix_writes_rates_and_ties(small):
+    table = small["wins"].query("scope == 'minilm' and definition == 'ties_half'")
+    axes = wins.draw(small["wins"], "minilm").axes[0]
+    row = table.query("strategy == 'margin' and opponent == 'random'").iloc[0]
+    order = [label.get_text() for label in axes.get_yticklabels()]
+    i, j = order.index("margin"), order.index("random")
+    cell = [
+        text.get_text() for text in axes.texts if text.get_position()[0] == j and abs(text.get_position()[1] - i) < 0.3
+    ]
+    assert cell == [f"{100 * row['rate']:.0f} %", f"{100 * row['ties'] / row['pairs']:.0f} % ties"]
+
+
+def test_pool_gain_without_a_second_pool_says_so(small):
+    none = small["pool_gains"].iloc[:0]
+    figure = pool_gain.draw(none, small["probes"], small["quality"])
+    assert not figure.axes
+    assert any("grid.pools" in text.get_text() for text in figure.texts)
+
+
+def test_pool_gain_marks_every_dataset_and_embedder(small):
+    figure = pool_gain.draw(small["pool_gains"], small["probes"], small["quality"])
+    points = [line for line in figure.axes[0].lines if line.get_marker() not in ("None", None, "")]
+    assert len(points) == 4
+    row = small["pool_gains"].query(
+        "metric == 'accuracy' and phase == 'initial' and dataset == 'docs_param' and embedder == 'lsa'"
+    )
+    assert any(point.get_ydata()[0] == pytest.approx(100 * row["mean"].iloc[0]) for point in points)
