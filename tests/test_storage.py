@@ -14,9 +14,14 @@ from nofreelunch.storage import Memo
 def test_failed_write_leaves_the_old_file_and_no_temporary(tmp_path):
     path = tmp_path / "a.txt"
     path.write_text("old")
-    with pytest.raises(RuntimeError), storage.atomic(path) as temporary:
-        temporary.write_text("half")
-        raise RuntimeError
+
+    def interrupted():
+        with storage.atomic(path) as temporary:
+            temporary.write_text("half")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        interrupted()
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
 
@@ -60,7 +65,7 @@ def test_pickled_arrays_are_refused(tmp_path):
 
 def test_missing_and_broken_files_are_named(tmp_path):
     for read in (storage.read_npy, storage.read_table, storage.read_json):
-        with pytest.raises(UserError, match="missing.*dvc"):
+        with pytest.raises(UserError, match=r"missing.*dvc"):
             read(tmp_path / "none")
         (tmp_path / "broken").write_bytes(b"PAR1 no")
         with pytest.raises(UserError, match="broken"):

@@ -1,5 +1,8 @@
 """Facts about a pool that depend on its features alone: norms, clusterings, distances; for pools and strategies."""
 
+from collections.abc import Callable, Hashable
+from typing import Any, TypeVar
+
 import numpy as np
 import numpy.typing as npt
 
@@ -7,9 +10,11 @@ from nofreelunch.randomness import generator
 
 FloatArray = npt.NDArray[np.float32]
 IntArray = npt.NDArray[np.int64]
+T = TypeVar("T")
 
 LLOYD_ITERATIONS = 20
 BLOCK_BYTES = 64 * 2**20
+PROPOSALS = 64
 
 
 class Geometry:
@@ -24,19 +29,44 @@ class Geometry:
         self.features = features
         self.squared_norms = squared_norms
         self._names = names
-        self._clusterings: dict[int, IntArray] = {}
+        self._facts: dict[Hashable, Any] = {}
+
+    def once(self, key: Hashable, compute: Callable[[], T]) -> T:
+        """The fact called ``key``, computed at the first call and kept."""
+        if key not in self._facts:
+            self._facts[key] = compute()
+        fact: T = self._facts[key]
+        return fact
 
     def clustering(self, count: int) -> IntArray:
         """(n,) int64 k-means labels for ``count`` clusters; the same for every run of the cell with this seed."""
-        if count not in self._clusterings:
-            rng = generator(*self._names, "k-means", count)
-            self._clusterings[count] = kmeans(self.features, count, rng)[0]
-        return self._clusterings[count]
+        return self.once(
+            ("k-means", count),
+            lambda: kmeans(self.features, count, generator(*self._names, "k-means", count))[0],
+        )
+
+    def unit(self) -> "Geometry":
+        """The same pool with rows of length 1 (a zero row stays zero); itself where they have it already."""
+        if np.abs(self.squared_norms - 1).max(initial=0) < 1e-5:
+            return self
+        return self.once("unit", self._scaled_to_unit)
+
+    def _scaled_to_unit(self) -> "Geometry":
+        features = unit_rows(self.features)
+        return Geometry(features, squared_norms(features), *self._names, "unit")
 
 
 def squared_norms(features: FloatArray) -> FloatArray:
     """(n,) float32 squared row lengths of ``features`` ((n, d))."""
-    return np.einsum("ij,ij->i", features, features)
+    norms: FloatArray = np.einsum("ij,ij->i", features, features)
+    return norms
+
+
+def unit_rows(features: FloatArray) -> FloatArray:
+    """(n, d) float32 rows of ``features`` scaled to length 1; a zero row stays zero."""
+    lengths = np.sqrt(squared_norms(features))
+    lengths[lengths == 0] = 1
+    return np.divide(features, lengths[:, None], dtype=np.float32)
 
 
 class LabelledDistances:
@@ -64,13 +94,60 @@ def update_nearest(distances: FloatArray, geometry: Geometry, centres: IntArray)
     width = max(1, BLOCK_BYTES // (4 * max(1, len(features))))
     for first in range(0, len(centres), width):
         block = centres[first : first + width]
-        products = features[block] @ features.T
-        products *= -2
-        products += norms[block, None]
-        nearest = products.min(axis=0)
-        nearest += norms
-        np.minimum(distances, np.maximum(nearest, 0, out=nearest), out=distances)
+        _lower(distances, geometry, features[block], norms[block])
     distances[centres] = 0
+
+
+def farthest_first(geometry: Geometry, distances: FloatArray, candidates: IntArray, size: int) -> IntArray:
+    """k-centre greedy: again and again the candidate farthest from its nearest centre; ties go to the lower row.
+
+    Distances only fall as centres are added, so an old distance is an upper bound. Only candidates whose bound tops
+    the best distance found are brought up to date: the picks are those of the plain loop.
+
+    Args:
+        geometry: of the pool.
+        distances: (n,) float32 squared distance of every row to its nearest centre so far.
+        candidates: (m,) int64 rows, ascending.
+        size: how many to pick, at most m.
+    """
+    features, norms = geometry.features, geometry.squared_norms
+    bounds = distances[candidates]
+    width = 256
+    picks = np.empty(size, np.int64)
+    done = 0
+    while done < size:
+        order = np.argsort(-bounds, kind="stable")
+        active, rest = order[:width], order[width : width + 1]
+        rows = candidates[active]
+        near = Geometry(features[rows], norms[rows])
+        current = bounds[active]
+        if done:
+            _lower(current, near, features[picks[:done]], norms[picks[:done]])
+        # The first of the rest carries its largest bound, and among equals the lowest row.
+        limit = bounds[rest[0]] if len(rest) else -np.inf
+        first_row = candidates[rest[0]] if len(rest) else len(features)
+        while done < size:
+            largest = current.max()
+            row = rows[current == largest].min()
+            if largest < limit or (largest == limit and row > first_row) or largest == -np.inf:
+                break
+            picks[done] = row
+            done += 1
+            _lower(current, near, features[row][None], norms[row][None])
+            current[rows == row] = -np.inf
+        bounds[active] = current
+        bounds[np.isin(candidates, picks[:done])] = -np.inf
+    return picks
+
+
+def _lower(distances: FloatArray, geometry: Geometry, centres: FloatArray, norms: FloatArray) -> None:
+    """`update_nearest` for centres that are no rows of ``geometry``."""
+    products = geometry.features @ centres.T
+    products *= -2
+    products += norms
+    nearest = products.min(axis=1)
+    nearest += geometry.squared_norms
+    np.minimum(distances, np.maximum(nearest, 0, out=nearest), out=distances)
 
 
 def kmeans(features: FloatArray, count: int, rng: np.random.Generator) -> tuple[IntArray, FloatArray]:
@@ -90,35 +167,59 @@ def kmeans(features: FloatArray, count: int, rng: np.random.Generator) -> tuple[
     count = min(count, len(features))
     norms = squared_norms(features)
     centres = features[kmeans_plus_plus(features, norms, count, rng)]
-    labels = np.full(len(features), -1)
-    for _ in range(LLOYD_ITERATIONS):
-        new, distances = assign(features, norms, centres)
-        _fill_empty(new, distances, count)
-        if np.array_equal(new, labels):
-            break
-        labels = new
-        centres = cluster_means(features, labels, count)
+    labels, scores = assign(features, centres)
+    _fill_empty(labels, norms - 2 * scores, count)
+    changed = np.ones(count, bool)
+    for _ in range(LLOYD_ITERATIONS - 1):
+        _move_means(centres, features, labels, changed)
+        before = labels
+        labels, scores = _reassign(features, centres, changed, labels, scores)
+        _fill_empty(labels, norms - 2 * scores, count)
+        differs = labels != before
+        changed = np.bincount(np.concatenate([labels[differs], before[differs]]), minlength=count) > 0
+        if not changed.any():
+            return labels, centres
+    _move_means(centres, features, labels, changed)
     return labels, centres
+
+
+def medoids(features: FloatArray, count: int, rng: np.random.Generator) -> IntArray:
+    """For each of ``count`` k-means clusters the position of the row nearest its mean, ascending by cluster."""
+    labels, centres = kmeans(features, count, rng)
+    offsets = features - centres[labels]
+    order = np.lexsort((squared_norms(offsets), labels))
+    firsts = np.flatnonzero(np.diff(labels[order], prepend=-1))
+    return order[firsts]
 
 
 def kmeans_plus_plus(features: FloatArray, norms: FloatArray, count: int, rng: np.random.Generator) -> IntArray:
     """``count`` distinct seed rows by D² sampling (Arthur & Vassilvitskii 2007).
 
-    Duplicates of chosen rows have weight 0; where nothing else is left, unchosen rows follow in order.
+    Rows are proposed from distances that lag behind and accepted with probability true / lagging: the law is that of
+    one draw after the other, with one product for many seeds. Duplicates of chosen rows have weight 0; where nothing
+    else is left, unchosen rows follow in order.
     """
-    chosen = np.empty(count, np.int64)
-    free = np.ones(len(features), bool)
+    pool = Geometry(features, norms)
     distances = np.full(len(features), np.inf, np.float32)
-    for i in range(count):
-        row = int(rng.integers(len(features))) if i == 0 else draw(distances, rng)
-        if not free[row]:
-            row = int(np.argmax(free))
-        chosen[i] = row
-        free[row] = False
-        update = norms + (norms[row] - 2 * (features @ features[row]))
-        np.minimum(distances, np.maximum(update, 0, out=update), out=distances)
-        distances[row] = 0
-    return chosen
+    chosen = [int(rng.integers(len(features)))]
+    update_nearest(distances, pool, np.array(chosen))
+    while len(chosen) < count and distances.any():
+        total = np.cumsum(distances, dtype=np.float64)
+        proposed = np.searchsorted(total, rng.random(PROPOSALS) * total[-1], side="right")
+        proposed = np.minimum(proposed, len(features) - 1)
+        thresholds = rng.random(PROPOSALS) * distances[proposed]
+        near = Geometry(features[proposed], norms[proposed])
+        nearest = distances[proposed]
+        accepted: list[int] = []
+        for i, row in enumerate(proposed):
+            if thresholds[i] < nearest[i] and len(chosen) + len(accepted) < count:
+                accepted.append(int(row))
+                _lower(nearest, near, near.features[i][None], near.squared_norms[i][None])
+                nearest[proposed == row] = 0
+        update_nearest(distances, pool, np.array(accepted, np.int64))
+        chosen += accepted
+    left = np.setdiff1d(np.arange(len(features)), chosen)[: count - len(chosen)]
+    return np.concatenate([np.array(chosen, np.int64), left])
 
 
 def draw(weights: npt.NDArray[np.floating], rng: np.random.Generator) -> int:
@@ -130,57 +231,81 @@ def draw(weights: npt.NDArray[np.floating], rng: np.random.Generator) -> int:
     return min(row, len(weights) - 1)
 
 
-def assign(features: FloatArray, norms: FloatArray, centres: FloatArray) -> tuple[IntArray, FloatArray]:
-    """(n,) int64 nearest centre of every row and (n,) float32 squared distance to it; ties go to the lower centre."""
+def assign(features: FloatArray, centres: FloatArray) -> tuple[IntArray, FloatArray]:
+    """Nearest centre of every row; ties go to the lower centre.
+
+    Returns:
+        (n,) int64 labels and (n,) float32 scores ⟨x, c⟩ − ‖c‖²/2: half of ‖x‖² minus the squared distance.
+    """
     labels = np.empty(len(features), np.int64)
-    distances = np.empty(len(features), np.float32)
+    scores = np.empty(len(features), np.float32)
     half = squared_norms(centres) / 2
     height = max(1, BLOCK_BYTES // (4 * len(centres)))
     for first in range(0, len(features), height):
         block = slice(first, first + height)
-        scores = features[block] @ centres.T
-        scores -= half
-        labels[block] = scores.argmax(axis=1)
-        distances[block] = norms[block] - 2 * scores[np.arange(len(scores)), labels[block]]
-    return labels, np.maximum(distances, 0)
+        products = features[block] @ centres.T
+        products -= half
+        labels[block] = products.argmax(axis=1)
+        scores[block] = products[np.arange(len(products)), labels[block]]
+    return labels, scores
 
 
-def cluster_means(features: FloatArray, labels: IntArray, count: int) -> FloatArray:
-    """(count, d) float32 mean of the rows of each label; every label must occur."""
+def _reassign(
+    features: FloatArray, centres: FloatArray, moved: npt.NDArray[np.bool_], labels: IntArray, scores: FloatArray
+) -> tuple[IntArray, FloatArray]:
+    """`assign` after some centres moved: a row looks at the others only where its best score fell."""
+    if 2 * moved.sum() > len(moved):
+        return assign(features, centres)
+    nearest, best = assign(features, centres[moved])
+    own_moved = moved[labels]
+    taken = np.where(own_moved, best >= scores, best > scores)
+    labels = np.where(taken, np.flatnonzero(moved)[nearest], labels)
+    again = np.flatnonzero(own_moved & ~taken)
+    scores = np.where(taken, best, scores)
+    if len(again):
+        labels[again], scores[again] = assign(features[again], centres)
+    return labels, scores
+
+
+def _move_means(centres: FloatArray, features: FloatArray, labels: IntArray, changed: npt.NDArray[np.bool_]) -> None:
+    """Put each centre whose cluster ``changed`` at the mean of its rows; every label must occur."""
+    members = groups(labels, len(centres))
+    for cluster in np.flatnonzero(changed):
+        features[members[cluster]].mean(axis=0, out=centres[cluster])
+
+
+def groups(labels: IntArray, count: int) -> list[IntArray]:
+    """For each of ``count`` labels the positions that carry it, ascending."""
     order = np.argsort(labels, kind="stable")
-    sizes = np.bincount(labels, minlength=count)
-    starts = np.concatenate(([0], np.cumsum(sizes)[:-1]))
-    sums = np.add.reduceat(features[order], starts, axis=0)
-    means: FloatArray = sums / sizes[:, None].astype(np.float32)
-    return means
+    return np.split(order, np.cumsum(np.bincount(labels, minlength=count))[:-1])
 
 
 def _fill_empty(labels: IntArray, distances: FloatArray, count: int) -> None:
     sizes = np.bincount(labels, minlength=count)
     for cluster in np.flatnonzero(sizes == 0):
-        movable = np.where(sizes[labels] > 1, distances, -1)
+        movable = np.where(sizes[labels] > 1, distances, -np.inf)
         row = int(np.argmax(movable))
         sizes[labels[row]] -= 1
         labels[row] = cluster
-        distances[row] = 0
         sizes[cluster] = 1
 
 
-def mean_neighbour_distance(features: FloatArray, neighbours: int) -> FloatArray:
+def mean_neighbour_distance(features: FloatArray, neighbours: int, *, squared: bool = False) -> FloatArray:
     """(n,) float32 mean Euclidean distance of each row of ``features`` ((n, d)) to its nearest other rows.
 
     Args:
         features: float32.
         neighbours: how many, at least 1 and fewer than n.
+        squared: the mean of the squared distances instead.
     """
     norms = squared_norms(features)
     means = np.empty(len(features), np.float32)
     height = max(1, BLOCK_BYTES // (4 * len(features)))
     for first in range(0, len(features), height):
         block = slice(first, first + height)
-        squared = norms[block, None] + norms - 2 * (features[block] @ features.T)
-        rows = np.arange(len(squared))
-        squared[rows, first + rows] = np.inf
-        nearest = np.partition(squared, neighbours - 1, axis=1)[:, :neighbours]
-        means[block] = np.sqrt(np.maximum(nearest, 0)).mean(axis=1)
+        distances = norms[block, None] + norms - 2 * (features[block] @ features.T)
+        rows = np.arange(len(distances))
+        distances[rows, first + rows] = np.inf
+        nearest = np.maximum(np.partition(distances, neighbours - 1, axis=1)[:, :neighbours], 0)
+        means[block] = (nearest if squared else np.sqrt(nearest)).mean(axis=1)
     return means

@@ -5,6 +5,8 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from nofreelunch.geometry import unit_rows
+
 FloatArray = npt.NDArray[np.float32]
 
 Scaling = Literal["none", "unit", "standardize"]
@@ -20,17 +22,11 @@ def scale(
     """
     pool, test = pool.astype(np.float32), test.astype(np.float32)
     if how == "unit":
-        return _unit(pool), _unit(test)
+        return unit_rows(pool), unit_rows(test)
     if how == "standardize":
         mean = pool.mean(axis=0, dtype=np.float64)
         deviation = pool.std(axis=0, dtype=np.float64)
         constant = deviation <= 1e-6 * np.maximum(np.abs(mean), 1e-6)
         factor = np.where(constant, 0, 1 / np.where(constant, 1, deviation))
-        return tuple(((part - mean) * factor).astype(np.float32) for part in (pool, test))  # type: ignore[return-value]
+        pool, test = (((part - mean) * factor).astype(np.float32) for part in (pool, test))
     return pool, test
-
-
-def _unit(rows: FloatArray) -> FloatArray:
-    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
-    result: FloatArray = rows / np.where(lengths > 0, lengths, 1)
-    return result

@@ -1,7 +1,22 @@
 """Query strategies, one file each. A new one is one file and one line here."""
 
 from nofreelunch.query import Strategy
-from nofreelunch.strategies import badge, coreset, entropy, least_confident, margin, random, typiclust
+from nofreelunch.strategies import (
+    alfamix,
+    badge,
+    bait,
+    coreset,
+    dropquery,
+    entropy,
+    falcun,
+    least_confident,
+    margin,
+    maxherding,
+    probcover,
+    random,
+    typiclust,
+    uncertainty_herding,
+)
 
 STRATEGIES: dict[str, Strategy] = {
     "random": Strategy(random.select, uses_head=False),
@@ -11,4 +26,11 @@ STRATEGIES: dict[str, Strategy] = {
     "coreset": Strategy(coreset.select, uses_head=False),
     "badge": Strategy(badge.select),
     "typiclust": Strategy(typiclust.select, uses_head=False),
+    "bait": Strategy(bait.select),
+    "dropquery": Strategy(dropquery.select),
+    "alfamix": Strategy(alfamix.select),
+    "probcover": Strategy(probcover.select, uses_head=False),
+    "falcun": Strategy(falcun.select),
+    "maxherding": Strategy(maxherding.select, uses_head=False),
+    "uncertainty_herding": Strategy(uncertainty_herding.select),
 }

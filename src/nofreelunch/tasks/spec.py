@@ -1,10 +1,12 @@
 """A task's entry in params.yaml, one class for each source."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from nofreelunch.spec import Spec
+
+PairFormat = Literal["joined", "labelled", "concat"]
 
 
 class DocsTask(Spec):
@@ -23,7 +25,80 @@ class DocsTask(Spec):
     train: int | None = Field(4000, ge=2)
     test: int | None = Field(1500, ge=2)
     seed: int = Field(0, ge=0)
-    pair_format: Literal["joined", "labelled", "concat"] = "joined"
+    pair_format: PairFormat = "joined"
+
+    @property
+    def fields(self) -> tuple[str, str]:
+        """The names of the two texts in the pair format ``labelled``."""
+        return "text 1", "text 2"
 
 
-TaskSpec = DocsTask
+class TableTask(Spec):
+    """What tasks read from tables have in common.
+
+    Attributes:
+        text: the column of the text, or of the first text of a pair.
+        text_pair: the column of the second text; None for a task of single texts.
+        label: the column of the class, numbers or strings.
+        train: cap on the pool (a seeded stratified sample), None for all.
+        test: cap on the test rows, None for all.
+        seed: of the caps and of the split.
+        pair_format: how the two texts of a pair reach the embedder; ignored for single texts.
+        drop_incomplete: leave out rows without a text or without a label; False refuses the task.
+        deduplicate: keep the first of equal texts, and no pool row whose text is a test row; False counts them only.
+    """
+
+    text: str = "text"
+    text_pair: str | None = None
+    label: str = "label"
+    train: int | None = Field(20_000, ge=2)
+    test: int | None = Field(5_000, ge=2)
+    seed: int = Field(0, ge=0)
+    pair_format: PairFormat = "joined"
+    drop_incomplete: bool = False
+    deduplicate: bool = False
+
+    @property
+    def fields(self) -> tuple[str, str]:
+        """The names of the two texts in the pair format ``labelled``."""
+        return self.text, self.text_pair or self.text
+
+
+class HubTask(TableTask):
+    """A data set of the Hugging Face hub, or of the local mirror that takes the hub's place (see ``mirror``).
+
+    The label −1 stands for a hidden one, as in GLUE's test splits.
+
+    Attributes:
+        hub: the data set's hub id.
+        revision: the commit to read; None takes the newest one and writes it into the card.
+        config: the data set's configuration, None for its only one.
+        train_split: the split that becomes the pool.
+        test_split: the split that becomes the test rows.
+    """
+
+    source: Literal["hub"]
+    hub: str = Field(min_length=1)
+    revision: str | None = None
+    config: str | None = None
+    train_split: str = "train"
+    test_split: str = "test"
+
+
+class FilesTask(TableTask):
+    """Your own data: CSV, TSV, JSON lines or parquet, by the ending of the file's name.
+
+    Attributes:
+        train_file: the pool, or all rows where there is no test file.
+        test_file: the test rows; None draws them from ``train_file``, stratified by class.
+        test_share: the share of each class that is drawn for the test rows; unused with a test file.
+    """
+
+    source: Literal["files"]
+    train_file: str = Field(min_length=1)
+    test_file: str | None = None
+    test_share: float = Field(0.25, gt=0, lt=1)
+    deduplicate: bool = True
+
+
+TaskSpec = Annotated[DocsTask | HubTask | FilesTask, Field(discriminator="source")]

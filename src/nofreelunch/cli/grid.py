@@ -1,0 +1,100 @@
+"""Write a grid that has a name into params.yaml; everything else in it, comments too, stays as it is."""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from nofreelunch import storage
+from nofreelunch.cli.check import describe
+from nofreelunch.cli.named_grids import GRIDS, NamedGrid
+from nofreelunch.cli.yaml_edit import Value, set_values
+from nofreelunch.errors import UserError
+from nofreelunch.params import Params, explain
+
+PARAMS = Path("params.yaml")
+AXES = ("datasets", "embedders", "pools", "strategies")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The grid's name."""
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.epilog = "\n".join(f"{name:12} {grid.about}" for name, grid in GRIDS.items())
+    parser.add_argument("name", choices=sorted(GRIDS), help="which grid")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Rewrite the sections grid, focus and budget.track, and say what changed."""
+    try:
+        text = PARAMS.read_text(encoding="utf-8")
+    except FileNotFoundError as error:
+        raise UserError(f"{PARAMS} is missing. Run from the folder that holds dvc.yaml.") from error
+    new, messages = with_grid(text, arguments.name)
+    for message in messages:
+        print(message)
+    if new == text:
+        print(f"params.yaml already holds the grid '{arguments.name}'")
+        return
+    with storage.atomic(PARAMS) as temporary:
+        temporary.write_text(new, encoding="utf-8")
+    print(f"now {describe(Params.model_validate(yaml.safe_load(new)))}")
+    print("'python -m nofreelunch plan' estimates its cost; 'dvc repro' computes what is missing")
+
+
+def with_grid(text: str, name: str) -> tuple[str, list[str]]:
+    """``text`` of params.yaml with the named grid, and what changed in words.
+
+    Raises:
+        UserError: it is no valid params.yaml, or lacks every entry of one of the grid's lists.
+    """
+    named = GRIDS[name]
+    try:
+        old: Any = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise UserError(f"params.yaml is no valid YAML: {error}") from error
+    wanted, messages = _available(named, old)
+    new = set_values(text, wanted)
+    try:
+        Params.model_validate(yaml.safe_load(new))
+    except ValidationError as error:
+        raise UserError("params.yaml:\n" + "\n".join(f"  {line}" for line in explain(error))) from error
+    return new, [*messages, *_differences(old, wanted)]
+
+
+def _available(named: NamedGrid, old: Any) -> tuple[dict[tuple[str, ...], Value], list[str]]:
+    """The values to set, and a message for the names that params.yaml has no entry for."""
+    wanted: dict[tuple[str, ...], Value] = {}
+    messages = []
+    for axis in AXES:
+        section = old.get(axis) if isinstance(old, dict) else None
+        known = section if isinstance(section, dict) else {}
+        names = getattr(named, axis)
+        chosen = [name for name in names if name in known]
+        absent = [name for name in names if name not in known]
+        if not chosen:
+            raise UserError(f"'{axis}' of params.yaml has none of the entries {', '.join(names)}.")
+        if absent:
+            messages.append(f"left out of grid.{axis}, without an entry in params.yaml: {', '.join(absent)}")
+        wanted["grid", axis] = chosen
+    embedders = wanted["grid", "embedders"]
+    assert isinstance(embedders, list)
+    wanted["grid", "seeds"] = named.seeds
+    wanted["focus", "embedder"] = named.focus if named.focus in embedders else embedders[0]
+    wanted["budget", "track"] = named.track
+    return wanted, messages
+
+
+def _differences(old: Any, wanted: dict[tuple[str, ...], Value]) -> list[str]:
+    lines = []
+    for (section, key), new in wanted.items():
+        before = old[section][key]
+        if before == new:
+            continue
+        if isinstance(new, list):
+            change = [*(f"+{x}" for x in new if x not in before), *(f"−{x}" for x in before if x not in new)]
+            lines.append(f"{section}.{key}: {' '.join(change) or 'new order'}")
+        else:
+            lines.append(f"{section}.{key}: {before} → {new}")
+    return lines

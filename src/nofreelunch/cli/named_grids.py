@@ -1,0 +1,69 @@
+"""Grids that have a name."""
+
+from dataclasses import dataclass
+
+TEN_TASKS = ("ag_news", "banking77", "dbpedia", "fnc1", "mnli", "qnli", "sst2", "trec6", "wiki_toxic", "yelp5")
+SEVEN_EMBEDDERS = ("nv_embed_v2", "bge_en_icl", "stella_1_5b", "sfr_2", "gte_qwen2_7b", "bert_base", "minilm")
+PAPER_POOLS = ("random", "typiclust", "coreset")
+PAPER_STRATEGIES = ("random", "margin", "badge", "coreset", "typiclust", "bait", "dropquery", "alfamix")
+
+
+@dataclass(frozen=True)
+class NamedGrid:
+    """The factors of a grid, the embedder in focus and the budget track.
+
+    Names without an entry in params.yaml are left out of the grid that is written.
+    """
+
+    about: str
+    datasets: tuple[str, ...]
+    embedders: tuple[str, ...]
+    pools: tuple[str, ...]
+    strategies: tuple[str, ...]
+    seeds: int
+    focus: str
+    track: str
+
+
+GRIDS = {
+    "quickstart": NamedGrid(
+        "what is checked in: four built-in tasks, no download, minutes on two cores",
+        ("docs_library", "docs_module", "docs_kind", "docs_param"),
+        ("hashing", "lsa", "minilm_static", "minilm"),
+        ("random", "typiclust"),
+        ("random", "margin", "entropy", "least_confident", "coreset", "badge", "typiclust"),
+        5,
+        "minilm",
+        "glae",
+    ),
+    "paper": NamedGrid(
+        "the paper's: ten tasks, seven embedders, ten seeds, 100 + 15 × 100 labels; needs a GPU",
+        TEN_TASKS,
+        SEVEN_EMBEDDERS,
+        PAPER_POOLS,
+        PAPER_STRATEGIES,
+        10,
+        "nv_embed_v2",
+        "glae",
+    ),
+    "low_budget": NamedGrid(
+        "the paper's factors with a start and batches of two labels a class, 20 rounds",
+        TEN_TASKS,
+        SEVEN_EMBEDDERS,
+        PAPER_POOLS,
+        PAPER_STRATEGIES,
+        10,
+        "nv_embed_v2",
+        "low",
+    ),
+    "smoke": NamedGrid(
+        "under a minute: one task of single texts, one of pairs, hashed words, two strategies",
+        ("docs_kind", "docs_param"),
+        ("hashing",),
+        ("random",),
+        ("random", "margin"),
+        2,
+        "hashing",
+        "custom",
+    ),
+}

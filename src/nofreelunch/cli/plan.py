@@ -1,0 +1,126 @@
+"""Estimate what 'dvc repro' will cost: stages, texts, hours and disk. Nothing is run but a calibration of seconds."""
+
+import argparse
+import json
+import math
+import subprocess
+import sys
+
+from nofreelunch import params
+from nofreelunch.calibration import cpu_flops, gpu_flops
+from nofreelunch.cli.check import changed_files, describe
+from nofreelunch.cli.text_table import text_table
+from nofreelunch.embedders.model_files import ALLOW_REMOTE_CODE
+from nofreelunch.errors import UserError
+from nofreelunch.estimate import (
+    CPU_SHARE,
+    GPU_SHARE,
+    PLAIN_RATE,
+    Embedding,
+    downstream,
+    embedding,
+    learning_seconds,
+    task_size,
+    weight_bytes,
+)
+
+# Dense bfloat16 operations per second that one H100 reaches in large matrix products; for a plan without a GPU at hand.
+H100 = 6.0e14
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Whether to ask DVC."""
+    parser.add_argument("--all", action="store_true", help="the whole grid, as if nothing had been computed yet")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Print the plan."""
+    loaded = params.load()
+    grid = loaded.grid
+    if arguments.all:
+        changed = {f"download@{name}" for name in grid.datasets}
+    else:
+        changed = _changed_stages() | {f"download@{name}" for name in changed_files(loaded)}
+    stages = downstream(changed, grid.datasets, grid.embedders)
+    print(f"the grid: {describe(loaded)}")
+    print(f"stages to run, at most: {stages}")
+    if not stages.plot:
+        return
+    cpu, gpu = cpu_flops(), gpu_flops()
+    name, rate = gpu or ("one H100", H100)
+    sizes = {dataset: task_size(loaded, dataset) for dataset in grid.datasets}
+    rows = {}
+    for embedder in grid.embedders:
+        costs = [embedding(loaded, d, e, sizes[d]) for d, e in stages.embed if e == embedder]
+        if costs:
+            weights = weight_bytes(embedder, loaded.embedders[embedder])
+            rows[embedder] = _numbers(costs, _cpu_hours(costs, cpu), _gpu_hours(costs, rate), weights)
+    if rows:
+        header = ["embedder", "texts", "M tokens", "CPU h", f"GPU h ({name})", "vectors GB", "weights GB"]
+        total = [math.fsum(x for x in column if not math.isnan(x)) for column in zip(*rows.values(), strict=True)]
+        shown = [*rows.items(), ("in all", total)]
+        print("\n" + text_table(header, [[embedder, *_shown(numbers)] for embedder, numbers in shown]) + "\n")
+    learning = sum(learning_seconds(loaded, d, e, sizes[d]) for d, e in stages.active_learn)
+    print(f"active learning: {learning / 3600:,.2f} core hours\n")
+    counted, sized = all(size.measured for size in sizes.values()), not any(math.isnan(row[2]) for row in rows.values())
+    consent = [name for name in rows if getattr(loaded.embedders[name], "remote_code", False)]
+    print("\n".join(_notes(cpu, gpu, counted, sized, consent)))
+
+
+def _changed_stages() -> set[str]:
+    """Names of the stages that DVC finds changed.
+
+    Raises:
+        UserError: DVC cannot tell.
+    """
+    command = [sys.executable, "-m", "dvc", "status", "--json"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
+    try:
+        found = json.loads(done.stdout)
+    except ValueError as error:
+        raise UserError(
+            f"'dvc status' failed: {done.stderr.strip()}\nMend that, or plan the whole grid with --all."
+        ) from error
+    return set(found)
+
+
+def _cpu_hours(costs: list[Embedding], flops: float) -> float:
+    return sum(_seconds(cost, cost.cpu_rate, flops * CPU_SHARE) or cost.texts / PLAIN_RATE for cost in costs) / 3600
+
+
+def _gpu_hours(costs: list[Embedding], flops: float) -> float:
+    return sum(_seconds(cost, cost.gpu_rate, flops * GPU_SHARE) for cost in costs) / 3600
+
+
+def _seconds(cost: Embedding, rate: float | None, flops: float) -> float:
+    return cost.operations / flops if rate is None else cost.texts / rate
+
+
+def _numbers(costs: list[Embedding], cpu_hours: float, gpu_hours: float, weights: int) -> list[float]:
+    texts, tokens = sum(cost.texts for cost in costs), sum(cost.tokens for cost in costs) / 1e6
+    return [texts, tokens, cpu_hours, gpu_hours, sum(cost.disk for cost in costs) / 1e9, weights / 1e9]
+
+
+def _shown(numbers: list[float]) -> list[str]:
+    return [f"{numbers[0]:,.0f}", *("?" if math.isnan(number) else f"{number:,.2f}" for number in numbers[1:])]
+
+
+def _notes(cpu: float, gpu: tuple[str, float] | None, counted: bool, sized: bool, consent: list[str]) -> list[str]:
+    """What of the plan is measured and what is not, and what must be allowed beforehand."""
+    notes = [f"measured now: {cpu / 1e9:,.0f} GFLOP/s in float32 matrix products on this CPU"]
+    if gpu is not None:
+        notes.append(f"measured now: {gpu[1] / 1e12:,.0f} TFLOP/s in bfloat16 on {gpu[0]}")
+    else:
+        notes.append(f"assumed: {H100 / 1e12:,.0f} TFLOP/s in bfloat16 for the GPU column; there is no GPU here")
+    notes.append(
+        f"assumed: encoding reaches {CPU_SHARE:.0%} of that on a CPU and {GPU_SHARE:.0%} on a GPU, unless an earlier "
+        "run of the cell left its rate; a round of AL costs in proportion to rows × dimensions"
+    )
+    if not counted:
+        notes.append("not counted yet: rows and tokens of tasks that are not downloaded are those of the registry")
+    if not sized:
+        notes.append("not estimated (?): the size of a model that is not registered")
+    notes.append("not subtracted: equal texts, and chunks and runs that the memo in .cache still holds")
+    if consent:
+        notes.append(f"needs {ALLOW_REMOTE_CODE}=1, for code from the repositories of: {', '.join(consent)}")
+    return notes

@@ -1,0 +1,137 @@
+"""Show the tasks and embedders of params.yaml, and which embedders were trained with labels of which tasks."""
+
+import argparse
+from pathlib import Path
+
+from nofreelunch import params
+from nofreelunch.cli.text_table import text_table
+from nofreelunch.embedders.spec import Hashing, Lsa, Transformer
+from nofreelunch.params import Params
+from nofreelunch.registry import EMBEDDERS, TASKS, seen
+from nofreelunch.tasks.spec import DocsTask, HubTask, TaskSpec
+
+MARKS = {"yes": "X", "related": "x", "no": "·", "unknown": "?"}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """No arguments."""
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Print three tables: tasks, embedders, contamination."""
+    loaded = params.load()
+    print("Tasks (* in the grid; pool and test after the caps)\n")
+    print(tasks_table(loaded))
+    print("\nEmbedders (* in the grid; MTEB: average over the 56 English tasks)\n")
+    print(embedders_table(loaded))
+    print("\nTrained with labels of the task? X yes, x on data it is made from or close to, · no, ? not published\n")
+    print(contamination_table(loaded))
+    print("\n" + "\n".join(evidence(loaded)))
+
+
+def tasks_table(loaded: Params) -> str:
+    """One line for each task."""
+    rows = []
+    for name, spec in loaded.datasets.items():
+        facts = TASKS.get(name)
+        sizes = (None, None) if facts is None else (facts.train, facts.test)
+        rows.append(
+            [
+                _starred(name, loaded.grid.datasets),
+                _origin(spec),
+                "–" if facts is None else str(facts.classes),
+                _size(spec.train, sizes[0]),
+                _size(spec.test, sizes[1]),
+                _columns(spec),
+                "–" if facts is None else facts.licence,
+            ]
+        )
+    return text_table(["task", "from", "classes", "pool", "test", "text → label", "licence"], rows)
+
+
+def embedders_table(loaded: Params) -> str:
+    """One line for each embedder."""
+    rows = []
+    for name, spec in loaded.embedders.items():
+        facts = EMBEDDERS.get(name)
+        model = spec if isinstance(spec, Transformer) else None
+        rows.append(
+            [
+                _starred(name, loaded.grid.embedders),
+                spec.kind if model is None else _short(model.hub, model.revision),
+                str(_dim(name, spec) or "–"),
+                "–" if model is None else str(model.max_tokens),
+                _pooling(spec),
+                "yes" if model is not None and model.prompt else "",
+                "yes" if model is not None and model.remote_code else "",
+                "–" if facts is None or facts.mteb is None else f"{facts.mteb:.2f}",
+                "–" if facts is None else facts.licence,
+            ]
+        )
+    header = ["embedder", "model", "dim", "tokens", "pooling", "prompt", "remote code", "MTEB", "licence"]
+    return text_table(header, rows)
+
+
+def contamination_table(loaded: Params) -> str:
+    """Embedders × tasks of the hub, with the marks of ``MARKS``."""
+    tasks = [name for name, spec in loaded.datasets.items() if isinstance(spec, HubTask)]
+    rows = [[name, *(MARKS[seen(name, task)] for task in tasks)] for name in loaded.embedders]
+    return text_table(["embedder", *tasks], rows)
+
+
+def evidence(loaded: Params) -> list[str]:
+    """Where the marks come from, one line for each source, and notes on embedders and tasks."""
+    lines: dict[str, list[str]] = {}
+    for name in loaded.embedders:
+        facts = EMBEDDERS.get(name)
+        for task, source in () if facts is None else [*facts.trained_on.items(), *facts.related.items()]:
+            lines.setdefault(f"{task}: {source}", []).append(name)
+    notes = [
+        *(f"{name}: {EMBEDDERS[name].note}" for name in loaded.embedders if name in EMBEDDERS and EMBEDDERS[name].note),
+        *(f"{name}: {TASKS[name].note}" for name in loaded.datasets if name in TASKS and TASKS[name].note),
+    ]
+    return [*(f"{line} ({', '.join(names)})" for line, names in sorted(lines.items())), "", *notes]
+
+
+def _starred(name: str, grid: list[str]) -> str:
+    return f"{name} *" if name in grid else name
+
+
+def _origin(spec: TaskSpec) -> str:
+    if isinstance(spec, DocsTask):
+        return f"installed packages, {spec.task}"
+    if isinstance(spec, HubTask):
+        return _short(spec.hub, spec.revision) + ("" if spec.config is None else f" {spec.config}")
+    return Path(spec.train_file).name
+
+
+def _columns(spec: TaskSpec) -> str:
+    if isinstance(spec, DocsTask):
+        return f"pair, {spec.pair_format}" if spec.task == "param" else ""
+    if spec.text_pair is None:
+        return f"{spec.text} → {spec.label}"
+    return f"{spec.text} + {spec.text_pair} ({spec.pair_format}) → {spec.label}"
+
+
+def _size(cap: int | None, official: int | None) -> str:
+    if official is None:
+        return "all" if cap is None else f"≤ {cap:,}"
+    return f"{official:,}" if cap is None or cap >= official else f"{cap:,} of {official:,}"
+
+
+def _short(hub: str, revision: str | None) -> str:
+    return hub if revision is None else f"{hub}@{revision[:7]}"
+
+
+def _dim(name: str, spec: Hashing | Lsa | Transformer) -> int | None:
+    if isinstance(spec, Hashing | Lsa):
+        return spec.dim
+    if spec.truncate_dim is not None:
+        return spec.truncate_dim
+    return EMBEDDERS[name].dim if name in EMBEDDERS else None
+
+
+def _pooling(spec: Hashing | Lsa | Transformer) -> str:
+    if isinstance(spec, Hashing | Lsa):
+        return "–"
+    return "word vectors" if spec.static else spec.pooling or "as the model says"

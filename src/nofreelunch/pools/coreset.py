@@ -1,0 +1,16 @@
+"""CoreSet initial pool (Sener & Savarese 2018): k-centre greedy from the row nearest the mean."""
+
+import numpy as np
+
+from nofreelunch.geometry import farthest_first, squared_norms, update_nearest
+from nofreelunch.query import IntArray, Start
+
+
+def select(start: Start) -> IntArray:
+    """The row nearest the mean of the pool, then again and again the row farthest from those picked."""
+    features = start.features
+    first = int(squared_norms(features - features.mean(axis=0)).argmin())
+    distances = np.full(len(features), np.inf, np.float32)
+    update_nearest(distances, start.geometry, np.array([first]))
+    others = np.delete(np.arange(len(features)), first)
+    return np.concatenate([[first], farthest_first(start.geometry, distances, others, start.size - 1)])

@@ -1,0 +1,72 @@
+"""A local mirror in the place of the hub, for machines without a network.
+
+``$NOFREELUNCH_DATA_ROOT`` names a folder of ``<task>/{train,test}.parquet`` with the columns text, text_pair (pair
+tasks), label and, where labels are numbers, label_name; a ``card.json`` beside them may state the licence. It is not in
+params.yaml: where data are read from differs between machines and must not change what is computed.
+"""
+
+import os
+from pathlib import Path
+from typing import Any
+
+from nofreelunch import storage
+from nofreelunch.errors import UserError
+from nofreelunch.tasks.assemble import Rows, assemble
+from nofreelunch.tasks.files import file_digest, read_columns
+from nofreelunch.tasks.spec import HubTask
+from nofreelunch.tasks.table import SPLITS, Task
+
+ROOT = "NOFREELUNCH_DATA_ROOT"
+
+
+def mirror_root() -> Path | None:
+    """The folder of the local mirror, None if the hub is to be asked."""
+    root = os.environ.get(ROOT)
+    return Path(root).expanduser() if root else None
+
+
+def build_mirror_task(spec: HubTask, name: str, root: Path) -> Task:
+    """Read the task ``name`` from the mirror in ``root``.
+
+    Raises:
+        UserError: the mirror lacks the task, or its files are no task.
+    """
+    folder = root / name
+    if not folder.is_dir():
+        raise UserError(
+            f"the local mirror {root} ({ROOT}) has no folder '{name}'. Put {name}/train.parquet and "
+            f"{name}/test.parquet there, or unset {ROOT} to ask the hub."
+        )
+    named = _has_names(folder / "train.parquet")
+    parts, names = {}, dict[int, str]()
+    for split in SPLITS:
+        path = folder / f"{split}.parquet"
+        wanted = ["text", *(["text_pair"] if spec.text_pair is not None else []), "label"]
+        columns = read_columns(path, [*wanted, *(["label_name"] if named else [])])
+        parts[split] = Rows(columns["text"], columns.get("text_pair"), columns["label"])
+        if named:
+            _learn_names(names, columns["label"], columns["label_name"], path)
+    return assemble(spec, name, parts["train"], parts["test"], _card(folder, name), names or None, hidden=-1)
+
+
+def _has_names(path: Path) -> bool:
+    import pyarrow.parquet as pq
+
+    return path.is_file() and "label_name" in pq.read_schema(path).names
+
+
+def _learn_names(names: dict[int, str], labels: list[Any], label_names: list[Any], path: Path) -> None:
+    for label, label_name in set(zip(labels, label_names, strict=True)):
+        if isinstance(label, int) and label >= 0 and names.setdefault(label, label_name) != label_name:
+            raise UserError(f"{path}: class {label} is called both '{names[label]}' and '{label_name}'.")
+
+
+def _card(folder: Path, name: str) -> dict[str, Any]:
+    own = storage.read_json(folder / "card.json") if (folder / "card.json").is_file() else {}
+    return {
+        "source": "local mirror",
+        "files": {f"{name}/{split}.parquet": file_digest(folder / f"{split}.parquet") for split in SPLITS},
+        "revision": None,
+        "licence": own.get("licence_stated") or "not stated",
+        "status": own.get("status") or "not stated",
+    }

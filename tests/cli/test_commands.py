@@ -1,0 +1,76 @@
+"""The commands as a user runs them."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+PROJECT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def run(tmp_path):
+    """Run ``python -m nofreelunch`` in a folder that holds params.yaml and dvc.yaml."""
+    for name in ("params.yaml", "dvc.yaml"):
+        shutil.copy(PROJECT / name, tmp_path / name)
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "DVC_NO_ANALYTICS": "1"}
+
+    def command(*arguments):
+        return subprocess.run(
+            [sys.executable, "-m", "nofreelunch", *arguments],
+            cwd=tmp_path,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    command.folder = tmp_path
+    return command
+
+
+def test_plan_of_the_whole_paper_grid(run):
+    assert run("grid", "paper").returncode == 0
+    done = run("plan", "--all")
+    assert done.returncode == 0, done.stderr
+    assert (
+        "stages to run, at most: 10 download, 70 embed, 70 initialize, 70 active_learn, 1 aggregate, 1 plot"
+        in done.stdout
+    )
+    assert "needs NOFREELUNCH_ALLOW_REMOTE_CODE=1, for code from the repositories of: nv_embed_v2, " in done.stdout
+    assert "measured now:" in done.stdout
+
+
+def test_plan_without_a_dvc_project_says_what_to_do(run):
+    done = run("plan")
+    assert done.returncode == 1
+    assert "'dvc status' failed" in done.stderr
+    assert "--all" in done.stderr
+
+
+def test_check_notices_a_changed_file_of_ones_own(run):
+    own = run.folder / "own.csv"
+    own.write_text("text,label\n" + "".join(f"t{i},{i % 2}\n" for i in range(200)))
+    content = yaml.safe_load((run.folder / "params.yaml").read_text())
+    content["datasets"]["own"] = {"source": "files", "train_file": "own.csv"}
+    content["grid"]["datasets"] = ["own"]
+    (run.folder / "params.yaml").write_text(yaml.safe_dump(content))
+    environment = os.environ | {"PYTHONPATH": str(PROJECT)}
+    subprocess.run([sys.executable, "-m", "stages.download", "own"], cwd=run.folder, env=environment, check=True)
+    assert "has changed" not in run("check").stdout
+    own.write_text(own.read_text() + "new,1\n")
+    assert "task 'own' has changed; run 'dvc repro --force --single-item download@own'" in run("check").stdout
+
+
+def test_list_and_errors(run):
+    assert "banking77" in run("list").stdout
+    (run.folder / "params.yaml").unlink()
+    for command in (["check"], ["list"], ["plan"], ["grid", "paper"]):
+        done = run(*command)
+        assert done.returncode == 1
+        assert done.stderr == "error: params.yaml is missing. Run from the folder that holds dvc.yaml.\n"
+    assert "invalid choice: 'papr'" in run("grid", "papr").stderr

@@ -1,0 +1,83 @@
+from argparse import Namespace
+from pathlib import Path
+
+import pytest
+import yaml
+
+from nofreelunch import params
+from nofreelunch.cli import grid
+from nofreelunch.cli.named_grids import GRIDS
+from nofreelunch.errors import UserError
+
+PROJECT = Path(__file__).parents[2]
+SHIPPED = (PROJECT / "params.yaml").read_text(encoding="utf-8")
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "params.yaml").write_text(SHIPPED, encoding="utf-8")
+    return tmp_path
+
+
+def test_what_is_checked_in_is_the_quickstart():
+    assert grid.with_grid(SHIPPED, "quickstart")[0] == SHIPPED
+
+
+@pytest.mark.parametrize("name", GRIDS)
+def test_a_named_grid_is_valid_and_changes_nothing_else(name):
+    text, _ = grid.with_grid(SHIPPED, name)
+    old, new = yaml.safe_load(SHIPPED), yaml.safe_load(text)
+    assert params.Params.model_validate(new).grid.seeds == GRIDS[name].seeds
+    assert new["budget"].pop("track") == GRIDS[name].track
+    old["budget"].pop("track")
+    assert new["focus"]["embedder"] in new["grid"]["embedders"]
+    for section in old.keys() - {"grid", "focus"}:
+        assert new[section] == old[section]
+    comments = [line for line in SHIPPED.splitlines() if "#" in line]
+    assert all(comment in text.splitlines() for comment in comments)
+    assert grid.with_grid(text, name)[0] == text
+    assert grid.with_grid(text, "quickstart")[0] == SHIPPED
+
+
+def test_the_paper_grid_is_ten_by_seven_on_the_glae_track():
+    new = yaml.safe_load(grid.with_grid(SHIPPED, "paper")[0])
+    assert (len(new["grid"]["datasets"]), len(new["grid"]["embedders"]), new["grid"]["seeds"]) == (10, 7, 10)
+    assert {"random", "margin", "badge"} <= set(new["grid"]["strategies"])
+    assert new["budget"]["track"] == "glae"
+
+
+def test_the_command_says_what_changed_and_writes_it(folder, capsys):
+    grid.run(Namespace(name="smoke"))
+    said = capsys.readouterr().out
+    assert "grid.datasets: −docs_library −docs_module" in said
+    assert "grid.seeds: 5 → 2" in said
+    assert "budget.track: glae → custom" in said
+    assert "now 2 tasks × 1 embedders × 1 pools × 2 strategies × 2 seeds = 8 runs" in said
+    assert params.load().grid.embedders == ["hashing"]
+    grid.run(Namespace(name="smoke"))
+    assert capsys.readouterr().out == "params.yaml already holds the grid 'smoke'\n"
+
+
+def test_names_without_an_entry_are_left_out_and_named():
+    content = yaml.safe_load(SHIPPED)
+    del content["datasets"]["fnc1"]
+    new, messages = grid.with_grid(yaml.safe_dump(content), "paper")
+    assert any(message.startswith("left out of grid.datasets") and "fnc1" in message for message in messages)
+    assert "fnc1" not in yaml.safe_load(new)["grid"]["datasets"]
+
+
+def test_a_params_yaml_without_any_of_the_entries_is_refused_and_left_alone(folder):
+    content = yaml.safe_load(SHIPPED)
+    content["datasets"] = {"own": {"source": "files", "train_file": "own.csv"}}
+    text = yaml.safe_dump(content)
+    (folder / "params.yaml").write_text(text)
+    with pytest.raises(UserError, match=r"'datasets' of params\.yaml has none of the entries ag_news, banking77"):
+        grid.run(Namespace(name="paper"))
+    assert (folder / "params.yaml").read_text() == text
+
+
+@pytest.mark.parametrize("text", ["", "- a", "grid: [", "datasets: 3"])
+def test_a_broken_params_yaml_is_refused(text):
+    with pytest.raises(UserError, match=r"params\.yaml"):
+        grid.with_grid(text, "paper")
