@@ -12,9 +12,9 @@ import pandas as pd
 from threadpoolctl import threadpool_limits
 
 from nofreelunch import params
+from nofreelunch.cell_files import read_data
 from nofreelunch.engine import map_unordered
 from nofreelunch.evaluation.scores import METRICS, score
-from nofreelunch.experiment import read_data
 from nofreelunch.heads import logistic
 from nofreelunch.heads.scaling import scale
 from nofreelunch.randomness import generator

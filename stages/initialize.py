@@ -2,7 +2,7 @@
 
 from nofreelunch import layout, storage
 from nofreelunch.command import stage
-from nofreelunch.experiment import initial_pools
+from nofreelunch.initial_pools import initial_pools
 from nofreelunch.params import Params
 
 

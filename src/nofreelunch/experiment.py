@@ -1,4 +1,4 @@
-"""One (task, embedder) cell from files to tables: initial pools, then every AL run, resumed from the memo."""
+"""Every AL run of one (task, embedder) cell, resumed from the memo, as tables."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,15 +9,12 @@ import numpy.typing as npt
 from threadpoolctl import threadpool_limits
 
 from nofreelunch import engine, layout, storage
+from nofreelunch.cell_files import read_data, rounds_of
 from nofreelunch.errors import UserError
 from nofreelunch.evaluation.scores import METRICS
-from nofreelunch.geometry import Geometry, squared_norms
 from nofreelunch.heads.scaling import scale
 from nofreelunch.params import Params, Rounds
-from nofreelunch.pools import POOLS
 from nofreelunch.provenance import code_digest
-from nofreelunch.query import Start
-from nofreelunch.randomness import generator
 from nofreelunch.simulation import Cell, Curve, Run, probe, simulate
 from nofreelunch.storage import Memo
 from nofreelunch.strategies import STRATEGIES
@@ -27,85 +24,6 @@ Columns = dict[str, Any]
 
 # About what fills a panel of heads, and small enough that no worker is left with the last long block.
 BLOCK_RUNS = 8
-
-
-@dataclass(frozen=True)
-class Data:
-    """What the files of a cell hold.
-
-    Attributes:
-        pool, test: (n, d) and (m, d) embeddings as stored.
-        pool_labels, test_labels: (n,) and (m,) int64.
-        class_count: C.
-    """
-
-    pool: npt.NDArray[np.floating]
-    test: npt.NDArray[np.floating]
-    pool_labels: IntArray
-    test_labels: IntArray
-    class_count: int
-
-
-def read_data(dataset: str, embedder: str) -> Data:
-    """Read and check the files of a cell.
-
-    Raises:
-        UserError: a file is missing or broken, sizes differ, or the embedding is not finite.
-    """
-    card = storage.read_json(layout.task_card(dataset))
-    arrays: dict[str, Any] = {}
-    for split in ("train", "test"):
-        path = layout.embedding(dataset, embedder, split)
-        features = storage.read_npy(path)
-        labels = storage.read_table(layout.task_split(dataset, split), required=("label",))["label"].astype(np.int64)
-        if features.ndim != 2 or features.dtype.kind != "f" or len(features) != len(labels):
-            raise UserError(
-                f"{path} holds {features.dtype} {features.shape}, but the task has {len(labels)} {split} rows. "
-                f"Run 'dvc repro -f embed@{dataset}-{embedder}'."
-            )
-        wrong = np.flatnonzero(~np.isfinite(features).all(axis=1))
-        if len(wrong):
-            raise UserError(
-                f"{path}: {len(wrong)} rows are not finite, the first is row {wrong[0]}. "
-                "Check that text, then embed again; a lower-precision dtype may have overflowed."
-            )
-        arrays[split] = features, labels
-    (pool, pool_labels), (test, test_labels) = arrays["train"], arrays["test"]
-    return Data(pool, test, pool_labels, test_labels, len(card["classes"]))
-
-
-def initial_pools(params: Params, dataset: str, embedder: str) -> Columns:
-    """Initial pools of every selection and seed, long form: ips, seed, rank, row.
-
-    Raises:
-        UserError: k₀ is larger than the pool.
-    """
-    data = read_data(dataset, embedder)
-    size = _budget(params, dataset, data).initial
-    pool, _ = scale(data.pool, data.test[:0], params.head.scaling)
-    norms = squared_norms(pool)
-    columns: Columns = {"ips": [], "seed": [], "rank": [], "row": []}
-    with threadpool_limits(1):
-        for seed in range(params.grid.seeds):
-            geometry = Geometry(pool, norms, dataset, embedder, seed)
-            for ips in params.grid.pools:
-                start = Start(pool, geometry, size, generator(dataset, embedder, ips, seed, "initial pool"))
-                rows = POOLS[ips](start, **params.pools[ips])
-                columns["ips"] += [ips] * size
-                columns["seed"] += [seed] * size
-                columns["rank"] += range(size)
-                columns["row"] += rows.tolist()
-    return columns
-
-
-def _budget(params: Params, dataset: str, data: Data) -> Rounds:
-    budget = params.budget.resolve(data.class_count)
-    if budget.initial > len(data.pool):
-        raise UserError(
-            f"k₀ = {budget.initial} labels (budget.{params.budget.track}) is more than the pool of {dataset} has "
-            f"({len(data.pool)} rows). Lower it in params.yaml or raise datasets.{dataset}.train."
-        )
-    return budget
 
 
 @dataclass(frozen=True)
@@ -133,7 +51,7 @@ class Results:
 def active_learn(params: Params, dataset: str, embedder: str, memo: Memo) -> Results:
     """Run every AL run of the cell that the memo does not hold."""
     data = read_data(dataset, embedder)
-    runs = _runs(params, dataset, embedder, _budget(params, dataset, data))
+    runs = _runs(params, dataset, embedder, rounds_of(params, dataset, data))
     base = {
         "cell": [dataset, embedder],
         "data": storage.digest(

@@ -1,0 +1,34 @@
+"""dvc.yaml watches the code that computes what its stages write."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from nofreelunch import provenance
+
+ROOT = Path(__file__).parents[1]
+# They say what is computed or where it lies, not how: their content reaches DVC as parameters and outputs.
+FRAME = {"engine", "errors", "layout", "options", "params", "provenance", "spec", "storage"}
+ROOTS = {
+    "download": ["tasks.build"],
+    "embed": ["embedders.embed"],
+    "initialize": ["initial_pools", "pools"],
+    "active_learn": ["experiment", "simulation", "strategies"],
+    "aggregate": ["evaluation.summary", "evaluation.runs"],
+    "plot": ["figures"],
+}
+
+
+@pytest.mark.parametrize("stage", ROOTS)
+def test_a_stage_reruns_when_code_that_it_computes_with_changes(stage):
+    deps = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"][stage]["deps"]
+    seen, waiting = set(), [f"nofreelunch.{root}" for root in ROOTS[stage]]
+    while waiting:
+        module = waiting.pop()
+        if module not in seen and module.removeprefix("nofreelunch.") not in FRAME:
+            seen.add(module)
+            waiting += provenance._imports(module)
+    files = {str(provenance._file(module).relative_to(ROOT)) for module in seen}
+    unwatched = {file for file in files if not any(file == dep or file.startswith(f"{dep}/") for dep in deps)}
+    assert not unwatched
