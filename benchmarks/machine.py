@@ -16,7 +16,7 @@ from threadpoolctl import threadpool_info
 MIB = 2**20
 
 
-class TooLong(Exception):
+class TooLongError(Exception):
     """A measurement passed its limit."""
 
 
@@ -37,10 +37,10 @@ def describe() -> str:
 
 
 def limited(work: Callable[[], object], limit: float) -> None:
-    """Run ``work``; raise `TooLong` once it has taken ``limit`` seconds (between two steps of the interpreter)."""
+    """Run ``work``; raise `TooLongError` once it has taken ``limit`` seconds (between two steps of the interpreter)."""
 
     def stop(*_: object) -> None:
-        raise TooLong
+        raise TooLongError
 
     before = signal.signal(signal.SIGALRM, stop)
     signal.setitimer(signal.ITIMER_REAL, limit)
@@ -55,7 +55,7 @@ def seconds(work: Callable[[], object], limit: float = 60.0, repeats: int = 3) -
     """Median CPU seconds of ``work`` over up to ``repeats`` calls within ``limit``; NaN where not one call fits."""
     times: list[float] = []
     end = time.monotonic() + limit
-    with suppress(TooLong, MemoryError):
+    with suppress(TooLongError, MemoryError):
         while len(times) < repeats and (not times or time.monotonic() + times[-1] < end):
             started = time.process_time()
             limited(work, max(0.1, end - time.monotonic()))
@@ -70,7 +70,7 @@ def peak_mib(work: Callable[[], object], limit: float = 60.0) -> float:
     try:
         limited(work, limit)
         return tracemalloc.get_traced_memory()[1] / MIB
-    except (TooLong, MemoryError):
+    except (TooLongError, MemoryError):
         return float("nan")
     finally:
         tracemalloc.stop()

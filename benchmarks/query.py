@@ -118,12 +118,10 @@ def activeml(case: Case, name: str) -> Work:
 
 def small_text(case: Case, name: str) -> Work:
     """small-text's query, on embeddings."""
-    if name == "badge":
-        from small_text.integrations.pytorch.query_strategies.strategies import BADGE as strategy
-    else:
-        from small_text import BreakingTies, GreedyCoreset
+    from small_text import BreakingTies, GreedyCoreset
+    from small_text.integrations.pytorch.query_strategies.strategies import BADGE
 
-        strategy = {"margin": BreakingTies, "coreset": GreedyCoreset}[name]
+    strategy = {"margin": BreakingTies, "coreset": GreedyCoreset, "badge": BADGE}[name]
     options = {"badge": {"num_classes": case.query.head.class_count}, "coreset": {"normalize": False}}.get(name, {})
     inputs = (case.model, case.features, case.candidates, case.labelled, case.labels[case.labelled])
     extra = {} if name == "margin" else {"embeddings": case.features}

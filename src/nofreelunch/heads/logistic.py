@@ -14,10 +14,9 @@ from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
-import numpy.typing as npt
 
-FloatArray = npt.NDArray[np.float32]
-IntArray = npt.NDArray[np.int64]
+from nofreelunch.heads.head import FloatArray, IntArray
+from nofreelunch.heads.linear import LinearHead
 
 HISTORY = 10
 REFRESH = 10
@@ -69,6 +68,41 @@ class Fit:
         """(K, d) coefficients and (K,) intercepts for features as they were before `Basis.rotate`."""
         coefficients = np.ascontiguousarray((basis.axes @ self.weights[:-1]).T)
         return coefficients, self.weights[-1] - coefficients @ basis.mean
+
+
+class Trainer:
+    """Logistic regression on one pool.
+
+    Attributes:
+        pool: (n, d) float32.
+        class_count: the task's classes.
+        C: inverse strength of the penalty.
+        basis: the pool's.
+    """
+
+    def __init__(self, pool: FloatArray, class_count: int, C: float) -> None:
+        self.pool, self.class_count, self.C, self.basis = pool, class_count, C, Basis.of(pool)
+
+    def learner(self, rng: np.random.Generator) -> "Learner":
+        """A learner; it draws nothing."""
+        return Learner(self)
+
+
+class Learner:
+    """Fits each time from the last weights, and rotates each row once."""
+
+    def __init__(self, trainer: Trainer) -> None:
+        self._trainer = trainer
+        self._rotated = np.empty((0, trainer.pool.shape[1] + 1), np.float32)
+        self._fit: Fit | None = None
+
+    def fit(self, rows: IntArray, labels: IntArray) -> LinearHead:
+        """As the protocol says."""
+        trainer = self._trainer
+        new = trainer.basis.rotate(trainer.pool[rows[len(self._rotated) :]])
+        self._rotated = np.concatenate([self._rotated, new])
+        self._fit = fit(self._rotated, labels, trainer.C, self._fit)
+        return LinearHead(trainer.class_count, self._fit.classes, *self._fit.unrotate(trainer.basis))
 
 
 def fit(z: FloatArray, labels: IntArray, C: float, start: Fit | None = None, tol: float = 2e-4) -> Fit:
