@@ -123,7 +123,9 @@ def _runs(params: Params, dataset: str, embedder: str, budget: Rounds) -> list[R
 
 
 def _key(base: dict[str, Any], run: Run) -> str:
-    code = code_digest("nofreelunch.simulation", "nofreelunch.heads.scaling", run.select.__module__)
+    code = code_digest(
+        "nofreelunch.annotator", "nofreelunch.simulation", "nofreelunch.heads.scaling", run.select.__module__
+    )
     settings = {
         "run": [run.ips, run.strategy, run.seed],
         "budget": [run.batch, run.rounds],
@@ -136,6 +138,10 @@ def _simulate(
     cell: Cell, labels: IntArray, said: dict[int, IntArray], missing: Sequence[tuple[str, Run]], memo: Memo
 ) -> dict[str, Curve]:
     """Simulate in blocks, keeping each in the memo as soon as it is done."""
+    for strategy, options in {run.strategy: run.options for _, run in missing}.items():
+        prepare = STRATEGIES[strategy].prepare
+        if prepare is not None:
+            prepare(cell.geometry(0), **options)
     ordered = sorted(missing, key=lambda item: (item[1].seed, item[1].strategy, item[1].ips))
     blocks = [ordered[first : first + BLOCK_RUNS] for first in range(0, len(ordered), BLOCK_RUNS)]
     curves: dict[str, Curve] = {}

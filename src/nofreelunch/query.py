@@ -86,12 +86,14 @@ class Strategy:
         select: a function of a `Query` to distinct candidates; its keyword-only parameters are its options.
         uses_head: whether it reads ``probabilities``; where it does not, the pool is not scored for it.
         needs_linear_head: whether it works on the coefficients of a `LinearHead`.
+        prepare: computes, from a `Geometry` and the options, what its queries share; None where there is nothing.
         uses_truth: whether it is a reference that gets an `OracleQuery`, and with it the true labels.
     """
 
     select: Callable[..., IntArray]
     uses_head: bool = True
     needs_linear_head: bool = False
+    prepare: Callable[..., None] | None = None
     uses_truth: bool = False
 
 

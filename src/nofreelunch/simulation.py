@@ -5,7 +5,7 @@ pick, ask the annotator. A run's result does not depend on which runs share its 
 """
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -39,6 +39,7 @@ class Cell:
         test_labels: (m,) int64.
         class_count: C.
         trainer: fits the heads.
+        shared: facts about the pool that hold for every seed.
     """
 
     dataset: str
@@ -49,6 +50,7 @@ class Cell:
     test_labels: IntArray
     class_count: int
     trainer: Trainer
+    shared: dict[Hashable, Any] = field(default_factory=dict)
 
     @classmethod
     def of(
@@ -67,7 +69,7 @@ class Cell:
 
     def geometry(self, seed: int) -> Geometry:
         """The pool's shared facts for the runs of ``seed``."""
-        return Geometry(self.pool, self.norms, self.dataset, self.embedder, seed)
+        return Geometry(self.pool, self.norms, self.dataset, self.embedder, seed, shared=self.shared)
 
     def fitting(self, seed: int) -> Callable[[IntArray, IntArray], Head]:
         """Fits the head of any rows and labels from scratch."""

@@ -69,6 +69,14 @@ def test_any_input_gives_probabilities_and_zero_for_missing_classes(spec, n, d, 
 
 
 @kinds
+@pytest.mark.parametrize("seed", range(5))
+def test_far_apart_rows_of_great_length_do_no_harm(spec, seed):
+    features, labels = blobs(25, 16, 4, seed)
+    p = fitted(spec, features * 300 + 50, labels, 4).probabilities(features * 300 + 50)
+    np.testing.assert_allclose(p.sum(axis=1), 1, rtol=1e-4)
+
+
+@kinds
 def test_refitting_with_more_rows_equals_a_fresh_fit(spec):
     features, labels = blobs(260, 12, 4, seed=2)
     made = trainer(spec, features, 4)
@@ -80,7 +88,7 @@ def test_refitting_with_more_rows_equals_a_fresh_fit(spec):
 
 @kinds
 def test_scoring_many_heads_equals_scoring_each(spec, monkeypatch):
-    monkeypatch.setenv("NOFREELUNCH_BLOCK_MIB", "1")
+    monkeypatch.setenv("NOFREELUNCH_SCORES_MIB", "1")
     features, labels = blobs(3000, 12, 4, seed=2)
     made = trainer(spec, features, 4)
     rows = np.array_split(np.arange(240), 6)

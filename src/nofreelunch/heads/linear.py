@@ -7,7 +7,7 @@ from itertools import pairwise
 import numpy as np
 
 from nofreelunch.heads.head import FloatArray, Head, IntArray, spread_classes
-from nofreelunch.memory import block_bytes
+from nofreelunch.memory import scores_bytes
 
 PANEL = 64
 
@@ -43,9 +43,9 @@ class LinearHead:
 
 def score_all(heads: Sequence[Head], features: FloatArray) -> Iterator[FloatArray]:
     """For each head its probabilities ((n, C) float32) of ``features`` ((n, d)); linear ones by `panel_products`, as
-    many at once as a block of memory holds."""
+    many at once as `scores_bytes` allows."""
+    width = scores_bytes() // (4 * max(1, len(features)))
     waiting: list[LinearHead] = []
-    width = max(PANEL, block_bytes() // (4 * max(1, len(features))))
     for head in heads:
         if not isinstance(head, LinearHead):
             yield head.probabilities(features)

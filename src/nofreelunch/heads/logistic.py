@@ -236,7 +236,8 @@ def _line_search(
         p *= moves
         bend = float(np.einsum("ij,ij->", p, moves) - expected @ expected) / n + quadratic
         low, high = (low, t) if slope > 0 else (t, high)
-        new = t - slope / max(bend, 1e-30)
+        # Where the curve is flat to rounding, Newton's step would overflow.
+        new = min(t - slope / max(bend, 1e-30), 100 * (t + 1))
         if not low < new < high:
             new = 2 * t + 1 if high == np.inf else (low + high) / 2
         if abs(new - t) <= 0.1 * t:

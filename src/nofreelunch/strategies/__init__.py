@@ -1,5 +1,6 @@
 """Query strategies, one file each. A new one is one file and one line here."""
 
+from nofreelunch import coverage
 from nofreelunch.query import Strategy
 from nofreelunch.strategies import (
     alfamix,
@@ -30,9 +31,9 @@ STRATEGIES: dict[str, Strategy] = {
     "bait": Strategy(bait.select),
     "dropquery": Strategy(dropquery.select),
     "alfamix": Strategy(alfamix.select, needs_linear_head=True),
-    "probcover": Strategy(probcover.select, uses_head=False),
+    "probcover": Strategy(probcover.select, uses_head=False, prepare=coverage.prepare),
     "falcun": Strategy(falcun.select),
-    "maxherding": Strategy(maxherding.select, uses_head=False),
-    "uncertainty_herding": Strategy(uncertainty_herding.select),
+    "maxherding": Strategy(maxherding.select, uses_head=False, prepare=coverage.prepare),
+    "uncertainty_herding": Strategy(uncertainty_herding.select, prepare=coverage.prepare),
     "oracle": Strategy(oracle.select, uses_truth=True),
 }
