@@ -7,7 +7,7 @@ Ours runs every run of the cell: 2 initial pools × 8 strategies × seeds, in th
 The loop runs --sample runs of each strategy (each round: fit scikit-learn's logistic regression on the labelled rows,
 score the test set, ask scikit-activeml), and the rest is taken to cost as much. Initial pools are given to both. A
 run's picks are compared up to the first round in which they differ, where the strategy draws nothing. With float32
-features and its tolerance of 1e-6 scikit-learn stops some 1e-3 short of the optimum in probability, so that near ties
+features and its tolerance of 1e-6 scikit-learn stops short of the optimum, so that near ties
 fall either way; --exact takes that away.
 """
 
