@@ -98,11 +98,6 @@ def test_a_metric_that_is_not_finite_is_named(folder):
         runs.load(GRID)
 
 
-def test_a_grid_without_the_baseline_is_refused(folder):
-    with pytest.raises(UserError, match="needs 'random'"):
-        runs.load(GRID.model_copy(update={"strategies": ["margin"]}))
-
-
 def test_probes_and_seconds(folder):
     probes = runs.load_probes(GRID)
     assert list(probes.columns) == ["dataset", "embedder", *runs.SCORES]

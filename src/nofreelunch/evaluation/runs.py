@@ -60,12 +60,9 @@ def check(frame: pd.DataFrame, grid: Grid) -> None:
     """Refuse runs from which no fair comparison can be made.
 
     Raises:
-        UserError: no baseline in the grid; a run that is missing, doubled or shorter than the others of its
-            dataset; labels that differ between runs of a dataset in the same round; a metric that is not
-            finite.
+        UserError: a run that is missing, doubled or shorter than the others of its dataset; labels that differ
+            between runs of a dataset in the same round; a metric that is not finite.
     """
-    if BASELINE not in grid.strategies:
-        raise UserError(f"grid.strategies needs '{BASELINE}': every gain is measured against it.")
     doubled = frame.duplicated([*RUN, "round"])
     if doubled.any():
         raise UserError(f"runs that stand there twice: {_name(frame.loc[doubled, RUN])}. {_MEND}")
