@@ -14,7 +14,7 @@ ROOTS = {
     "download": ["tasks.build"],
     "embed": ["embedders.embed"],
     "initialize": ["initial_pools", "pools"],
-    "active_learn": ["experiment", "simulation", "strategies"],
+    "active_learn": ["experiment", "simulation", "strategies", "evaluation.diagnostics"],
     "aggregate": ["evaluation.summary", "evaluation.runs"],
     "plot": ["figures"],
 }

@@ -54,3 +54,8 @@ def seconds(dataset: str, embedder: str) -> Path:
 def probe(dataset: str, embedder: str) -> Path:
     """Test metrics of the linear probe fitted on the full pool."""
     return RUNS / dataset / f"{embedder}.probe.json"
+
+
+def diagnostics(dataset: str, embedder: str) -> Path:
+    """What the embedding of the pool looks like, without and with labels."""
+    return RUNS / dataset / f"{embedder}.diagnostics.json"

@@ -75,8 +75,9 @@ def test_written_files_are_whole_and_the_same_twice(made, tmp_path, monkeypatch)
 
 def test_one_seed_one_pool_one_embedder_still_summarise(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    frame, probes, seconds = synthetic_runs.make(["d"], ["e"], ["typiclust"], ["random", "margin"], 1, rounds=2)
-    made = summary.summarise(frame, probes, seconds, "e")
+    made = summary.summarise(
+        *synthetic_runs.make(["d"], ["e"], ["typiclust"], ["random", "margin"], 1, rounds=2), focus="e"
+    )
     summary.write(made)
     assert made.metrics["e"]["pool_gain"] == {}
     assert (made.plot["lo"] == made.plot["mean"]).all()

@@ -7,16 +7,32 @@ from scipy.stats import rankdata
 
 from nofreelunch.evaluation.intervals import bootstrap_interval, resamples
 from nofreelunch.randomness import generator
+from nofreelunch.registry import EMBEDDERS
 
 FloatArray = npt.NDArray[np.float64]
 SITE = ["dataset", "embedder"]
 FEWEST = 4
 DRAWS = 2000
+MTEB = {name: facts.mteb for name, facts in EMBEDDERS.items() if facts.mteb is not None}
 
 
-def measures(probes: pd.DataFrame) -> pd.DataFrame:
-    """Embedding quality in long form: dataset, embedder, measure ('probe_accuracy'), value."""
-    return probes[SITE].assign(measure="probe_accuracy", value=probes["accuracy"])
+def measures(probes: pd.DataFrame, diagnostics: pd.DataFrame) -> pd.DataFrame:
+    """Embedding quality in long form: dataset, embedder, measure, value; sites where a value is unknown are left out.
+
+    Measures: ``probe_accuracy`` (linear probe on the full pool), ``mteb`` (published average, where known) and
+    those of `diagnostics`.
+
+    Args:
+        probes: `runs.load_probes`.
+        diagnostics: `runs.load_diagnostics`.
+    """
+    published = [MTEB.get(str(name), np.nan) for name in probes["embedder"]]
+    parts = [
+        probes[SITE].assign(measure="probe_accuracy", value=probes["accuracy"]),
+        probes[SITE].assign(measure="mteb", value=published),
+        diagnostics[[*SITE, "measure", "value"]],
+    ]
+    return pd.concat(parts, ignore_index=True).dropna(subset="value")
 
 
 def outcomes(scores: pd.DataFrame, strategy_gains: pd.DataFrame, pool_gains: pd.DataFrame) -> pd.DataFrame:
@@ -35,6 +51,11 @@ def outcomes(scores: pd.DataFrame, strategy_gains: pd.DataFrame, pool_gains: pd.
         _outcome(pools, "pool_gain." + pools["ips"].astype(str) + "." + pools["phase"].astype(str), "mean"),
     ]
     return pd.concat(parts, ignore_index=True)
+
+
+def gained(reached: pd.DataFrame) -> pd.DataFrame:
+    """Those of `outcomes` that are gains."""
+    return reached[reached["outcome"].str.contains("_gain.", regex=False)]
 
 
 def correlations(quality: pd.DataFrame, reached: pd.DataFrame) -> pd.DataFrame:

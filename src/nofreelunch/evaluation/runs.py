@@ -56,6 +56,24 @@ def load_probes(grid: Grid) -> pd.DataFrame:
     return _categorise(frame, {"dataset": grid.datasets, "embedder": grid.embedders})
 
 
+def load_diagnostics(grid: Grid) -> pd.DataFrame:
+    """What the embeddings look like: dataset, embedder (categorical), measure, labelled (bool), value (NaN: undefined).
+
+    Raises:
+        UserError: a file is missing.
+    """
+    rows = []
+    for dataset in grid.datasets:
+        for embedder in grid.embedders:
+            found = storage.read_json(layout.diagnostics(dataset, embedder))
+            for kind in ("label_free", "labelled"):
+                for measure, value in found[kind].items():
+                    number = np.nan if value is None else float(value)
+                    rows.append((dataset, embedder, measure, kind == "labelled", number))
+    frame = pd.DataFrame(rows, columns=["dataset", "embedder", "measure", "labelled", "value"])
+    return _categorise(frame, {"dataset": grid.datasets, "embedder": grid.embedders})
+
+
 def check(frame: pd.DataFrame, grid: Grid) -> None:
     """Refuse runs from which no fair comparison can be made.
 

@@ -11,8 +11,10 @@ from nofreelunch.evaluation.aulc import scores
 from nofreelunch.evaluation.claims import judge
 from nofreelunch.evaluation.cost import cost
 from nofreelunch.evaluation.curves import curves, differences
+from nofreelunch.evaluation.explanations import explain
 from nofreelunch.evaluation.gains import pool_gains, strategy_gains
-from nofreelunch.evaluation.quality import correlations, measures, outcomes
+from nofreelunch.evaluation.quality import correlations, gained, measures, outcomes
+from nofreelunch.evaluation.recommendation import advice, arm_gains, policies
 from nofreelunch.evaluation.significance import friedman, pairwise
 from nofreelunch.evaluation.wins import paired_scores, ranks, robustness, scopes, win_table
 
@@ -28,7 +30,12 @@ TABLES = (
     "significance",
     "friedman",
     "probes",
+    "diagnostics",
     "quality",
+    "explanations",
+    "arms",
+    "advice",
+    "policies",
     "cost",
 )
 _DIGITS = 5
@@ -53,18 +60,22 @@ class Summary:
     plot: pd.DataFrame
 
 
-def summarise(frame: pd.DataFrame, probes: pd.DataFrame, seconds: pd.DataFrame, focus: str) -> Summary:
+def summarise(
+    frame: pd.DataFrame, probes: pd.DataFrame, seconds: pd.DataFrame, diagnostics: pd.DataFrame, focus: str
+) -> Summary:
     """Summarise the runs of a grid.
 
     Args:
         frame: `runs.load`.
         probes: `runs.load_probes`.
         seconds: `runs.load_seconds`.
+        diagnostics: `runs.load_diagnostics`.
         focus: the embedder to show in metrics/focus.json and the DVC plots.
     """
     areas = scores(frame, probes)
     paired = paired_scores(areas)
     gains, starts, placed = strategy_gains(areas), pool_gains(areas), ranks(areas)
+    known, reached, arms = measures(probes, diagnostics), outcomes(areas, gains, starts), arm_gains(frame)
     tables = {
         "curves": curves(frame),
         "differences": differences(frame),
@@ -77,7 +88,12 @@ def summarise(frame: pd.DataFrame, probes: pd.DataFrame, seconds: pd.DataFrame, 
         "significance": pairwise(paired),
         "friedman": _friedman_table(paired),
         "probes": probes,
-        "quality": correlations(measures(probes), outcomes(areas, gains, starts)).assign(k0=_k0(frame)),
+        "diagnostics": diagnostics,
+        "quality": correlations(known, reached).assign(k0=_k0(frame)),
+        "explanations": explain(known, gained(reached)),
+        "arms": arms,
+        "advice": advice(diagnostics, arms),
+        "policies": policies(diagnostics, arms),
         "cost": cost(seconds, placed),
     }
     return Summary(
