@@ -32,6 +32,18 @@ def test_coefficients_take_many_samples_at_once():
     assert quality.kendall(x, y).tolist() == [1, -1]
 
 
+@given(
+    hnp.arrays(float, (2, 6), elements=FEW),
+    hnp.arrays(np.int64, 6, elements=st.integers(0, 3)).filter(lambda counts: counts.sum() > 1),
+)
+def test_a_sample_told_by_counts_is_the_sample_written_out(pair, counts):
+    x, y = pair
+    rho, tau = quality.resampled(x, y, counts[None])
+    repeated = np.repeat(x, counts), np.repeat(y, counts)
+    expected = [float(quality.spearman(*repeated)), float(quality.kendall(*repeated))]
+    assert [rho[0], tau[0]] == pytest.approx(expected, nan_ok=True, abs=1e-12)
+
+
 def table(values):
     rows = [(d, e, value) for (d, e), value in values.items()]
     frame = pd.DataFrame(rows, columns=["dataset", "embedder", "value"])
