@@ -17,6 +17,7 @@ ROOTS = {
     "active_learn": ["experiment", "simulation", "strategies", "evaluation.diagnostics"],
     "aggregate": ["evaluation.summary", "evaluation.runs"],
     "plot": ["figures"],
+    "report": ["report"],
 }
 
 

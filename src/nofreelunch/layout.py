@@ -9,6 +9,7 @@ RUNS = Path("data/runs")
 METRICS = Path("metrics")
 PLOTS = Path("plots")
 SUMMARY = Path("data/summary")
+REPORT = PLOTS / "report.html"
 
 
 def task_split(dataset: str, split: str) -> Path:

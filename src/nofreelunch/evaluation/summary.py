@@ -128,6 +128,15 @@ def read_tables() -> dict[str, pd.DataFrame]:
     return tables
 
 
+def read_claims() -> list[dict[str, Any]]:
+    """`claims.judge` as `write` left it.
+
+    Raises:
+        UserError: the file is missing.
+    """
+    return list(storage.read_json(layout.SUMMARY / "claims.json"))
+
+
 def _metrics(tables: dict[str, pd.DataFrame]) -> dict[str, dict[str, Any]]:
     probes, pool_gain = tables["probes"], tables["pool_gains"]
     at_start = pool_gain[(pool_gain["metric"] == "accuracy") & (pool_gain["phase"] == "initial")]

@@ -11,7 +11,7 @@ import pandas as pd
 from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.colors import ListedColormap
+from matplotlib.colors import ListedColormap, to_hex, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
@@ -91,9 +91,24 @@ def look(strategy: str) -> Look:
 
 def ink_on(background: Sequence[float]) -> str:
     """White or dark, whichever contrasts more with ``background`` (RGB, 0 to 1) by WCAG 2 luminance."""
-    channels = np.asarray(background[:3], dtype=float)
+    return "white" if luminance(background) < 0.2 else INK
+
+
+def luminance(colour: Sequence[float]) -> float:
+    """Relative luminance by WCAG 2 of a colour (RGB, 0 to 1)."""
+    channels = np.asarray(colour[:3], dtype=float)
     linear = np.where(channels <= 0.04045, channels / 12.92, ((channels + 0.055) / 1.055) ** 2.4)
-    return "white" if linear @ [0.2126, 0.7152, 0.0722] < 0.2 else INK
+    return float(linear @ [0.2126, 0.7152, 0.0722])
+
+
+def on_dark(colour: str, ground: str) -> str:
+    """``colour``, mixed with as little white as lifts it to a contrast of 4 on a dark ``ground``."""
+    wanted = 4 * (luminance(to_rgb(ground)) + 0.05) - 0.05
+    for white in np.linspace(0, 1, 51):
+        mixed = (1 - white) * np.array(to_rgb(colour)) + white
+        if luminance(mixed) >= wanted:
+            break
+    return to_hex(mixed)
 
 
 @contextmanager
