@@ -125,10 +125,10 @@ class Browser:
         self.run("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
 
     def place(self, selector: str) -> tuple[float, float]:
-        """The middle of an element, scrolled into view."""
+        """The middle of an element (of its first line), scrolled into view."""
         box = self.run(
             f"(() => {{ const e = document.querySelector({json.dumps(selector)});"
-            " e.scrollIntoView({block: 'center'}); const b = e.getBoundingClientRect();"
+            " e.scrollIntoView({block: 'center'}); const b = e.getClientRects()[0];"
             " return [b.x + b.width / 2, b.y + b.height / 2]; })()"
         )
         return box[0], box[1]
