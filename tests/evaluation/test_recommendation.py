@@ -51,11 +51,19 @@ def test_where_the_best_arm_depends_on_a_diagnostic_the_rule_finds_out():
     measures, gains = crossing()
     rule = recommendation.learn(measures, gains)
     assert np.isfinite(rule.penalty)
-    for value, best in ((2.0, "margin"), (-2.0, "badge")):
+    for value, best in ((1.5, "margin"), (-1.5, "badge")):
         table = recommendation.advise(rule, np.array([value]))
         assert table.loc[0, "strategy"] == best
-        assert table.loc[0, "gain"] == pytest.approx(0.08, abs=0.01)
-        assert table.loc[0, "lo"] < 0.08 < table.loc[0, "hi"]
+        assert table.loc[0, "gain"] == pytest.approx(0.065, abs=0.01)
+        assert table.loc[0, "lo"] < 0.065 < table.loc[0, "hi"]
+
+
+def test_beyond_the_cells_learned_from_the_rule_goes_no_further_and_what_is_unknown_counts_as_the_mean():
+    measures, gains = crossing()
+    rule = recommendation.learn(measures, gains)
+    edge = measures["hubness"].max()
+    assert rule.gains(np.array([100.0])).tolist() == rule.gains(np.array([edge])).tolist()
+    assert rule.gains(np.array([np.nan])) == pytest.approx(gains.mean().to_numpy())
 
 
 def test_diagnostics_that_say_nothing_are_not_used():

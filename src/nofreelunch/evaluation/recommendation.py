@@ -69,13 +69,42 @@ def _budgets(frame: pd.DataFrame) -> list[int]:
 
 
 @dataclass(frozen=True)
+class Scale:
+    """Standardises diagnostics; beyond the cells learned from, their edge counts, and the mean for an unknown one.
+
+    Attributes:
+        centre, spread: (k,) mean and standard deviation over the cells learned from.
+        low, high: (k,) range over them.
+    """
+
+    centre: FloatArray
+    spread: FloatArray
+    low: FloatArray
+    high: FloatArray
+
+    @classmethod
+    def of(cls, x: FloatArray) -> "Scale":
+        """The scale of (cells, k) diagnostics, NaN where one is unknown."""
+        known = np.isfinite(x)
+        count = np.maximum(known.sum(axis=0), 1)
+        centre = np.where(known, x, 0).sum(axis=0) / count
+        spread = np.sqrt((np.where(known, x - centre, 0) ** 2).sum(axis=0) / count)
+        inside = np.where(known, x, centre)
+        return cls(centre, np.where(spread > 1e-12, spread, np.inf), inside.min(axis=0), inside.max(axis=0))
+
+    def __call__(self, x: FloatArray) -> FloatArray:
+        """(..., k) diagnostics in standard deviations from the mean."""
+        return np.nan_to_num((np.clip(x, self.low, self.high) - self.centre) / self.spread)
+
+
+@dataclass(frozen=True)
 class Rule:
     """Foretells the gain of every arm from diagnostics.
 
     Attributes:
         arms: (ips, strategy) of each.
         measures: names of the diagnostics, in the order of their axis.
-        centre, spread: (k,) mean and standard deviation of each diagnostic over the cells learned from.
+        scale: of the diagnostics.
         means: (arms,) mean gains.
         slopes: (k, arms) change of a gain per standard deviation of a diagnostic.
         errors: (arms,) root mean square error of foretold gains on tasks left out; NaN for one task.
@@ -85,8 +114,7 @@ class Rule:
 
     arms: list[tuple[str, str]]
     measures: list[str]
-    centre: FloatArray
-    spread: FloatArray
+    scale: Scale
     means: FloatArray
     slopes: FloatArray
     errors: FloatArray
@@ -94,9 +122,8 @@ class Rule:
     tasks: int
 
     def gains(self, values: FloatArray) -> FloatArray:
-        """(..., arms) foretold gains for (..., k) diagnostics; an unknown one (NaN) counts as the mean."""
-        z = np.nan_to_num((values - self.centre) / self.spread)
-        return np.asarray(self.means + z @ self.slopes)
+        """(..., arms) foretold gains for (..., k) diagnostics."""
+        return np.asarray(self.means + self.scale(values) @ self.slopes)
 
 
 def learn(measures: pd.DataFrame, gains: pd.DataFrame) -> Rule:
@@ -108,13 +135,12 @@ def learn(measures: pd.DataFrame, gains: pd.DataFrame) -> Rule:
     """
     x, y, groups = _arrays(measures, gains)
     arms = [(str(ips), str(strategy)) for ips, strategy in gains.columns]
-    centre, spread = _scale(x)
-    penalty = _best_penalty(x, y, groups)
-    means, slopes = _fit(np.nan_to_num((x - centre) / spread), y, penalty)
+    scale, penalty = Scale.of(x), _best_penalty(x, y, groups)
+    means, slopes = _fit(scale(x), y, penalty)
     left = _left_out(x, y, groups, penalty)
     errors = np.sqrt(((y - left) ** 2).mean(axis=0))
     names = [str(name) for name in measures.columns]
-    return Rule(arms, names, centre, spread, means, slopes, errors, penalty, len(np.unique(groups)))
+    return Rule(arms, names, scale, means, slopes, errors, penalty, len(np.unique(groups)))
 
 
 def advise(rule: Rule, values: FloatArray) -> pd.DataFrame:
@@ -237,14 +263,6 @@ def _arrays(measures: pd.DataFrame, gains: pd.DataFrame) -> tuple[FloatArray, Fl
     return measures.to_numpy(dtype=np.float64), gains.to_numpy(dtype=np.float64), groups
 
 
-def _scale(x: FloatArray) -> tuple[FloatArray, FloatArray]:
-    known = np.isfinite(x)
-    count = np.maximum(known.sum(axis=0), 1)
-    centre = np.where(known, x, 0).sum(axis=0) / count
-    spread = np.sqrt((np.where(known, x - centre, 0) ** 2).sum(axis=0) / count)
-    return centre, np.where(spread > 1e-12, spread, np.inf)
-
-
 def _fit(z: FloatArray, y: FloatArray, penalty: float) -> tuple[FloatArray, FloatArray]:
     means = y.mean(axis=0)
     if not np.isfinite(penalty):
@@ -259,9 +277,9 @@ def _left_out(x: FloatArray, y: FloatArray, groups: Groups, penalty: float) -> F
         out = groups == group
         if out.all():
             continue
-        centre, spread = _scale(x[~out])
-        means, slopes = _fit(np.nan_to_num((x[~out] - centre) / spread), y[~out], penalty)
-        foretold[out] = means + np.nan_to_num((x[out] - centre) / spread) @ slopes
+        scale = Scale.of(x[~out])
+        means, slopes = _fit(scale(x[~out]), y[~out], penalty)
+        foretold[out] = means + scale(x[out]) @ slopes
     return foretold
 
 

@@ -119,13 +119,15 @@ def read_tables() -> dict[str, pd.DataFrame]:
     Raises:
         UserError: a table is missing.
     """
-    tables = {}
-    for name in TABLES:
-        table = pd.DataFrame(storage.read_table(layout.SUMMARY / f"{name}.parquet"))
-        for column in table.select_dtypes(["object", "string"]).columns:
-            table[column] = pd.Categorical(table[column], categories=table[column].unique())
-        tables[name] = table
-    return tables
+    return {name: read_table(name) for name in TABLES}
+
+
+def read_table(name: str) -> pd.DataFrame:
+    """One table of `read_tables`."""
+    table = pd.DataFrame(storage.read_table(layout.SUMMARY / f"{name}.parquet"))
+    for column in table.select_dtypes(["object", "string"]).columns:
+        table[column] = pd.Categorical(table[column], categories=table[column].unique())
+    return table
 
 
 def read_claims() -> list[dict[str, Any]]:
