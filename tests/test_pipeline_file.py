@@ -14,8 +14,8 @@ ROOTS = {
     "download": ["tasks.build"],
     "embed": ["embedders.embed"],
     "initialize": ["initial_pools", "pools"],
-    "active_learn": ["experiment", "simulation", "strategies", "evaluation.diagnostics"],
-    "aggregate": ["evaluation.summary", "evaluation.runs"],
+    "active_learn": ["experiment", "simulation", "strategies", "evaluation.diagnostics", "evaluation.plane"],
+    "aggregate": ["evaluation.summary", "evaluation.runs", "evaluation.picks"],
     "plot": ["figures"],
     "report": ["report"],
 }

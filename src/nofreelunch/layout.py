@@ -60,3 +60,8 @@ def probe(dataset: str, embedder: str) -> Path:
 def diagnostics(dataset: str, embedder: str) -> Path:
     """What the embedding of the pool looks like, without and with labels."""
     return RUNS / dataset / f"{embedder}.diagnostics.json"
+
+
+def plane(dataset: str, embedder: str) -> Path:
+    """A flat picture of the pool, row i = row i of the task: x, y."""
+    return RUNS / dataset / f"{embedder}.plane.parquet"

@@ -35,8 +35,8 @@ def make(
     truth: Truth | None = None,
     rounds: int = 15,
     batch: int = 100,
-) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, pd.DataFrame]:
-    """(frame, probes, seconds, diagnostics) as the loaders of `runs` give them, all in memory."""
+) -> tuple[pd.DataFrame, ...]:
+    """(frame, probes, seconds, diagnostics, picks) as the loaders of `runs` give them, all in memory."""
     truth = truth or Truth()
     rng = generator("synthetic", truth.name)
     shape = (*map(len, (datasets, embedders, pools, strategies)), seeds, rounds + 1)
@@ -102,4 +102,22 @@ def make(
         dataset=pd.Categorical(diagnostics["dataset"], categories=datasets),
         embedder=pd.Categorical(diagnostics["embedder"], categories=embedders),
     )
-    return frame, probes, seconds, diagnostics
+    return frame, probes, seconds, diagnostics, _picks(datasets, strategies)
+
+
+def _picks(datasets: list[str], strategies: list[str]) -> pd.DataFrame:
+    """300 points of a pool, and 20 of them in each of four rounds."""
+    rng = generator("synthetic", "picks")
+    parts = []
+    for dataset in datasets:
+        places = rng.normal(size=(300, 2)) + 3 * rng.integers(0, 3, size=(300, 1))
+        parts.append(pd.DataFrame(places, columns=["x", "y"]).assign(dataset=dataset, strategy="", round=-1))
+        for strategy in strategies:
+            order = rng.permutation(300)[:80]
+            part = pd.DataFrame(places[order], columns=["x", "y"])
+            parts.append(part.assign(dataset=dataset, strategy=strategy, round=np.arange(80) // 20))
+    table = pd.concat(parts, ignore_index=True)[["dataset", "strategy", "round", "x", "y"]]
+    return table.assign(
+        dataset=pd.Categorical(table["dataset"], categories=datasets),
+        strategy=pd.Categorical(table["strategy"], categories=["", *strategies]),
+    )

@@ -18,7 +18,7 @@ GRID = Grid(
 def folder(tmp_path, monkeypatch):
     """A folder with the files of GRID, plus a strategy and a seed that GRID does not ask for, rows shuffled."""
     monkeypatch.chdir(tmp_path)
-    frame, probes, seconds, diagnostics = synthetic_runs.make(
+    frame, probes, seconds, diagnostics, _ = synthetic_runs.make(
         GRID.datasets, GRID.embedders, ["random"], ["badge", "random", "margin"], 4, rounds=3
     )
     for (dataset, embedder), part in frame.groupby(["dataset", "embedder"], observed=True):

@@ -37,6 +37,7 @@ TABLES = (
     "advice",
     "policies",
     "cost",
+    "picks",
 )
 _DIGITS = 5
 
@@ -61,7 +62,12 @@ class Summary:
 
 
 def summarise(
-    frame: pd.DataFrame, probes: pd.DataFrame, seconds: pd.DataFrame, diagnostics: pd.DataFrame, focus: str
+    frame: pd.DataFrame,
+    probes: pd.DataFrame,
+    seconds: pd.DataFrame,
+    diagnostics: pd.DataFrame,
+    picks: pd.DataFrame,
+    focus: str,
 ) -> Summary:
     """Summarise the runs of a grid.
 
@@ -70,6 +76,7 @@ def summarise(
         probes: `runs.load_probes`.
         seconds: `runs.load_seconds`.
         diagnostics: `runs.load_diagnostics`.
+        picks: `picks.load_picks` of the focus embedder.
         focus: the embedder to show in metrics/focus.json and the DVC plots.
     """
     areas = scores(frame, probes)
@@ -95,6 +102,7 @@ def summarise(
         "advice": advice(diagnostics, arms),
         "policies": policies(diagnostics, arms),
         "cost": cost(seconds, placed),
+        "picks": picks,
     }
     return Summary(
         _metrics(tables), _focus(placed, focus), tables, judge(tables, seconds), _plot(tables["curves"], focus)
