@@ -4,7 +4,18 @@ import numpy as np
 import pytest
 from matplotlib.text import Text
 
-from nofreelunch.figures import curves, differences, heatmap, pool_gain, wins
+from nofreelunch.figures import (
+    best,
+    cost_gain,
+    critical_difference,
+    curves,
+    differences,
+    heatmap,
+    picks,
+    pool_gain,
+    strategy_gain,
+    wins,
+)
 from nofreelunch.figures.style import look, styled
 from nofreelunch.figures.write import save
 
@@ -14,7 +25,13 @@ DRAW = {
     "aulc": lambda t: heatmap.draw(t["ranks"], "aulc"),
     "rank": lambda t: heatmap.draw(t["ranks"], "rank"),
     "wins": lambda t: wins.draw(t["wins"]),
+    "labels": lambda t: heatmap.draw_labels(t["aulc"]),
     "pool_gain": lambda t: pool_gain.draw(t["pool_gains"], t["probes"], t["quality"]),
+    "strategy_gain": lambda t: strategy_gain.draw(t["strategy_gains"], t["probes"], t["quality"]),
+    "best": lambda t: best.draw(t["ranks"]),
+    "critical_difference": lambda t: critical_difference.draw(t["robustness"], t["friedman"]),
+    "cost_gain": lambda t: cost_gain.draw(t["cost"]),
+    "picks": lambda t: picks.draw(t["picks"], "minilm"),
 }
 
 
@@ -37,7 +54,7 @@ def texts(figure, monkeypatch):
 SIZES = [
     (name, size)
     for name in DRAW
-    for size in ("tiny", "small", "wide" if name in ("curves", "differences") else "large")
+    for size in ("tiny", "small", "wide" if name in ("curves", "differences", "picks") else "large")
 ]
 
 

@@ -15,6 +15,8 @@ from matplotlib.colors import ListedColormap, to_hex, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from nofreelunch.registry import seen
+
 INK = "#222222"
 MUTED = "#767676"
 GRID = "#e4e4e4"
@@ -139,6 +141,21 @@ def words(name: str) -> str:
     return name.replace("_", " ")
 
 
+SEEN = {"yes": " †", "related": " (†)"}
+
+
+def marked(name: str, dataset: str, embedder: str | None = None) -> str:
+    """``name`` in words, with a mark where the embedder (the name itself, if None) saw labels of the dataset."""
+    return words(name) + SEEN.get(seen(embedder or name, dataset), "")
+
+
+def seen_note(datasets: Sequence[str], embedders: Sequence[str]) -> str:
+    """What the marks of `marked` mean, or '' where none occurs."""
+    occur = {seen(embedder, dataset) for embedder in embedders for dataset in datasets}
+    said = {"yes": "† trained with labels of the task", "related": "(†) on data close to it"}
+    return ", ".join(text for kind, text in said.items() if kind in occur)
+
+
 def names(column: "pd.Series[Any]") -> list[str]:
     """The values of a categorical column that occur, in the order of its categories."""
     present = set(column.unique())
@@ -190,6 +207,34 @@ def label_ends(axes: Axes, ends: Sequence[tuple[float, str, str]], size: float =
             scaley=False,
         )
         axes.text(1.06, place, text, color=colour, size=size, va="center", transform=axes.transAxes)
+
+
+def label_points(axes: Axes, points: Sequence[tuple[float, float, str, str]], size: float = 7.5) -> None:
+    """Name points at the right edge of ``axes``, moved apart where they would overlap, with thin leaders.
+
+    Args:
+        axes: its size and limits must be final.
+        points: (y and x in data, text, colour) of each.
+        size: of the type, in points.
+    """
+    low, high = axes.get_ylim()
+    height = axes.bbox.height * 72 / axes.figure.dpi
+    places = spread([(y - low) / (high - low) for y, _, _, _ in points], 1.25 * size / height, 0.0, 1.0)
+    to_axes = axes.transData + axes.transAxes.inverted()
+    for place, (y, x, text, colour) in zip(places, points, strict=True):
+        from_x, from_y = to_axes.transform((x, y))
+        axes.plot(
+            [from_x, 1.0, 1.02],
+            [from_y, place, place],
+            color=colour,
+            lw=0.7,
+            transform=axes.transAxes,
+            clip_on=False,
+            scalex=False,
+            scaley=False,
+            zorder=1,
+        )
+        axes.text(1.03, place, text, color=INK, size=size, va="center", transform=axes.transAxes)
 
 
 def legend(parent: Figure, strategies: Sequence[str], y: float) -> None:
