@@ -26,7 +26,7 @@ def draw(ranks: pd.DataFrame, metric: str = "accuracy") -> Figure:
     datasets, embedders, pools = (style.names(part[name]) for name in ("dataset", "embedder", "ips"))
     seen = style.seen_note(datasets, embedders)
     wide, high = len(embedders) * _CELL[0], len(datasets) * _CELL[1]
-    between = 0.3 + 0.034 * max(map(len, embedders)) + 0.35
+    between = 0.6 + 0.02 * max(map(len, embedders))
     width, height = max(_LEFT + wide + _BESIDE, 6.4), _TOP + len(pools) * (high + between) - 0.1
     with style.styled():
         figure = style.figure(width, height)

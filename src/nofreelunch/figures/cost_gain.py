@@ -31,7 +31,7 @@ def draw(cost: pd.DataFrame) -> Figure:
             axes.plot(middle, gains.mean(), "o", color=colour, ms=8, mec="white")
             ends.append((float(gains.mean()), middle, style.words(name), colour))
         axes.margins(x=0.08, y=0.1)
-        axes.xaxis.set_major_locator(LogLocator(numticks=8))
+        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5), numticks=12))
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
         axes.xaxis.set_minor_locator(LogLocator(subs=()))
         axes.set_xlabel("seconds of one core per query, log scale")

@@ -80,7 +80,9 @@ def draw_labels(scores: pd.DataFrame, share: int = 95, metric: str = "accuracy")
     panels = _panels(table, "needed", "saved", higher=False)
     title = f"Labels to reach {share} % of the full-pool probe, {style.words(metric)}"
     note = "Mean over pools and seeds; –: not all runs got there within the budget; bold: fewest of its column.\n"
-    note += "Colour: orange fewer than random querying needs, purple more, full at half and twice as many."
+    note += (
+        "Colour: orange fewer than random querying needs, purple more, full at half and twice; none where it never did."
+    )
     return _draw(table, panels, (style.DIVERGING, Normalize(-1, 1)), title, note, _short)
 
 

@@ -53,7 +53,8 @@ def draw(rows: Sequence[Sequence[Panel]], probes: pd.DataFrame, quality: pd.Data
     markers = {name: _MARKERS[k % len(_MARKERS)] for k, name in enumerate(datasets)}
     columns = max(map(len, rows))
     keys = 0.5 + 0.155 * (len(embedders) + len(datasets)) + 0.5
-    width, height = max(1.9 + 3.85 * columns, 7.2), max(1.5 + 3.1 * len(rows), 1.1 + keys)
+    side = max(1.6, 0.5 + 0.065 * max(map(len, embedders + datasets)))
+    width, height = max(0.3 + side + 3.85 * columns, 7.2), max(1.5 + 3.1 * len(rows), 1.1 + keys)
     with style.styled():
         figure = style.figure(width, height)
         note += "\nGrey joins a dataset; dashed: trend. "
@@ -62,7 +63,7 @@ def draw(rows: Sequence[Sequence[Panel]], probes: pd.DataFrame, quality: pd.Data
         grid = figure.subplots(len(rows), columns, squeeze=False, sharey="row", sharex=True)
         figure.subplots_adjust(
             left=0.65 / width,
-            right=1 - 1.6 / width,
+            right=1 - side / width,
             top=1 - 1.3 / height,
             bottom=0.5 / height,
             wspace=0.06,
@@ -80,7 +81,7 @@ def draw(rows: Sequence[Sequence[Panel]], probes: pd.DataFrame, quality: pd.Data
                     grid[i, j].set_xlabel("full-pool probe accuracy, %")
                     grid[i, j].tick_params(labelbottom=True)
             grid[i, 0].set_ylabel("gain in accuracy, points")
-        _keys(figure, [str(name) for name in order][::-1], shades, markers)
+        _keys(figure, side, [str(name) for name in order][::-1], shades, markers)
     return figure
 
 
@@ -129,7 +130,7 @@ def _interval(row: "pd.Series[float]") -> str:
     return text.replace("-", "−")
 
 
-def _keys(figure: Figure, embedders: list[str], shades: dict[str, str], markers: dict[str, str]) -> None:
+def _keys(figure: Figure, side: float, embedders: list[str], shades: dict[str, str], markers: dict[str, str]) -> None:
     width, height = figure.get_size_inches()
     colour = [
         Line2D([], [], marker="o", ls="", ms=6, color=shades[name], label=style.words(name)) for name in embedders
@@ -138,7 +139,7 @@ def _keys(figure: Figure, embedders: list[str], shades: dict[str, str], markers:
         Line2D([], [], marker=marker, ls="", ms=5, color=style.MUTED, label=style.words(name))
         for name, marker in markers.items()
     ]
-    left, top = 1 - 1.55 / width, 1 - 1.05 / height
+    left, top = 1 - (side - 0.05) / width, 1 - 1.05 / height
     both: dict[str, Any] = {
         "loc": "upper left",
         "fontsize": 7.5,
