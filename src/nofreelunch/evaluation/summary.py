@@ -13,6 +13,7 @@ from nofreelunch.evaluation.cost import cost
 from nofreelunch.evaluation.curves import curves, differences
 from nofreelunch.evaluation.explanations import explain
 from nofreelunch.evaluation.gains import pool_gains, strategy_gains
+from nofreelunch.evaluation.printed import NOT_PRINTED, SITE_TABLES, claims_table, with_seen, write_printed
 from nofreelunch.evaluation.quality import correlations, gained, measures, outcomes
 from nofreelunch.evaluation.recommendation import advice, arm_gains, policies
 from nofreelunch.evaluation.significance import friedman, pairwise
@@ -104,19 +105,22 @@ def summarise(
         "cost": cost(seconds, placed),
         "picks": picks,
     }
-    return Summary(
-        _metrics(tables), _focus(placed, focus), tables, judge(tables, seconds), _plot(tables["curves"], focus)
-    )
+    claims = judge(tables, seconds)
+    flagged = tables | {name: with_seen(tables[name]) for name in SITE_TABLES}
+    return Summary(_metrics(tables), _focus(placed, focus), flagged, claims, _plot(tables["curves"], focus))
 
 
 def write(summary: Summary) -> None:
-    """Write metrics/*.json, data/summary/{<table>.parquet,<table>.csv,claims.json} and plots/curves.csv."""
+    """Write metrics/*.json, data/summary/{<table>.{parquet,csv,md,tex},claims.{json,md,tex}} and plots/curves.csv."""
     for embedder, values in summary.metrics.items():
         storage.write_json(layout.METRICS / f"{embedder}.json", values)
     storage.write_json(layout.METRICS / "focus.json", summary.focus)
     for name, table in summary.tables.items():
         storage.write_table(layout.SUMMARY / f"{name}.parquet", _plain(table))
         _write_csv(table, layout.SUMMARY / f"{name}.csv")
+        if name not in NOT_PRINTED:
+            write_printed(table, layout.SUMMARY / name)
+    write_printed(claims_table(summary.claims), layout.SUMMARY / "claims")
     storage.write_json(layout.SUMMARY / "claims.json", summary.claims)
     _write_csv(summary.plot, layout.PLOTS / "curves.csv")
 

@@ -8,7 +8,7 @@ from matplotlib.lines import Line2D
 from nofreelunch.figures import style
 
 _LEFT, _TOP, _SIDE, _BESIDE = 0.95, 1.05, 1.25, 0.08
-_DRAWN = "#d7d7d7"
+_DRAWN = "#c6c6c6"
 
 
 def draw(picks: pd.DataFrame, embedder: str) -> Figure:
@@ -44,7 +44,7 @@ def draw(picks: pd.DataFrame, embedder: str) -> Figure:
 def _panel(axes: Axes, part: pd.DataFrame, strategy: str) -> None:
     pool, own = part[part["strategy"] == ""], part[part["strategy"] == strategy]
     start, batches = own[own["round"] == 0], own[own["round"] > 0]
-    axes.plot(pool["x"], pool["y"], ".", color=_DRAWN, ms=1.6, mew=0, rasterized=True)
+    axes.plot(pool["x"], pool["y"], ".", color=_DRAWN, ms=2, mew=0, rasterized=True)
     axes.plot(start["x"], start["y"], "o", mfc="none", mec=style.INK, mew=0.4, ms=2.6)
     axes.plot(batches["x"], batches["y"], "o", color=style.look(strategy).colour, ms=2.2, mew=0, alpha=0.8)
     axes.set_xticks([])

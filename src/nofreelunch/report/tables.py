@@ -9,7 +9,6 @@ import pandas as pd
 from nofreelunch.evaluation.aulc import SHARES
 from nofreelunch.evaluation.quality import MTEB, SITE
 from nofreelunch.evaluation.runs import FACTORS
-from nofreelunch.registry import seen
 
 Kind = Literal["text", "points", "gain", "number", "count", "p", "share"]
 _Columns = list[tuple[str, str, Kind]]
@@ -74,7 +73,7 @@ def report_tables(tables: dict[str, pd.DataFrame]) -> dict[str, Table]:
                 *_interval("mean", "gain", "gain"),
                 ("n", "seeds", "count"),
             ],
-            with_seen(accuracy["pool_gains"]),
+            accuracy["pool_gains"],
         ),
         "robustness": _make(
             "How steady a strategy is",
@@ -202,7 +201,7 @@ def report_tables(tables: dict[str, pd.DataFrame]) -> dict[str, Table]:
                 ("best_strategy", "best strategy", "text"),
                 ("regret", "regret", "points"),
             ],
-            with_seen(tables["advice"]),
+            tables["advice"],
         ),
         "cost": _make(
             "Seconds and gain",
@@ -220,17 +219,11 @@ def report_tables(tables: dict[str, pd.DataFrame]) -> dict[str, Table]:
     }
 
 
-def with_seen(table: pd.DataFrame) -> pd.DataFrame:
-    """``table`` with a column 'seen': whether the embedder was trained with labels of the task."""
-    words = [SEEN[seen(str(e), str(d))] for d, e in zip(table["dataset"], table["embedder"], strict=True)]
-    return table.assign(seen=words)
-
-
 def _cells(accuracy: dict[str, pd.DataFrame]) -> Table:
     numbers = ["aulc", "initial", "early", "middle", "late", "final", "probe", "headroom"]
     targets = [f"labels_to_{share}" for share in SHARES]
     means = accuracy["aulc"].groupby(FACTORS, observed=True)[numbers + targets].mean().reset_index()
-    table = means.merge(accuracy["ranks"][[*FACTORS, "rank", "gain", "regret"]], on=FACTORS)
+    table = means.merge(accuracy["ranks"][[*FACTORS, "rank", "gain", "regret", "seen"]], on=FACTORS)
     table = table.merge(accuracy["strategy_gains"][[*FACTORS, "lo", "hi"]], on=FACTORS, how="left")
     columns: _Columns = [
         *_SITE,
@@ -254,7 +247,7 @@ def _cells(accuracy: dict[str, pd.DataFrame]) -> Table:
         "rank among the strategies of the cell, accuracy at round 0, in the thirds and at the end, of a linear probe "
         "on the full pool, and the mean labels to reach a share of it (over the seeds that did).",
         columns,
-        with_seen(table),
+        table,
     )
 
 
@@ -262,7 +255,7 @@ def _embeddings(tables: dict[str, pd.DataFrame]) -> Table:
     wide = tables["diagnostics"].pivot(index=SITE, columns="measure", values="value")
     names = list(dict.fromkeys(tables["diagnostics"]["measure"].astype(str)))
     labelled = set(tables["diagnostics"].loc[tables["diagnostics"]["labelled"], "measure"])
-    table = tables["probes"][[*SITE, "accuracy"]].merge(wide.reset_index(), on=SITE)
+    table = tables["probes"][[*SITE, "accuracy", "seen"]].merge(wide.reset_index(), on=SITE)
     table = table.assign(mteb=[MTEB.get(str(name)) for name in table["embedder"]])
     columns: _Columns = [
         *_SITE,
@@ -272,7 +265,7 @@ def _embeddings(tables: dict[str, pd.DataFrame]) -> Table:
         *((name, f"{name.replace('_', ' ')}{' *' if name in labelled else ''}", "number") for name in names),
     ]
     note = "Diagnostics of the embedded pool; those with * use labels. MTEB: published average of 56 English tasks."
-    return _make("What the embeddings look like", note, columns, with_seen(table))
+    return _make("What the embeddings look like", note, columns, table)
 
 
 def _interval(name: str, label: str, kind: Kind, lo: str = "lo", hi: str = "hi") -> _Columns:
@@ -286,6 +279,8 @@ def _make(title: str, note: str, columns: _Columns, table: pd.DataFrame) -> Tabl
 
 
 def _values(column: "pd.Series[Any]", kind: Kind) -> list[Any]:
+    if column.name == "seen":
+        return [SEEN[str(value)] for value in column]
     if kind == "text":
         return [str(value) for value in column]
     factor = 100 if kind in ("points", "gain") else 1
