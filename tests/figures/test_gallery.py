@@ -4,7 +4,7 @@ from nofreelunch.evaluation import summary
 from nofreelunch.figures import draw_all
 
 COMPARING = ("strategy_gain", "best", "wins", "critical_difference", "cost_gain")
-ALWAYS = ("aulc", "ranks", "labels_to_95", "pool_gain", "picks")
+ALWAYS = ("aulc", "ranks", "labels_to_target", "pool_gain", "picks")
 
 
 def written(folder):

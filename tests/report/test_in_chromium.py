@@ -78,6 +78,13 @@ def test_a_strategy_is_hidden_and_shown_by_click_and_by_key(opened):
     assert count(opened, f"{CHART} .curve[data-strategy=margin]") == 1
 
 
+def test_intervals_can_be_left_out(opened):
+    assert count(opened, f"{CHART} .band") == 7
+    opened.click("#curves-view .check input")
+    assert count(opened, f"{CHART} .band") == 0
+    assert count(opened, f"{CHART} .curve") == 7
+
+
 def test_hovering_and_arrow_keys_show_the_numbers_of_a_round(opened, report):
     x, y = opened.place(CHART)
     opened.move(x, y)

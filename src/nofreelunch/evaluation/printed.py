@@ -46,11 +46,20 @@ def write_printed(table: pd.DataFrame, stem: Path) -> None:
         table = table[table["metric"] == "accuracy"].drop(columns="metric")
     if len(table) > MOST_ROWS:
         return
-    plain = table.astype(dict.fromkeys(table.select_dtypes(["category", "bool"]).columns, object))
+    numeric = [table[name].dtype.kind in "iuf" for name in table.columns]
+    shown = table.astype(object).map(_text)
+    sides = ["right" if number else "left" for number in numeric]
+    letters = "".join(side[0] for side in sides)
     texts = {
-        ".md": plain.to_markdown(index=False, floatfmt=".4g", missingval="–"),
-        ".tex": plain.to_latex(index=False, float_format="%.4g".__mod__, na_rep="–", escape=True),
+        ".md": shown.to_markdown(index=False, disable_numparse=True, colalign=sides if len(shown) else None),
+        ".tex": shown.to_latex(index=False, column_format=letters, escape=True),
     }
     for suffix, text in texts.items():
         with storage.atomic(stem.with_name(stem.name + suffix)) as temporary:
             temporary.write_text(text.rstrip() + "\n", encoding="utf-8")
+
+
+def _text(value: Any) -> str:
+    if value is None or value != value:
+        return "–"
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -42,7 +42,7 @@ def drawn(tables: dict[str, pd.DataFrame], pools: Sequence[str], focus: str) -> 
             yield f"differences_{ips}", differences.draw(tables["differences"], ips)
     yield "aulc", heatmap.draw(tables["ranks"], "aulc")
     yield "ranks", heatmap.draw(tables["ranks"], "rank")
-    yield "labels_to_95", heatmap.draw_labels(tables["aulc"])
+    yield "labels_to_target", heatmap.draw_labels(tables["aulc"])
     yield "pool_gain", pool_gain.draw(tables["pool_gains"], tables["probes"], tables["quality"])
     yield "picks", picks.draw(tables["picks"], focus)
     if compared:

@@ -12,6 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import Colormap, Normalize
 from matplotlib.figure import Figure
 
+from nofreelunch.evaluation.aulc import SHARES
 from nofreelunch.figures import style
 
 FloatArray = npt.NDArray[np.float64]
@@ -60,29 +61,31 @@ def draw(ranks: pd.DataFrame, shown: Shown, metric: str = "accuracy") -> Figure:
     return _draw(part, panels, (style.DIVERGING, Normalize(-reach, reach)), title, note, "{:.1f}".format)
 
 
-def draw_labels(scores: pd.DataFrame, share: int = 95, metric: str = "accuracy") -> Figure:
-    """Labels each strategy needs to reach ``share`` percent of the full-pool probe, averaged over pools and seeds.
+def draw_labels(scores: pd.DataFrame, metric: str = "accuracy") -> Figure:
+    """Labels each strategy needs to reach a share of the full-pool probe, the median over pools and seeds.
+
+    The share is the highest of `SHARES` that at least half of all runs reach, else the lowest.
 
     Args:
         scores: `evaluation.aulc.scores`.
-        share: 90, 95 or 99.
         metric: which metric.
 
     Returns:
-        A number only where every run of the site got there; colour shows it as a share of what random querying needs.
+        A number only where half of the runs got there; colour shows it as a share of what random querying needs.
     """
     part = scores[scores["metric"] == metric]
-    runs = part.groupby(["dataset", "embedder", "strategy"], observed=True)[f"labels_to_{share}"]
-    table = runs.agg(lambda labels: labels.mean() if labels.notna().all() else np.nan).rename("needed").reset_index()
+    reached = {share: float(part[f"labels_to_{share}"].notna().mean()) for share in SHARES}
+    share = max((share for share in SHARES if reached[share] >= 0.5), default=min(SHARES))
+    runs = part.assign(needed=part[f"labels_to_{share}"].fillna(np.inf))
+    table = runs.groupby(["dataset", "embedder", "strategy"], observed=True)["needed"].median().reset_index()
+    table["needed"] = table["needed"].replace(np.inf, np.nan)
     random = table[table["strategy"] == "random"].drop(columns="strategy")
     joined = table.merge(random, on=["dataset", "embedder"], suffixes=("", "_random"))
     table = table.assign(saved=np.log2(joined["needed_random"] / joined["needed"]))
     panels = _panels(table, "needed", "saved", higher=False)
     title = f"Labels to reach {share} % of the full-pool probe, {style.words(metric)}"
-    note = "Mean over pools and seeds; –: not all runs got there within the budget; bold: fewest of its column.\n"
-    note += (
-        "Colour: orange fewer than random querying needs, purple more, full at half and twice; none where it never did."
-    )
+    note = "Median over pools and seeds; –: fewer than half of the runs got there; bold: fewest of its column.\n"
+    note += "Colour: orange fewer than random querying needs, purple more, full at half and twice as many."
     return _draw(table, panels, (style.DIVERGING, Normalize(-1, 1)), title, note, _short)
 
 

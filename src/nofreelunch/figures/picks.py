@@ -45,8 +45,9 @@ def _panel(axes: Axes, part: pd.DataFrame, strategy: str) -> None:
     pool, own = part[part["strategy"] == ""], part[part["strategy"] == strategy]
     start, batches = own[own["round"] == 0], own[own["round"] > 0]
     axes.plot(pool["x"], pool["y"], ".", color=_DRAWN, ms=2, mew=0, rasterized=True)
-    axes.plot(start["x"], start["y"], "o", mfc="none", mec=style.INK, mew=0.4, ms=2.6)
-    axes.plot(batches["x"], batches["y"], "o", color=style.look(strategy).colour, ms=2.2, mew=0, alpha=0.8)
+    axes.plot(start["x"], start["y"], "o", mfc="none", mec=style.INK, mew=0.4, ms=2.6, rasterized=True)
+    colour = style.look(strategy).colour
+    axes.plot(batches["x"], batches["y"], "o", color=colour, ms=2.2, mew=0, alpha=0.8, rasterized=True)
     axes.set_xticks([])
     axes.set_yticks([])
     axes.spines[:].set_visible(False)

@@ -5,7 +5,7 @@ const VIEWS = { value: "value", gain: "gain over random" };
 const curvesView = (() => {
   const state = {
     dataset: DATA.datasets[0], embedder: DATA.focus, pool: DATA.pools[0], metric: "accuracy", view: "value",
-    hidden: new Set(), at: null,
+    intervals: true, hidden: new Set(), at: null,
   };
   const root = document.getElementById("curves-view");
   const controls = h("div", { class: "controls" });
@@ -41,6 +41,10 @@ const curvesView = (() => {
       select("initial pool", DATA.pools, state.pool, change("pool")),
       select("metric", Object.keys(METRICS), state.metric, change("metric"), (name) => METRICS[name]),
       select("show", Object.keys(VIEWS), state.view, change("view"), (name) => VIEWS[name]),
+      h("label", { class: "check" }, h("input", { type: "checkbox", checked: state.intervals, onchange: (event) => {
+        state.intervals = event.target.checked;
+        draw();
+      } }), "95 % intervals"),
     );
   }
 
@@ -81,9 +85,9 @@ const curvesView = (() => {
       s("text", { class: "muted", x: box.right, y: box.bottom + 35, "text-anchor": "end" }, "labels"),
       s("text", { class: "muted", x: 0, y: 12 }, `${METRICS[state.metric]}, ${unit}`),
     ];
-    const bands = shown.filter(({ lo }) => !lo.includes(null)).map(({ strategy, lo, hi }) => {
+    const bands = shown.filter(({ lo }) => state.intervals && !lo.includes(null)).map(({ strategy, lo, hi }) => {
       const back = lo.map((value, i) => `L${x(labels[i]).toFixed(1)},${y(value).toFixed(1)}`).reverse().join("");
-      return s("path", { d: `${path(hi)}${back}Z`, fill: colour(strategy), "fill-opacity": 0.13 });
+      return s("path", { class: "band", d: `${path(hi)}${back}Z`, fill: colour(strategy), "fill-opacity": 0.13 });
     });
     const curves = shown.map(({ strategy, mean }) =>
       s("path", { class: "curve", d: path(mean), fill: "none", stroke: colour(strategy), "stroke-width": 2, "stroke-dasharray": strategy.dash, "data-strategy": strategy.name }));
