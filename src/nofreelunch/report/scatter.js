@@ -72,7 +72,7 @@ function scatterView() {
     const shade = (dataset) => TASK_COLOURS[DATA.datasets.indexOf(dataset) % TASK_COLOURS.length][dark() ? 1 : 0];
     const perRow = narrow ? 2 : 5;
     const parts = [
-      ...ticks(y0, y1, 5).flatMap(({ value: tick, text }) => [
+      ...ticks(y0, y1, 8).flatMap(({ value: tick, text }) => [
         s("line", { class: Number(text) === 0 ? "zero" : "axis", x1: box.left, x2: box.right, y1: py(tick), y2: py(tick) }),
         s("text", { class: "muted", x: box.left - 8, y: py(tick) + 4, "text-anchor": "end" }, text)]),
       ...ticks(x0, x1, narrow ? 4 : 8).map(({ value: tick, text }) => s("text", { class: "muted", x: px(tick), y: box.bottom + 18, "text-anchor": "middle" }, text)),
