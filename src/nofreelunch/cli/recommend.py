@@ -151,7 +151,7 @@ def doubts(rule: Rule, policies: pd.DataFrame, outside: list[str], few: bool) ->
         )
         fixed = regrets.drop(LEARNED)
         if len(fixed):
-            better = "less" if fixed.min() < regrets[LEARNED] else "no less"
+            better = "less" if fixed.min() < regrets[LEARNED] else "more"
             lines.append(f"- The best fixed choice, '{fixed.idxmin()}', lost {better}: {100 * fixed.min():.1f} points.")
     if outside:
         lines.append(f"- Your texts lie outside the grid in {', '.join(outside)}; its edge was taken.")
