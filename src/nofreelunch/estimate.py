@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nofreelunch import layout, storage
+from nofreelunch.embedders.own_vectors import vector_files
 from nofreelunch.embedders.prompts import resolve
-from nofreelunch.embedders.spec import EmbedderSpec, Transformer
+from nofreelunch.embedders.spec import EmbedderSpec, Npy, Transformer
 from nofreelunch.params import Params
 from nofreelunch.registry import EMBEDDERS, TASKS
 from nofreelunch.tasks.mirror import mirror_root
@@ -121,8 +122,9 @@ def embedding(params: Params, dataset: str, embedder: str, size: TaskSize) -> Em
         tokens = texts * min(spec.max_tokens, size.tokens / size.parts + prompt)
         facts = EMBEDDERS.get(embedder)
         operations = math.nan if facts is None else 2.0 * tokens * facts.active
-    width = dimensions(embedder, spec) * (4 if size.parts == 2 else 1)
-    memo = texts * dimensions(embedder, spec)
+    dim = dimensions(embedder, spec, dataset)
+    width = dim * (4 if size.parts == 2 else 1)
+    memo = 0 if isinstance(spec, Npy) else texts * dim
     rates = _known_rates(dataset, embedder)
     disk = 4 * (2 * rows * width + memo)
     return Embedding(texts, tokens, operations, rates.get("cpu"), rates.get("cuda"), disk)
@@ -132,11 +134,14 @@ def _known_rates(dataset: str, embedder: str) -> dict[str, float]:
     """Texts per second by device, as the card of the cell has it."""
     card = layout.embedding_card(dataset, embedder)
     found = storage.read_json(card) if card.is_file() else {}
-    return {found["device"]: float(found["texts_per_second"])} if found else {}
+    return {found["device"]: float(found["texts_per_second"])} if found.get("device") else {}
 
 
-def dimensions(embedder: str, spec: EmbedderSpec) -> int:
+def dimensions(embedder: str, spec: EmbedderSpec, dataset: str) -> int:
     """Dimensions of an embedder's vectors, as far as known."""
+    if isinstance(spec, Npy):
+        path = next(iter(vector_files(spec, dataset)))
+        return int(storage.read_npy(path).shape[-1]) if path.is_file() else DIMENSIONS
     if not isinstance(spec, Transformer):
         return spec.dim
     if spec.truncate_dim is not None:
@@ -161,7 +166,7 @@ def learning_seconds(params: Params, dataset: str, embedder: str, size: TaskSize
     facts = TASKS.get(dataset)
     budget = params.budget.resolve(2 if facts is None else facts.classes)
     rounds = 1 + min(budget.rounds, max(0, (size.train - budget.initial) // budget.batch))
-    width = dimensions(embedder, params.embedders[embedder]) * (4 if size.parts == 2 else 1)
+    width = dimensions(embedder, params.embedders[embedder], dataset) * (4 if size.parts == 2 else 1)
     runs = len(grid.pools) * grid.seeds
     known = layout.seconds(dataset, embedder)
     if known.is_file():

@@ -58,7 +58,9 @@ def test_a_wrong_entry_is_explained(hub, model, changes, message):
 
 def test_a_gated_model_says_how_to_get_access(hub, model, monkeypatch):
     hub.gate("model", "me/tiny-bert", "hf_good")
-    with pytest.raises(UserError, match=r"gated and there is no token. Accept its licence at http://127.*/me/tiny-bert"):
+    with pytest.raises(
+        UserError, match=r"gated and there is no token. Accept its licence at http://127.*/me/tiny-bert"
+    ):
         locate(entry())
     monkeypatch.setenv("HF_TOKEN", "hf_bad")
     with pytest.raises(UserError, match="gated and your token has no access"):

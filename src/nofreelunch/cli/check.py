@@ -5,7 +5,7 @@ from pathlib import Path
 
 from nofreelunch import layout, params, storage
 from nofreelunch.params import Params
-from nofreelunch.tasks.files import file_digest
+from nofreelunch.tasks.columns import file_digest
 from nofreelunch.tasks.spec import FilesTask
 
 
