@@ -1,4 +1,5 @@
 import importlib.util
+import tracemalloc
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +11,7 @@ from nofreelunch.embedders import embed as entry_point
 from nofreelunch.embedders import encoding
 from nofreelunch.embedders.adapter import load
 from nofreelunch.embedders.embed import ModelEmbedder
-from nofreelunch.embedders.embedding import CARD
+from nofreelunch.embedders.embedding import CARD, Embedding
 from nofreelunch.embedders.sentence_model import SentenceModel
 from nofreelunch.embedders.spec import Hashing, Lsa, Transformer
 from nofreelunch.errors import UserError
@@ -178,6 +179,31 @@ def test_a_joined_pair_has_the_models_separator(bert_folder, tmp_path):
     pair = embed(tiny(bert_folder), PAIRS, PAIRS, "joined", memo, "task").train
     by_hand = split([f"{first} [SEP] {second}" for first, second in zip(PAIRS.text, PAIRS.text_pair, strict=True)])
     assert np.array_equal(pair, embed(tiny(bert_folder), by_hand, by_hand, "joined", memo, "task").train)
+
+
+def test_fields_name_the_texts_of_a_labelled_pair(bert_folder, tmp_path):
+    memo, fields = Memo(tmp_path), ("w8", "w9")
+    pair = embed(tiny(bert_folder), PAIRS, PAIRS, "labelled", memo, "task", fields).train
+    by_hand = split([f"w8: {first}\nw9: {second}" for first, second in zip(PAIRS.text, PAIRS.text_pair, strict=True)])
+    assert np.array_equal(pair, embed(tiny(bert_folder), by_hand, by_hand, "joined", memo, "task").train)
+
+
+def test_what_is_written_need_not_fit_into_memory(tmp_path):
+    def wide(chunk):
+        return np.ones((len(chunk), 1024), np.float32), np.ones(len(chunk), np.int64)
+
+    encoded = encoding.encode([f"{i}" for i in range(5000)], "key", lambda: [wide], Memo(tmp_path / "memo"), "label")
+    order = np.random.default_rng(0).permutation(5000)
+    embedding = Embedding(
+        {"train": 5000}, 2, 1024, lambda out: encoded.fill([(part, order) for part in out["train"]]), {}
+    )
+    tracemalloc.start()
+    embedding.write({"train": tmp_path / "train.npy"})
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    size = (tmp_path / "train.npy").stat().st_size
+    assert size > 5000 * 4096 * 4
+    assert peak < size / 5
 
 
 def test_a_row_without_finite_vector_is_named(tmp_path):

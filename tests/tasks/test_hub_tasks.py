@@ -12,6 +12,7 @@ from nofreelunch.tasks.hub import build_hub_task
 from nofreelunch.tasks.spec import HubTask
 
 PROJECT = Path(__file__).parents[2]
+CODE = os.pathsep.join((str(PROJECT / "src"), str(PROJECT)))
 TRAIN = {"text": ["good", "bad", "fine", "poor"], "label": [1, 0, 1, 0]}
 TEST = {"text": ["great", "awful"], "label": [1, 0]}
 
@@ -184,7 +185,11 @@ def test_the_stage_reads_the_hub_that_the_environment_names(tiny, tmp_path):
     shipped["grid"]["datasets"] = ["tiny"]
     shipped["budget"] |= {"track": "custom", "custom": {"initial": 2, "batch": 1, "rounds": 1}}
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(shipped))
-    environment = {"HF_ENDPOINT": tiny.url, "HF_HOME": str(tmp_path / "home"), "PYTHONPATH": str(PROJECT)}
+    environment = {
+        "HF_ENDPOINT": tiny.url,
+        "HF_HOME": str(tmp_path / "home"),
+        "PYTHONPATH": CODE,
+    }
     command = [sys.executable, "-m", "stages.download", "tiny"]
     for more in ({}, {"HF_HUB_OFFLINE": "1", "HF_ENDPOINT": "http://127.0.0.1:9"}):
         done = subprocess.run(

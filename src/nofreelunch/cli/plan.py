@@ -40,7 +40,7 @@ def run(arguments: argparse.Namespace) -> None:
     if arguments.all:
         changed = {f"download@{name}" for name in grid.datasets}
     else:
-        changed = _changed_stages() | {f"download@{name}" for name in changed_files(loaded)}
+        changed = _changed_stages() | set(changed_files(loaded))
     stages = downstream(changed, grid.datasets, grid.embedders)
     print(f"the grid: {describe(loaded)}")
     print(f"stages to run, at most: {stages}")
