@@ -55,6 +55,16 @@ def test_what_cannot_pass_is_not_tried_again(hub, monkeypatch):
         snapshot("me/x", "model", None, ["*"])
 
 
+def test_a_cache_that_cannot_be_written_is_named(hub, tmp_path, monkeypatch):
+    from huggingface_hub import constants
+
+    hub.commit("model", "me/x", {"a.json": b"{}"})
+    (tmp_path / "file").touch()
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "file" / "hub"))
+    with pytest.raises(UserError, match=r"cannot write me/x to the hub's cache .*file/hub: Not a directory"):
+        snapshot("me/x", "model", None, ["*.json"])
+
+
 def test_an_interrupted_download_goes_on(hub):
     content = io.BytesIO(b"x" * 1000).getvalue()
     hub.commit("model", "me/x", {"a.json": b"{}", "b.json": content})

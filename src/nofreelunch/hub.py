@@ -1,5 +1,6 @@
 """A repository's snapshot from the Hugging Face hub, with retries, and with errors that say what to do."""
 
+import errno
 import os
 import sys
 import time
@@ -13,6 +14,7 @@ Kind = Literal["model", "dataset"]
 
 # Seconds before each further attempt; the client itself repeats some requests within one attempt.
 WAITS = (2.0, 8.0)
+DISK_FAULTS = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR)
 
 
 def snapshot(
@@ -112,6 +114,11 @@ def _explain(error: Exception, repository: str, kind: Kind, revision: str | None
         return f"{repository} has no revision '{revision}'. Correct 'revision' in its entry in params.yaml."
     if isinstance(error, errors.HfHubHTTPError) and error.response.status_code in (401, 403):
         return f"the hub refuses access to {repository} ({_first_line(error)}). Check your token, or {log_in}."
+    if isinstance(error, OSError) and error.errno in DISK_FAULTS:
+        return (
+            f"cannot write {repository} to the hub's cache {constants.HF_HUB_CACHE}: {error.strerror}. Free some "
+            "space, or let HF_HOME name another folder; downloads resume."
+        )
     without = {
         "model": "A model in a local folder needs no hub: put its path into 'hub'",
         "dataset": "A local mirror needs no hub: see NOFREELUNCH_DATA_ROOT",

@@ -3,6 +3,7 @@ import pytest
 import torch
 from sentence_transformers import SentenceTransformer
 from tiny_models import BYTE_LEVEL, FAMILIES, WORDS, save_sentence_model, save_transformer, texts
+from transformers import BertModel
 
 from nofreelunch.embedders.adapter import Settings, resolve_dtype
 from nofreelunch.embedders.sentence_model import SentenceModel, batches
@@ -294,6 +295,15 @@ def test_a_model_that_does_not_load(tmp_path):
     (tmp_path / "config.json").write_text('{"model_type": "tomorrows_model"}')
     with pytest.raises(UserError, match="does not load"):
         SentenceModel(tmp_path, settings(), "cpu")
+
+
+def test_a_model_that_does_not_fit(bert_folder, monkeypatch):
+    def full(*arguments, **options):
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(BertModel, "from_pretrained", full)
+    with pytest.raises(UserError, match=r"does not fit into the memory of cpu.*bfloat16"):
+        SentenceModel(bert_folder, settings(), "cpu")
 
 
 def test_dtype_on_the_cpu():
