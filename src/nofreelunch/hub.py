@@ -62,15 +62,11 @@ def snapshot(
             raise UserError(
                 f"'{repository}' is no hub id (owner/name){folder}; correct 'hub' in its entry in params.yaml."
             ) from error
-        except errors.HTTPError as error:  # type: ignore[attr-defined]
+        except (errors.HTTPError, OSError) as error:  # type: ignore[attr-defined]
             if wait is None or not _may_pass(error):
                 raise UserError(_explain(error, repository, kind, revision)) from error
-            failure: Exception = error
-        except OSError as error:
-            if wait is None or not _may_pass(error):
-                raise UserError(_explain(error, repository, kind, revision)) from error
-            failure = error
-        print(f"{repository}: {_first_line(failure)}; trying again in {wait:g} s", file=sys.stderr, flush=True)
+            failure = _first_line(error)
+        print(f"{repository}: {failure}; trying again in {wait:g} s", file=sys.stderr, flush=True)
         time.sleep(wait)
     raise AssertionError("the last attempt returns or raises")
 
