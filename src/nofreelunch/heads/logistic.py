@@ -129,8 +129,10 @@ def softmax(scores: FloatArray) -> FloatArray:
 
 def _gradient(z: FloatArray, p: FloatArray, targets: IntArray, penalty: FloatArray, weights: FloatArray) -> FloatArray:
     """Of the objective divided by n · C."""
+    rows = np.arange(len(z))
     residual = p.copy()
-    residual[np.arange(len(z)), targets] -= 1
+    residual[rows, targets] = 0
+    residual[rows, targets] = -residual.sum(axis=1)  # p − 1 would lose all digits of a confident row
     gradient: FloatArray = z.T @ residual
     gradient /= np.float32(len(z))
     gradient += penalty * weights
@@ -192,20 +194,20 @@ def _line_search(
 ) -> float:
     """Safeguarded Newton on the convex objective along the line, on the (n, K) scores alone."""
     n = len(scores)
-    own = float(moves[np.arange(n), targets].sum(dtype=np.float64)) / n
+    relative = moves - moves[np.arange(n), targets][:, None]
     linear, quadratic = float(np.vdot(penalised, weights)), float(np.vdot(penalised, direction))
     t, low, high = 0.0 if first else 1.0, 0.0, np.inf
     for _ in range(10):
         p = softmax(scores + np.float32(t) * moves)
-        expected = np.einsum("ij,ij->i", p, moves)
-        slope = float(expected.sum(dtype=np.float64)) / n - own + linear + t * quadratic
-        p *= moves
-        bend = float(np.einsum("ij,ij->", p, moves) - expected @ expected) / n + quadratic
+        p *= relative
+        expected = p.sum(axis=1)
+        slope = float(expected.sum(dtype=np.float64)) / n + linear + t * quadratic
+        bend = float(np.einsum("ij,ij->", p, relative) - expected @ expected) / n + quadratic
         low, high = (low, t) if slope > 0 else (t, high)
         new = t - slope / max(bend, 1e-30)
         if not low < new < high:
             new = 2 * t + 1 if high == np.inf else (low + high) / 2
         if abs(new - t) <= 0.1 * t:
-            break
-        t = new
-    return t
+            return t
+        t = min(new, 10 * t + 1)
+    return low or t
