@@ -92,6 +92,15 @@ def test_what_is_no_matrix_of_vectors_is_refused(tmp_path, vectors, message):
         find_vectors(spec(tmp_path), {"train": split(["a"])}, "joined", "own")
 
 
+@pytest.mark.parametrize("text", ["[1]", "null", "7"])
+def test_a_row_that_is_no_text_is_named(tmp_path, text):
+    np.save(tmp_path / "own.npy", np.ones((2, 2)))
+    (tmp_path / "own.jsonl").write_text(f'{{"text": "a"}}\n{{"text": {text}}}\n')
+    entry = Npy(kind="npy", vectors=f"{tmp_path}/own.npy", texts=f"{tmp_path}/own.jsonl")
+    with pytest.raises(UserError, match="row 1 of column 'text' is .*, not a text"):
+        find_vectors(entry, {"train": split(["a"])}, "joined", "own")
+
+
 def test_a_text_without_vector_and_an_absent_file_are_named(tmp_path):
     save(tmp_path, [["a"], ["b"]], np.ones((2, 2)))
     with pytest.raises(UserError, match=r"row 1 of the test split of task 'own' has no vector: .* lacks 'b '"):

@@ -91,10 +91,13 @@ def find_vectors(spec: Npy, splits: Mapping[str, Split], pair_format: str, datas
 
 
 def _table_keys(spec: Npy, table: Path) -> list[Key]:
-    if spec.text_pair is None:
-        return list(read_columns(table, [spec.text])[spec.text])
-    found = read_columns(table, [spec.text, spec.text_pair])
-    return list(zip(found[spec.text], found[spec.text_pair], strict=True))
+    names = [spec.text] if spec.text_pair is None else [spec.text, spec.text_pair]
+    found = read_columns(table, names)
+    for name in names:
+        wrong = next((i for i, text in enumerate(found[name]) if not isinstance(text, str)), None)
+        if wrong is not None:
+            raise UserError(f"{table}: row {wrong} of column '{name}' is {found[name][wrong]!r}, not a text.")
+    return list(found[spec.text] if spec.text_pair is None else zip(*(found[name] for name in names), strict=True))
 
 
 def _task_keys(spec: Npy, split: Split, pair_format: str, dataset: str) -> list[Sequence[Key]]:
