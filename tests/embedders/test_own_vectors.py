@@ -97,7 +97,7 @@ def test_a_row_that_is_no_text_is_named(tmp_path, text):
     np.save(tmp_path / "own.npy", np.ones((2, 2)))
     (tmp_path / "own.jsonl").write_text(f'{{"text": "a"}}\n{{"text": {text}}}\n')
     entry = Npy(kind="npy", vectors=f"{tmp_path}/own.npy", texts=f"{tmp_path}/own.jsonl")
-    with pytest.raises(UserError, match="row 1 of column 'text' is .*, not a text"):
+    with pytest.raises(UserError, match=r"row 1 of column 'text' is .*, not a text"):
         find_vectors(entry, {"train": split(["a"])}, "joined", "own")
 
 

@@ -19,8 +19,6 @@ from nofreelunch import params
 from nofreelunch.embedders.embed import embed
 from nofreelunch.storage import Memo
 from nofreelunch.tasks.table import Split
-from stages.download import download
-from stages.embed import embed as embed_stage
 
 pytestmark = pytest.mark.slow
 BLOCKS = re.findall(r"```(bash|yaml)\n(.*?)```", (ROOT / "docs/own_data.md").read_text(encoding="utf-8"), re.DOTALL)
@@ -57,20 +55,22 @@ def test_the_lines_of_the_page_lead_from_a_file_to_the_report(tmp_path):
     assert list((tmp_path / "plots/figures").iterdir())
 
 
-def test_the_stage_labels_pairs_by_the_names_of_their_columns(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("NOFREELUNCH_CACHE", str(tmp_path / "memo"))
+def test_the_stage_labels_pairs_by_the_names_of_their_columns(tmp_path):
     content = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
     pair = {"text": "question", "text_pair": "answer", "pair_format": "labelled", "test_file": "own.csv"}
     content["datasets"]["own"] = {"source": "files", "train_file": "own.csv", "deduplicate": False, **pair}
     content["grid"]["datasets"] = ["own"]
     (tmp_path / "own.csv").write_text("question,answer,label\n" + "".join(f"q{i},a{i},{i % 2}\n" for i in range(200)))
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(content))
-    loaded = params.load()
-    download(loaded, "own")
-    embed_stage(loaded, "own", "hashing")
+    code = os.pathsep.join((str(ROOT / "src"), str(ROOT)))
+    environment = os.environ | {"PYTHONPATH": code, "NOFREELUNCH_CACHE": str(tmp_path / "memo")}
+    for stage in (["download", "own"], ["embed", "own", "hashing"]):
+        subprocess.run(
+            [sys.executable, "-m", f"stages.{stage[0]}", *stage[1:]], cwd=tmp_path, env=environment, check=True
+        )
+    hashing = params.load(tmp_path / "params.yaml").embedders["hashing"]
     texts = Split([f"question: q{i}\nanswer: a{i}" for i in range(200)], None, np.zeros(200, np.int64))
-    embed(loaded.embedders["hashing"], texts, texts, "joined", Memo(tmp_path / "other"), "own").write(
+    embed(hashing, texts, texts, "joined", Memo(tmp_path / "other"), "own").write(
         {split: tmp_path / f"{split}.npy" for split in ("train", "test")}
     )
-    assert (tmp_path / "train.npy").read_bytes() == Path("data/embeddings/own/hashing.train.npy").read_bytes()
+    assert (tmp_path / "train.npy").read_bytes() == (tmp_path / "data/embeddings/own/hashing.train.npy").read_bytes()
