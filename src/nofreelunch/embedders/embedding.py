@@ -16,24 +16,12 @@ from nofreelunch.errors import UserError
 FloatArray = npt.NDArray[np.float32]
 
 # What every card says; None where it means nothing for a kind of embedder.
-CARD: dict[str, Any] = {
-    "kind": None,
-    "model": None,
-    "source": None,
-    "revision": None,
-    "sha256": None,
-    "dim": None,
-    "pooling": None,
-    "prompt": None,
-    "max_tokens": None,
-    "truncated_share": None,
-    "dtype": None,
-    "versions": None,
-    "device": None,
-    "texts": None,
-    "unique_texts": None,
-    "texts_per_second": None,
-}
+CARD: dict[str, Any] = dict.fromkeys(
+    (
+        *("kind", "model", "source", "revision", "sha256", "dim", "pooling", "prompt", "max_tokens", "truncated_share"),
+        *("dtype", "versions", "device", "texts", "unique_texts", "texts_per_second"),
+    )
+)
 
 
 @dataclass(frozen=True)
