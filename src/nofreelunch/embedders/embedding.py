@@ -16,12 +16,11 @@ from nofreelunch.errors import UserError
 FloatArray = npt.NDArray[np.float32]
 
 # What every card says; None where it means nothing for a kind of embedder.
-CARD: dict[str, Any] = dict.fromkeys(
-    (
-        *("kind", "model", "source", "revision", "sha256", "dim", "pooling", "prompt", "max_tokens", "truncated_share"),
-        *("dtype", "versions", "device", "texts", "unique_texts", "texts_per_second"),
-    )
-)
+KEYS = (
+    "kind", "model", "source", "revision", "sha256", "dim", "pooling", "prompt", "max_tokens", "truncated_share",
+    "dtype", "versions", "device", "texts", "unique_texts", "texts_per_second",
+)  # fmt: skip
+CARD: dict[str, Any] = dict.fromkeys(KEYS)
 
 
 @dataclass(frozen=True)
