@@ -113,21 +113,19 @@ def read_tables() -> dict[str, pd.DataFrame]:
 
 
 def _metrics(tables: dict[str, pd.DataFrame]) -> dict[str, dict[str, Any]]:
-    probes, pool_gain = tables["probes"], tables["pool_gains"]
-    at_start = pool_gain[(pool_gain["metric"] == "accuracy") & (pool_gain["phase"] == "initial")]
-    accuracy = {name: tables[name][tables[name]["metric"] == "accuracy"] for name in ("aulc", "ranks")}
+    """Few numbers, so that `dvc metrics show` fits a screen: means over tasks, pools and seeds of accuracy."""
+    probes = tables["probes"]
+    accuracy = {name: tables[name][tables[name]["metric"] == "accuracy"] for name in ("aulc", "ranks", "pool_gains")}
+    at_start = accuracy["pool_gains"][accuracy["pool_gains"]["phase"] == "initial"]
     metrics = {}
     for embedder in probes["embedder"].cat.categories:
-        own = {name: _of(table, embedder) for name, table in accuracy.items()}
-        gain = _means(own["ranks"], "strategy", "gain")
+        areas = _of(accuracy["aulc"], embedder)
+        gain = _means(_of(accuracy["ranks"], embedder), "strategy", "gain")
         metrics[embedder] = {
-            "probe": _means(_of(probes, embedder), "dataset", "accuracy"),
-            "aulc": _means(own["ranks"], "strategy", "aulc"),
-            "gain_over_random": {name: value for name, value in gain.items() if name != "random"},
-            "mean_rank": _means(own["ranks"], "strategy", "rank"),
+            "probe": _rounded(_of(probes, embedder)["accuracy"].mean()),
+            **{name: _rounded(areas[name].mean()) for name in ("initial", "aulc", "final", "headroom")},
             "pool_gain": _means(_of(at_start, embedder), "ips", "mean"),
-            "final": round(float(own["aulc"]["final"].mean()), _DIGITS),
-            "headroom": round(float(own["aulc"]["headroom"].mean()), _DIGITS),
+            "gain": {name: value for name, value in gain.items() if name != "random"},
         }
     return metrics
 
@@ -165,7 +163,11 @@ def _of(table: pd.DataFrame, embedder: str) -> pd.DataFrame:
 
 def _means(table: pd.DataFrame, by: str, column: str) -> dict[str, float]:
     means = table.groupby(by, observed=True)[column].mean()
-    return {str(name): round(float(value), _DIGITS) for name, value in means.items()}
+    return {str(name): _rounded(value) for name, value in means.items()}
+
+
+def _rounded(value: float) -> float:
+    return round(float(value), _DIGITS)
 
 
 def _plain(table: pd.DataFrame) -> dict[str, Any]:
