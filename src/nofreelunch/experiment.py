@@ -14,6 +14,7 @@ from nofreelunch.errors import UserError
 from nofreelunch.evaluation.scores import METRICS
 from nofreelunch.heads.scaling import scale
 from nofreelunch.params import Params, Rounds
+from nofreelunch.progress import Progress
 from nofreelunch.provenance import code_digest
 from nofreelunch.simulation import Cell, Curve, Run, probe, simulate
 from nofreelunch.storage import Memo
@@ -127,12 +128,12 @@ def _simulate(cell: Cell, labels: IntArray, missing: Sequence[tuple[str, Run]], 
     ordered = sorted(missing, key=lambda item: (item[1].seed, item[1].strategy, item[1].ips))
     blocks = [ordered[first : first + BLOCK_RUNS] for first in range(0, len(ordered), BLOCK_RUNS)]
     curves: dict[str, Curve] = {}
-    with engine.progress(len(ordered), "run", f"{cell.dataset} × {cell.embedder}") as bar:
+    with Progress(f"{cell.dataset} × {cell.embedder}", len(ordered), "runs") as progress:
         for block in engine.map_unordered(_simulate_block, (cell, labels), blocks):
             for key, curve in block.items():
                 memo.save(key, _pack(curve))
             curves |= block
-            bar.update(len(block))
+            progress.update(len(block))
     return curves
 
 
