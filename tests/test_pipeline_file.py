@@ -9,7 +9,7 @@ from nofreelunch import provenance
 
 ROOT = Path(__file__).parents[1]
 # They say what is computed or where it lies, not how: their content reaches DVC as parameters and outputs.
-FRAME = {"engine", "errors", "layout", "options", "params", "progress", "provenance", "spec", "storage"}
+FRAME = {"engine", "errors", "layout", "memory", "options", "params", "progress", "provenance", "spec", "storage"}
 ROOTS = {
     "download": ["tasks.build"],
     "embed": ["embedders.embed"],

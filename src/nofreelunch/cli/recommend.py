@@ -67,7 +67,7 @@ def read_texts(path: Path, column: str) -> list[str]:
     Raises:
         UserError: the file or the column cannot be read, or there are too few texts.
     """
-    from nofreelunch.tasks.files import read_columns
+    from nofreelunch.tasks.columns import read_columns
 
     values = [value for value in read_columns(path, [column])[column] if value is not None]
     texts = list(dict.fromkeys(text for value in values if (text := str(value).strip())))
@@ -86,7 +86,8 @@ def embed(loaded: Params, embedder: str, texts: list[str]) -> npt.NDArray[np.flo
 
     pool = Split(texts, None, np.zeros(len(texts), np.int64))
     one = pool.rows(np.zeros(1, np.int64))
-    return embed_splits(loaded.embedders[embedder], pool, one, "joined", Memo.default(), "your texts").train
+    embedding = embed_splits(loaded.embedders[embedder], pool, one, "joined", Memo.default(), "your texts")
+    return embedding.arrays()["train"]
 
 
 def nearest_budget(budgets: list[int], labels: int | None) -> int:

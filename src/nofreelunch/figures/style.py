@@ -80,6 +80,7 @@ _LOOKS = {
     "falcun": Look("#661100", (0, (1, 1))),
     "maxherding": Look("#332288", (0, (3, 1))),
     "uncertainty_herding": Look("#AA4499", (0, (1, 1))),
+    "oracle": Look("#404040", (0, (8, 1, 1, 1, 1, 1))),
 }
 _SPARE = ("#117733", "#6699CC", "#AA4466", "#B8860B", "#5D3A9B", "#40B0A6")
 
