@@ -5,21 +5,22 @@ from nofreelunch.command import stage
 from nofreelunch.embedders.embed import embed as embed_texts
 from nofreelunch.params import Params
 from nofreelunch.storage import Memo
-from nofreelunch.tasks.table import read_split
+from nofreelunch.tasks.table import SPLITS, read_split
 
 
 def embed(params: Params, dataset: str, embedder: str) -> None:
     """Embed a task's texts; chunks that are already in the memo are not encoded again."""
+    task = params.datasets[dataset]
     embedding = embed_texts(
         params.embedders[embedder],
         read_split(dataset, "train"),
         read_split(dataset, "test"),
-        params.datasets[dataset].pair_format,
+        task.pair_format,
         Memo.default(),
         dataset,
+        task.fields,
     )
-    storage.write_npy(layout.embedding(dataset, embedder, "train"), embedding.train)
-    storage.write_npy(layout.embedding(dataset, embedder, "test"), embedding.test)
+    embedding.write({split: layout.embedding(dataset, embedder, split) for split in SPLITS})
     storage.write_json(layout.embedding_card(dataset, embedder), embedding.card)
 
 

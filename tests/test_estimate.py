@@ -17,13 +17,15 @@ def changed(**sections) -> Params:
 
 
 def test_a_changed_stage_pulls_all_that_depend_on_it():
-    nothing = Stages([], [], [], [], False, False)
+    nothing = Stages([], [], [], [], False, False, False)
     assert downstream(set(), ["a", "b"], ["x", "y"]) == nothing
     assert str(nothing) == "none"
     cell, all_of_a = [("a", "x")], [("a", "x"), ("a", "y")]
-    assert downstream({"active_learn@a-x"}, ["a", "b"], ["x", "y"]) == Stages([], [], [], cell, True, True)
-    assert downstream({"embed@a-x"}, ["a", "b"], ["x", "y"]) == Stages([], cell, cell, cell, True, True)
-    assert downstream({"download@a"}, ["a", "b"], ["x", "y"]) == Stages(["a"], all_of_a, all_of_a, all_of_a, True, True)
+    assert downstream({"active_learn@a-x"}, ["a", "b"], ["x", "y"]) == Stages([], [], [], cell, True, True, True)
+    assert downstream({"embed@a-x"}, ["a", "b"], ["x", "y"]) == Stages([], cell, cell, cell, True, True, True)
+    assert downstream({"download@a"}, ["a", "b"], ["x", "y"]) == Stages(
+        ["a"], all_of_a, all_of_a, all_of_a, True, True, True
+    )
     assert str(downstream({"plot"}, ["a"], ["x"])) == "1 plot"
 
 
@@ -85,17 +87,20 @@ def test_an_earlier_run_gives_the_rate_of_its_device(tmp_path, monkeypatch, devi
 
 def test_learning_grows_with_rows_rounds_and_runs(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    base = estimate.learning_seconds(SHIPPED, "sst2", "minilm", TaskSize(20_000, 872, 13, 1, True))
-    assert base == pytest.approx(16 * 2 * 5 * sum(estimate.ROUND_SECONDS.values()))
-    half = estimate.learning_seconds(SHIPPED, "sst2", "minilm", TaskSize(10_000, 872, 13, 1, True))
-    assert half == pytest.approx(base / 2)
-    tiny = estimate.learning_seconds(SHIPPED, "sst2", "minilm", TaskSize(350, 872, 13, 1, True))
-    assert tiny == pytest.approx(base * 350 / 20_000 * 3 / 16)
+    shipped = changed(budget=SHIPPED.budget.model_copy(update={"track": "glae"}))
+    base = estimate.learning_seconds(shipped, "sst2", "minilm", TaskSize(20_000, 872, 13, 1, True))
+    fits = 7 * 384 * (estimate.FIT_SECONDS + 2 * estimate.FIT_SECONDS_PER_CLASS)
+    queries = sum(estimate.QUERY_SECONDS.values())
+    assert base == pytest.approx(16 * 2 * 5 * (queries + fits))
+    half = estimate.learning_seconds(shipped, "sst2", "minilm", TaskSize(10_000, 872, 13, 1, True))
+    assert half == pytest.approx(16 * 2 * 5 * (queries / 2 + fits))
+    tiny = estimate.learning_seconds(shipped, "sst2", "minilm", TaskSize(350, 872, 13, 1, True))
+    assert tiny == pytest.approx(3 * 2 * 5 * (queries * 350 / 20_000 + fits))
     storage.write_table(
         tmp_path / "data/runs/sst2/minilm.seconds.parquet",
         {"round": [0, 1], "query_seconds": [1.0, 2.0], "fit_seconds": [0.5, 0.5]},
     )
-    known = estimate.learning_seconds(SHIPPED, "sst2", "minilm", TaskSize(20_000, 872, 13, 1, True))
+    known = estimate.learning_seconds(shipped, "sst2", "minilm", TaskSize(20_000, 872, 13, 1, True))
     assert known == pytest.approx(16 * 2 * 7 * 5 * 2.0)
 
 

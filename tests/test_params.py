@@ -49,6 +49,7 @@ def test_the_shipped_grid_is_valid_and_options_get_their_defaults(load):
         ({"grid.datasets": ["docs_libary"]}, r"grid\.datasets: .*'docs_libary'.*mean 'docs_library'.*docs_kind"),
         ({"grid.embedders": ["minilmm"]}, r"grid\.embedders: .*mean 'minilm'"),
         ({"grid.strategies": ["random", "bagde"]}, r"grid\.strategies: .*mean 'badge'"),
+        ({"grid.strategies": ["margin", "badge"]}, r"grid\.strategies: 'random' is missing; add it"),
         ({"grid.pools": ["typiclus"]}, r"grid\.pools: .*mean 'typiclust'"),
         ({"grid.pools": []}, r"grid\.pools: .*at least 1"),
         ({"grid.pools": ["random", "random"]}, r"grid\.pools: random .*more than once"),

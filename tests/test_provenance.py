@@ -44,3 +44,16 @@ def test_another_strategy_is_not_part_of_a_strategys_code():
     assert not {module for module in closure if module.startswith("nofreelunch.strategies.")} - {
         "nofreelunch.strategies.badge"
     }
+
+
+def test_the_words_of_errors_do_not_count(package):
+    before = package(
+        a=f"from nofreelunch.errors import UserError\n{A}", b=B, errors="class UserError(Exception): ...\n"
+    )
+    assert package(errors="class UserError(Exception):\n    cure = 'another'\n") == before
+
+
+@pytest.mark.parametrize("root", ["embedders.sentence_model", "embedders.static_vectors", "embedders.text_features"])
+def test_the_code_of_a_vector_is_what_computes_it(root):
+    closure = provenance._closure((f"nofreelunch.{root}",))
+    assert {module.removeprefix("nofreelunch.") for module in closure} <= {root, "embedders.adapter"}

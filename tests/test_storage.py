@@ -56,6 +56,34 @@ def test_npy_round_trip_is_exact_and_read_only(tmp_path_factory, array):
     assert not back.flags.writeable
 
 
+@given(hnp.arrays(np.float32, hnp.array_shapes(min_dims=2, max_dims=2)))
+def test_an_npy_filled_through_a_map_is_one_written_at_once(tmp_path_factory, array):
+    folder = tmp_path_factory.mktemp("npy")
+    with storage.new_npy(folder / "map.npy", array.shape) as out:
+        assert not out.any()
+        out[:] = array
+    storage.write_npy(folder / "whole.npy", array)
+    assert (folder / "map.npy").read_bytes() == (folder / "whole.npy").read_bytes()
+
+
+def test_a_map_that_is_not_finished_or_has_no_room_leaves_the_old_file(tmp_path):
+    import resource
+
+    path = tmp_path / "a.npy"
+    storage.write_npy(path, np.ones((2, 2), np.float32))
+    with pytest.raises(RuntimeError), storage.new_npy(path, (3, 3)):
+        raise RuntimeError
+    old = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, old[1]))
+    try:
+        with pytest.raises(UserError, match="Free some space"), storage.new_npy(path, (1000, 1000)):
+            pass
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, old)
+    assert np.array_equal(storage.read_npy(path), np.ones((2, 2)))
+    assert list(tmp_path.iterdir()) == [path]
+
+
 def test_pickled_arrays_are_refused(tmp_path):
     path = tmp_path / "a.npy"
     np.save(path, np.array([{}], object), allow_pickle=True)

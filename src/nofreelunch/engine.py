@@ -1,7 +1,6 @@
 """Independent pieces of work over this machine's cores. How wide is the environment's choice: it changes no result."""
 
 import os
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar
 
@@ -39,11 +38,3 @@ def map_unordered(work: Callable[..., Result], shared: tuple[Any, ...], pieces: 
     with parallel_config(backend="loky", inner_max_num_threads=1):
         parallel = Parallel(n_jobs=width, batch_size=1, return_as="generator_unordered")
         yield from parallel(delayed(work)(*shared, piece) for piece in pieces)
-
-
-def progress(total: int, unit: str, description: str) -> Any:
-    """A progress bar on standard error: live on a terminal, a plain line every half minute elsewhere."""
-    from tqdm import tqdm
-
-    live = sys.stderr.isatty()
-    return tqdm(total=total, unit=unit, desc=description, mininterval=0.1 if live else 30, ascii=not live)

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nofreelunch import layout, storage
+from nofreelunch.embedders.own_vectors import vector_files
 from nofreelunch.embedders.prompts import resolve
-from nofreelunch.embedders.spec import EmbedderSpec, Transformer
+from nofreelunch.embedders.spec import EmbedderSpec, Npy, Transformer
 from nofreelunch.params import Params
 from nofreelunch.registry import EMBEDDERS, TASKS
 from nofreelunch.tasks.mirror import mirror_root
@@ -19,18 +20,21 @@ TOKENS, CHARACTERS, DIMENSIONS = 60, 4.4, 1024
 CPU_SHARE, GPU_SHARE = 0.6, 0.45
 # Texts per second of embedders without a transformer.
 PLAIN_RATE = 4_000.0
-# Seconds of one round of one run at 20,000 × 384 on one core, measured; the last one stands for all others.
-ROUND_SIZE = 20_000 * 384
-ROUND_SECONDS = {
-    "random": 0.011,
-    "margin": 0.014,
-    "entropy": 0.014,
-    "least_confident": 0.014,
-    "coreset": 0.041,
-    "badge": 0.13,
-    "typiclust": 0.18,
+# Seconds of one query of one run in a pool of 20,000 × 384 on one core, measured; the last one stands for all others.
+QUERY_ROWS, QUERY_DIMENSIONS = 20_000, 384
+QUERY_SECONDS = {
+    "random": 0.0,
+    "margin": 0.003,
+    "entropy": 0.003,
+    "least_confident": 0.003,
+    "coreset": 0.03,
+    "badge": 0.12,
+    "typiclust": 0.17,
 }
-OTHER_ROUND_SECONDS = 0.3
+OTHER_QUERY_SECONDS = 0.3
+# Of one fit of the head and its test scores, measured likewise: so much for each dimension, and so much more for each
+# of its classes.
+FIT_SECONDS, FIT_SECONDS_PER_CLASS = 2.2e-5, 1.6e-6
 
 
 @dataclass(frozen=True)
@@ -121,8 +125,9 @@ def embedding(params: Params, dataset: str, embedder: str, size: TaskSize) -> Em
         tokens = texts * min(spec.max_tokens, size.tokens / size.parts + prompt)
         facts = EMBEDDERS.get(embedder)
         operations = math.nan if facts is None else 2.0 * tokens * facts.active
-    width = dimensions(embedder, spec) * (4 if size.parts == 2 else 1)
-    memo = texts * dimensions(embedder, spec)
+    dim = dimensions(embedder, spec, dataset)
+    width = dim * (4 if size.parts == 2 else 1)
+    memo = 0 if isinstance(spec, Npy) else texts * dim
     rates = _known_rates(dataset, embedder)
     disk = 4 * (2 * rows * width + memo)
     return Embedding(texts, tokens, operations, rates.get("cpu"), rates.get("cuda"), disk)
@@ -132,11 +137,14 @@ def _known_rates(dataset: str, embedder: str) -> dict[str, float]:
     """Texts per second by device, as the card of the cell has it."""
     card = layout.embedding_card(dataset, embedder)
     found = storage.read_json(card) if card.is_file() else {}
-    return {found["device"]: float(found["texts_per_second"])} if found else {}
+    return {found["device"]: float(found["texts_per_second"])} if found.get("device") else {}
 
 
-def dimensions(embedder: str, spec: EmbedderSpec) -> int:
+def dimensions(embedder: str, spec: EmbedderSpec, dataset: str) -> int:
     """Dimensions of an embedder's vectors, as far as known."""
+    if isinstance(spec, Npy):
+        path = next(iter(vector_files(spec, dataset)))
+        return int(storage.read_npy(path).shape[-1]) if path.is_file() else DIMENSIONS
     if not isinstance(spec, Transformer):
         return spec.dim
     if spec.truncate_dim is not None:
@@ -153,23 +161,26 @@ def weight_bytes(embedder: str, spec: EmbedderSpec) -> int:
 
 
 def learning_seconds(params: Params, dataset: str, embedder: str, size: TaskSize) -> float:
-    """Seconds of one core for the AL runs of a cell, in proportion to rows × dimensions.
+    """Seconds of one core for the AL runs of a cell: queries by rows × dimensions, fits by dimensions and classes.
 
     The cost of a round is that of earlier runs of the same cell where there are any.
     """
     grid = params.grid
     facts = TASKS.get(dataset)
-    budget = params.budget.resolve(2 if facts is None else facts.classes)
+    classes = 2 if facts is None else facts.classes
+    budget = params.budget.resolve(classes)
     rounds = 1 + min(budget.rounds, max(0, (size.train - budget.initial) // budget.batch))
-    width = dimensions(embedder, params.embedders[embedder]) * (4 if size.parts == 2 else 1)
+    width = dimensions(embedder, params.embedders[embedder], dataset) * (4 if size.parts == 2 else 1)
     runs = len(grid.pools) * grid.seeds
     known = layout.seconds(dataset, embedder)
     if known.is_file():
         columns = storage.read_table(known)
         spent = sum(float(values.sum()) for key, values in columns.items() if key.endswith("seconds"))
         return rounds * runs * len(grid.strategies) * spent / max(1, len(columns["round"]))
-    each = sum(ROUND_SECONDS.get(name, OTHER_ROUND_SECONDS) for name in grid.strategies)
-    return rounds * runs * each * size.train * width / ROUND_SIZE
+    query = sum(QUERY_SECONDS.get(name, OTHER_QUERY_SECONDS) for name in grid.strategies)
+    query *= size.train * width / (QUERY_ROWS * QUERY_DIMENSIONS)
+    fit = len(grid.strategies) * width * (FIT_SECONDS + FIT_SECONDS_PER_CLASS * classes)
+    return rounds * runs * (query + fit)
 
 
 @dataclass(frozen=True)
@@ -179,7 +190,7 @@ class Stages:
     Attributes:
         download: tasks.
         embed, initialize, active_learn: cells (task, embedder).
-        aggregate, plot: whether they do.
+        aggregate, plot, report: whether they do.
     """
 
     download: list[str]
@@ -188,6 +199,7 @@ class Stages:
     active_learn: list[tuple[str, str]]
     aggregate: bool
     plot: bool
+    report: bool
 
     def __str__(self) -> str:
         counts = {name: int(value) if isinstance(value, bool) else len(value) for name, value in vars(self).items()}
@@ -215,4 +227,5 @@ def downstream(changed: Collection[str], datasets: Iterable[str], embedders: Col
                 if runs:
                     found.append((dataset, embedder))
     aggregate = bool(cells["active_learn"]) or "aggregate" in changed
-    return Stages(download, **cells, aggregate=aggregate, plot=aggregate or "plot" in changed)
+    plot, report = (aggregate or name in changed for name in ("plot", "report"))
+    return Stages(download, **cells, aggregate=aggregate, plot=plot, report=report)

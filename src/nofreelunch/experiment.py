@@ -15,6 +15,7 @@ from nofreelunch.errors import UserError
 from nofreelunch.evaluation.scores import METRICS
 from nofreelunch.heads.scaling import scale
 from nofreelunch.params import Params, Rounds
+from nofreelunch.progress import Progress
 from nofreelunch.provenance import code_digest
 from nofreelunch.randomness import generator
 from nofreelunch.simulation import Cell, Curve, Run, probe, simulate
@@ -145,12 +146,12 @@ def _simulate(
     ordered = sorted(missing, key=lambda item: (item[1].seed, item[1].strategy, item[1].ips))
     blocks = [ordered[first : first + BLOCK_RUNS] for first in range(0, len(ordered), BLOCK_RUNS)]
     curves: dict[str, Curve] = {}
-    with engine.progress(len(ordered), "run", f"{cell.dataset} × {cell.embedder}") as bar:
+    with Progress(f"{cell.dataset} × {cell.embedder}", len(ordered), "runs") as progress:
         for block in engine.map_unordered(_simulate_block, (cell, labels, said), blocks):
             for key, curve in block.items():
                 memo.save(key, _pack(curve))
             curves |= block
-            bar.update(len(block))
+            progress.update(len(block))
     return curves
 
 

@@ -1,5 +1,6 @@
 """A repository's snapshot from the Hugging Face hub, with retries, and with errors that say what to do."""
 
+import errno
 import os
 import sys
 import time
@@ -13,6 +14,7 @@ Kind = Literal["model", "dataset"]
 
 # Seconds before each further attempt; the client itself repeats some requests within one attempt.
 WAITS = (2.0, 8.0)
+DISK_FAULTS = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR)
 
 
 def snapshot(
@@ -21,7 +23,6 @@ def snapshot(
     revision: str | None,
     patterns: Sequence[str],
     ignored: Sequence[str] = (),
-    waits: Sequence[float] = WAITS,
 ) -> Path:
     """Fetch the files of a repository that match ``patterns``, or find them in the hub's local cache.
 
@@ -33,7 +34,8 @@ def snapshot(
         revision: a commit, branch, tag or ref; None for the newest commit.
         patterns: globs of files to fetch.
         ignored: globs of files to leave out all the same.
-        waits: seconds before each further attempt after a failure that may pass.
+
+    A failure that may pass is answered by further attempts after ``WAITS`` seconds.
 
     Returns:
         The folder that holds the files; its name is the commit.
@@ -44,7 +46,7 @@ def snapshot(
     """
     from huggingface_hub import errors, snapshot_download
 
-    for wait in (*waits, None):
+    for wait in (*WAITS, None):
         try:
             return Path(
                 snapshot_download(
@@ -56,18 +58,15 @@ def snapshot(
                 )
             )
         except errors.HFValidationError as error:
+            folder = " nor a folder on this machine" if kind == "model" else ""
             raise UserError(
-                f"'{repository}' is no hub id (owner/name); correct 'hub' in its entry in params.yaml."
+                f"'{repository}' is no hub id (owner/name){folder}; correct 'hub' in its entry in params.yaml."
             ) from error
-        except errors.HTTPError as error:  # type: ignore[attr-defined]
+        except (errors.HTTPError, OSError) as error:  # type: ignore[attr-defined]
             if wait is None or not _may_pass(error):
                 raise UserError(_explain(error, repository, kind, revision)) from error
-            failure: Exception = error
-        except OSError as error:
-            if wait is None or not _may_pass(error):
-                raise UserError(_explain(error, repository, kind, revision)) from error
-            failure = error
-        print(f"{repository}: {_first_line(failure)}; trying again in {wait:g} s", file=sys.stderr, flush=True)
+            failure = _first_line(error)
+        print(f"{repository}: {failure}; trying again in {wait:g} s", file=sys.stderr, flush=True)
         time.sleep(wait)
     raise AssertionError("the last attempt returns or raises")
 
@@ -111,7 +110,16 @@ def _explain(error: Exception, repository: str, kind: Kind, revision: str | None
         return f"{repository} has no revision '{revision}'. Correct 'revision' in its entry in params.yaml."
     if isinstance(error, errors.HfHubHTTPError) and error.response.status_code in (401, 403):
         return f"the hub refuses access to {repository} ({_first_line(error)}). Check your token, or {log_in}."
-    cause = f"\nCause: {_first_line(error)}"
+    if isinstance(error, OSError) and error.errno in DISK_FAULTS:
+        return (
+            f"cannot write {repository} to the hub's cache {constants.HF_HUB_CACHE}: {error.strerror}. Free some "
+            "space, or let HF_HOME name another folder; downloads resume."
+        )
+    without = {
+        "model": "A model in a local folder needs no hub: put its path into 'hub'",
+        "dataset": "A local mirror needs no hub: see NOFREELUNCH_DATA_ROOT",
+    }[kind]
+    cause = f" {without}.\nCause: {_first_line(error)}"
     if is_offline():
         return (
             f"HF_HUB_OFFLINE is set and the local cache ({os.environ.get('HF_HOME', '~/.cache/huggingface')}) lacks "

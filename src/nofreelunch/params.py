@@ -56,6 +56,13 @@ class Grid(Spec):
             raise ValueError(f"{', '.join(twice)} stands in the list more than once; remove the repetition")
         return names
 
+    @field_validator("strategies")
+    @classmethod
+    def _has_baseline(cls, names: list[str]) -> list[str]:
+        if "random" not in names:
+            raise ValueError("'random' is missing; add it: every gain is measured against random querying")
+        return names
+
 
 class Rounds(Spec):
     """A budget in labels: ``initial`` (k₀), then ``rounds`` batches of ``batch``."""

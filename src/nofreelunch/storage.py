@@ -64,6 +64,21 @@ def write_npy(path: Path, array: Array) -> None:
         np.save(handle, np.ascontiguousarray(array), allow_pickle=False)
 
 
+@contextmanager
+def new_npy(path: Path, shape: tuple[int, ...]) -> Iterator[npt.NDArray[np.float32]]:
+    """Yield a memory map of zeros that is a new float32 .npy at ``path`` once it has been filled.
+
+    Its space is reserved beforehand, so that a full disk is an error here and no crash while it is filled.
+    """
+    with atomic(path) as temporary:
+        array = np.lib.format.open_memmap(temporary, "w+", np.float32, shape)
+        if hasattr(os, "posix_fallocate"):
+            with temporary.open("r+b") as handle:
+                os.posix_fallocate(handle.fileno(), 0, temporary.stat().st_size)
+        yield array
+        array.flush()
+
+
 def read_npy(path: Path) -> Array:
     """Memory-map the .npy file at ``path``, read-only.
 

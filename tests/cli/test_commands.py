@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 PROJECT = Path(__file__).parents[2]
+CODE = os.pathsep.join((str(PROJECT / "src"), str(PROJECT)))
 
 
 @pytest.fixture
@@ -38,8 +39,8 @@ def test_plan_of_the_whole_paper_grid(run):
     done = run("plan", "--all")
     assert done.returncode == 0, done.stderr
     assert (
-        "stages to run, at most: 10 download, 70 embed, 70 initialize, 70 active_learn, 1 aggregate, 1 plot"
-        in done.stdout
+        "stages to run, at most: 10 download, 70 embed, 70 initialize, 70 active_learn, 1 aggregate, 1 plot, "
+        "1 report" in done.stdout
     )
     assert "needs NOFREELUNCH_ALLOW_REMOTE_CODE=1, for code from the repositories of: nv_embed_v2, " in done.stdout
     assert "measured now:" in done.stdout
@@ -59,11 +60,11 @@ def test_check_notices_a_changed_file_of_ones_own(run):
     content["datasets"]["own"] = {"source": "files", "train_file": "own.csv"}
     content["grid"]["datasets"] = ["own"]
     (run.folder / "params.yaml").write_text(yaml.safe_dump(content))
-    environment = os.environ | {"PYTHONPATH": str(PROJECT)}
+    environment = os.environ | {"PYTHONPATH": CODE}
     subprocess.run([sys.executable, "-m", "stages.download", "own"], cwd=run.folder, env=environment, check=True)
     assert "has changed" not in run("check").stdout
     own.write_text(own.read_text() + "new,1\n")
-    assert "task 'own' has changed; run 'dvc repro --force --single-item download@own'" in run("check").stdout
+    assert "has changed; run 'dvc repro --force --single-item download@own'" in run("check").stdout
 
 
 def test_list_and_errors(run):

@@ -48,10 +48,15 @@ def test_the_paper_grid_is_ten_by_seven_on_the_glae_track():
 
 
 def test_the_command_says_what_changed_and_writes_it(folder, capsys):
+    grid.run(Namespace(name="paper"))
+    said = capsys.readouterr().out
+    assert "grid.datasets: +ag_news +banking77 " in said
+    assert "grid.seeds: 5 → 10" in said
+    assert "budget.track: custom → glae" in said
     grid.run(Namespace(name="smoke"))
     said = capsys.readouterr().out
-    assert "grid.datasets: −docs_library −docs_module" in said
-    assert "grid.seeds: 5 → 2" in said
+    assert "grid.embedders: +hashing −nv_embed_v2 −bge_en_icl" in said
+    assert "grid.pools: −typiclust −coreset" in said
     assert "budget.track: glae → custom" in said
     assert "now 2 tasks × 1 embedders × 1 pools × 2 strategies × 2 seeds = 8 runs" in said
     assert params.load().grid.embedders == ["hashing"]

@@ -59,5 +59,17 @@ def test_the_embedders_of_the_protocol_are_registered_with_facts():
         assert dim is None or dim == registry.EMBEDDERS[name].dim
 
 
+def test_precision_prompts_and_instructions_are_shown():
+    lines = {line.split()[0]: line for line in show.embedders_table(SHIPPED).splitlines()[1:]}
+    assert "  auto" in lines["nv_embed_v2"]
+    assert "  float32" in lines["minilm_static"]
+    shown = show.prompts(SHIPPED)
+    assert r"nv_embed_v2: 'Instruct: {task}\nQuery: '" in shown
+    assert "sst2: Classify the sentiment expressed in the given movie review" in shown
+    own = SHIPPED.embedders["sfr_2"].model_copy(update={"instructions": {"sst2": "Judge"}})
+    changed = SHIPPED.model_copy(update={"embedders": {"sfr_2": own}})
+    assert show.prompts(changed)[-1] == "sfr_2, sst2: Judge"
+
+
 def test_an_embedder_of_ones_own_is_unknown():
     assert registry.seen("mine", "mnli") == "unknown"

@@ -1,23 +1,42 @@
 import importlib.util
+import tracemalloc
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 from tiny_models import save_sentence_model, texts
 
+from nofreelunch.embedders import embed as entry_point
 from nofreelunch.embedders import encoding
 from nofreelunch.embedders.adapter import load
-from nofreelunch.embedders.embed import ModelEmbedder, embed
+from nofreelunch.embedders.embed import ModelEmbedder
+from nofreelunch.embedders.embedding import CARD, Embedding
 from nofreelunch.embedders.sentence_model import SentenceModel
 from nofreelunch.embedders.spec import Hashing, Lsa, Transformer
 from nofreelunch.errors import UserError
 from nofreelunch.storage import Memo
 from nofreelunch.tasks.table import Split
 
-CARD = {
-    "kind", "model", "source", "revision", "sha256", "dim", "pooling", "prompt", "max_tokens", "truncated_share",
-    "dtype", "versions", "device", "texts", "unique_texts", "texts_per_second",
-}  # fmt: skip
+
+@dataclass
+class Written:
+    """What an embedding wrote, read back."""
+
+    train: np.ndarray
+    test: np.ndarray
+    card: dict
+
+
+def written(embedding, folder):
+    paths = {name: folder / f"{name}.npy" for name in ("train", "test")}
+    embedding.write(paths)
+    return Written(*(np.load(path) for path in paths.values()), embedding.card)
+
+
+def embed(spec, train, test, pair_format, memo, *names):
+    made = entry_point.embed(spec, train, test, pair_format, memo, *names)
+    return written(made, memo.folder / "out")
 
 
 def split(rows, pairs=None):
@@ -62,7 +81,7 @@ def test_contract_of_every_kind(bert_folder, tmp_path, which, pair_format):
             assert matrix.flags.c_contiguous
             assert np.isfinite(matrix).all()
             assert len(matrix) == count
-        assert set(embedding.card) == CARD
+        assert embedding.card.keys() == CARD.keys()
     assert pair.train.shape[1] == pair.card["dim"] * (4 if pair_format == "concat" else 1)
     again = embed(spec, TRAIN, TEST, pair_format, Memo(tmp_path), "task")
     assert again.train.tobytes() == single.train.tobytes()
@@ -114,9 +133,9 @@ def test_labels_change_nothing(bert_folder, tmp_path, forwards):
 def test_one_load_serves_many_tasks_with_their_own_prompts(bert_folder, tmp_path):
     spec = tiny(bert_folder, prompt="{task} ", instructions={"one": "w1", "two": "w2"})
     embedder = ModelEmbedder(spec, Memo(tmp_path))
-    one = embedder.embed(TRAIN, TEST, "joined", "one")
+    one = written(embedder.embed(TRAIN, TEST, "joined", "one"), tmp_path / "one")
     loaded = embedder.models
-    two = embedder.embed(TRAIN, TEST, "joined", "two")
+    two = written(embedder.embed(TRAIN, TEST, "joined", "two"), tmp_path / "two")
     assert embedder.models is loaded
     assert (one.card["prompt"], two.card["prompt"]) == ("w1 ", "w2 ")
     alone = embed(tiny(bert_folder), split([f"w2 {text}" for text in TRAIN.text]), TEST, "joined", Memo(tmp_path), "t")
@@ -149,8 +168,9 @@ def test_other_weights_are_computed_anew(bert_folder, tmp_path):
 def test_pair_of_a_concat_is_made_of_its_texts(bert_folder, tmp_path):
     memo = Memo(tmp_path)
     pair = embed(tiny(bert_folder), PAIRS, PAIRS, "concat", memo, "task").train
-    u = embed(tiny(bert_folder), split(PAIRS.text), PAIRS, "concat", memo, "task").train
-    v = embed(tiny(bert_folder), split(PAIRS.text_pair), PAIRS, "concat", memo, "task").train
+    texts_u, texts_v = split(PAIRS.text), split(PAIRS.text_pair)
+    u = embed(tiny(bert_folder), texts_u, texts_u, "concat", memo, "task").train
+    v = embed(tiny(bert_folder), texts_v, texts_v, "concat", memo, "task").train
     assert np.allclose(pair, np.hstack([u, v, np.abs(u - v), u * v]), atol=1e-6)
 
 
@@ -159,6 +179,31 @@ def test_a_joined_pair_has_the_models_separator(bert_folder, tmp_path):
     pair = embed(tiny(bert_folder), PAIRS, PAIRS, "joined", memo, "task").train
     by_hand = split([f"{first} [SEP] {second}" for first, second in zip(PAIRS.text, PAIRS.text_pair, strict=True)])
     assert np.array_equal(pair, embed(tiny(bert_folder), by_hand, by_hand, "joined", memo, "task").train)
+
+
+def test_fields_name_the_texts_of_a_labelled_pair(bert_folder, tmp_path):
+    memo, fields = Memo(tmp_path), ("w8", "w9")
+    pair = embed(tiny(bert_folder), PAIRS, PAIRS, "labelled", memo, "task", fields).train
+    by_hand = split([f"w8: {first}\nw9: {second}" for first, second in zip(PAIRS.text, PAIRS.text_pair, strict=True)])
+    assert np.array_equal(pair, embed(tiny(bert_folder), by_hand, by_hand, "joined", memo, "task").train)
+
+
+def test_what_is_written_need_not_fit_into_memory(tmp_path):
+    def wide(chunk):
+        return np.ones((len(chunk), 1024), np.float32), np.ones(len(chunk), np.int64)
+
+    encoded = encoding.encode([f"{i}" for i in range(5000)], "key", lambda: [wide], Memo(tmp_path / "memo"), "label")
+    order = np.random.default_rng(0).permutation(5000)
+    embedding = Embedding(
+        {"train": 5000}, 2, 1024, lambda out: encoded.fill([(part, order) for part in out["train"]]), {}
+    )
+    tracemalloc.start()
+    embedding.write({"train": tmp_path / "train.npy"})
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    size = (tmp_path / "train.npy").stat().st_size
+    assert size > 5000 * 4096 * 4
+    assert peak < size / 5
 
 
 def test_a_row_without_finite_vector_is_named(tmp_path):
@@ -196,7 +241,7 @@ def test_minilm_equals_sentence_transformers(tmp_path):
         max_tokens=256,
     )
     embedder = ModelEmbedder(spec, Memo(tmp_path))
-    embedding = embedder.embed(split(SENTENCES), split(SENTENCES[:2]), "joined", "task")
+    embedding = written(embedder.embed(split(SENTENCES), split(SENTENCES[:2]), "joined", "task"), tmp_path)
     expected = SentenceTransformer(str(embedder.files.folder), device="cpu").encode(SENTENCES)
     assert embedding.card["dim"] == 384
     assert np.allclose(np.linalg.norm(embedding.train, axis=1), 1, atol=1e-5)

@@ -1,3 +1,5 @@
+import shutil
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -5,6 +7,7 @@ from hypothesis import strategies as st
 
 from nofreelunch.embedders import encoding
 from nofreelunch.embedders.encoding import CHUNK_CHARACTERS, CHUNK_TEXTS, LONGEST_COUNTED, chunks, encode
+from nofreelunch.errors import UserError
 from nofreelunch.storage import Memo
 
 
@@ -20,6 +23,13 @@ class Lengths:
         self.calls.append(list(texts))
         lengths = np.array([len(text) for text in texts])
         return lengths[:, None].astype(np.float32), lengths
+
+
+def vectors(encoded, places=None):
+    places = np.arange(len(encoded.tokens)) if places is None else places
+    out = np.full((len(places), encoded.dim), np.nan, np.float32)
+    encoded.fill([(out, places)])
+    return out
 
 
 def sample(count):
@@ -51,9 +61,26 @@ def test_a_text_longer_than_a_chunk_gets_its_place():
 def test_rows_come_back_in_order(tmp_path):
     texts = sample(700)
     encoded = encode(texts, "key", lambda: [Lengths()], Memo(tmp_path), "label")
-    assert encoded.vectors[:, 0].tolist() == [len(text) for text in texts]
+    assert vectors(encoded)[:, 0].tolist() == [len(text) for text in texts]
     assert encoded.tokens.tolist() == [len(text) for text in texts]
     assert encoded.seconds > 0
+
+
+@given(st.lists(st.integers(0, 699), max_size=50), st.lists(st.integers(0, 699), max_size=50))
+def test_any_rows_are_filled_in_any_order(tmp_path_factory, some, others):
+    texts = sample(700)
+    encoded = encode(texts, "key", lambda: [Lengths()], Memo(tmp_path_factory.getbasetemp() / "memo"), "label")
+    outs = [np.full((len(places), 1), np.nan, np.float32) for places in (some, others)]
+    encoded.fill([(outs[0], np.array(some, int)), (outs[1], np.array(others, int))])
+    for out, places in zip(outs, (some, others), strict=True):
+        assert out[:, 0].tolist() == [len(texts[i]) for i in places]
+
+
+def test_a_chunk_that_went_away_is_an_error(tmp_path):
+    encoded = encode(["a"], "key", lambda: [Lengths()], Memo(tmp_path), "label")
+    shutil.rmtree(tmp_path)
+    with pytest.raises(UserError, match="lost a chunk"):
+        vectors(encoded)
 
 
 def test_a_kill_loses_only_the_open_chunk(tmp_path):
@@ -72,7 +99,7 @@ def test_a_full_memo_loads_no_model_and_gives_the_same_bytes(tmp_path):
     texts = sample(800)
     first = encode(texts, "key", lambda: [Lengths()], Memo(tmp_path), "label")
     again = encode(texts, "key", lambda: pytest.fail("loaded"), Memo(tmp_path), "label")
-    assert first.vectors.tobytes() == again.vectors.tobytes()
+    assert vectors(first).tobytes() == vectors(again).tobytes()
     assert first.seconds == again.seconds
 
 
@@ -88,7 +115,7 @@ def test_two_devices_share_the_chunks(tmp_path, monkeypatch):
     texts = sample(400)
     devices = [Lengths(), Lengths()]
     encoded = encode(texts, "key", lambda: devices, Memo(tmp_path), "label")
-    assert encoded.vectors[:, 0].tolist() == [len(text) for text in texts]
+    assert vectors(encoded)[:, 0].tolist() == [len(text) for text in texts]
     assert sorted(text for device in devices for call in device.calls for text in call) == sorted(texts)
 
 

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from nofreelunch.embedders.pair_formats import columns, combine
+from nofreelunch.embedders.pair_formats import BLOCK, blocks, columns, complete
 from nofreelunch.tasks.table import Split
 
 PAIRS = Split(["a", "b"], ["x", "y"], np.array([0, 1]))
@@ -36,14 +36,14 @@ vectors = arrays(np.float32, (3, 2), elements=st.floats(-9, 9, width=32))
 
 
 @given(vectors, vectors)
-def test_combined_pair_is_u_v_difference_product(u, v):
-    row = combine([u, v])
-    assert row.dtype == np.float32
-    assert row.flags.c_contiguous
+def test_features_of_a_pair_are_u_v_difference_product(u, v):
+    features = np.hstack([u, v, np.full((3, 4), np.nan, np.float32)])
+    complete(features)
     for i in range(3):
-        assert row[i].tolist() == [*u[i], *v[i], *(abs(a - b) for a, b in zip(u[i], v[i])), *(u[i] * v[i])]  # noqa: B905
+        pairs = list(zip(u[i], v[i], strict=True))
+        assert features[i].tolist() == [*u[i], *v[i], *(abs(a - b) for a, b in pairs), *(a * b for a, b in pairs)]
 
 
-@given(vectors)
-def test_one_column_is_left_alone(u):
-    assert np.array_equal(combine([u]), u)
+@given(st.integers(0, 5 * BLOCK))
+def test_blocks_part_the_rows(count):
+    assert [row for rows in blocks(count) for row in range(rows.start, rows.stop)] == list(range(count))

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 import torch
 from sentence_transformers import SentenceTransformer
-from tiny_models import WORDS, save_sentence_model, save_transformer, texts
+from tiny_models import BYTE_LEVEL, FAMILIES, WORDS, save_sentence_model, save_transformer, texts
+from transformers import BertModel
 
 from nofreelunch.embedders.adapter import Settings, resolve_dtype
 from nofreelunch.embedders.sentence_model import SentenceModel, batches
@@ -31,7 +32,7 @@ def peer(folder, max_tokens=16):
     return model
 
 
-@pytest.mark.parametrize("family", ["qwen2", "mistral"])
+@pytest.mark.parametrize("family", ["qwen2", "qwen3", "mistral"])
 @pytest.mark.parametrize("side", ["left", "right"])
 @pytest.mark.parametrize("pooling", ["lasttoken", "mean"])
 def test_causal_families_equal_their_texts_alone(tmp_path, family, side, pooling):
@@ -41,6 +42,15 @@ def test_causal_families_equal_their_texts_alone(tmp_path, family, side, pooling
     together, _ = model.encode(TEXTS, "")
     for i in range(0, 60, 7):
         assert np.allclose(model.encode([TEXTS[i]], "")[0], together[i], atol=1e-5)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_every_family_equals_sentence_transformers(tmp_path, family):
+    folder = save_sentence_model(tmp_path, family, "lasttoken" if family in ("mistral", *BYTE_LEVEL) else "mean")
+    vectors, tokens = SentenceModel(folder, settings(), "cpu").encode(TEXTS, "w1 ")
+    assert np.allclose(vectors, peer(folder).encode(TEXTS, prompt="w1 "), atol=1e-5)
+    assert (tokens > 16).any()
+    assert not np.allclose(vectors[0], vectors[1], atol=0.01)
 
 
 @pytest.mark.parametrize("prompt", ["", "w1 w2 "])
@@ -118,6 +128,71 @@ def test_a_chat_template_does_not_wrap_texts(tmp_path):
     plain, _ = SentenceModel(folder, settings(), "cpu").encode(TEXTS, "")
     (folder / "chat_template.jinja").write_text("{% for m in messages %}w1 {{ m['content'] }} w2{% endfor %}")
     assert np.array_equal(SentenceModel(folder, settings(), "cpu").encode(TEXTS, "")[0], plain)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_a_dense_layer_after_pooling_has_its_part(tmp_path, dtype):
+    from sentence_transformers.sentence_transformer.modules import Dense, Pooling, Transformer
+
+    torch.manual_seed(0)
+    bare = Transformer(str(save_transformer(tmp_path / "bare", "qwen2")))
+    modules = [bare, Pooling(16, "mean"), Dense(16, 24, activation_function=torch.nn.Identity())]
+    SentenceTransformer(modules=modules, device="cpu").save(str(tmp_path / "model"), create_model_card=False)
+    vectors, _ = SentenceModel(tmp_path / "model", settings(dtype=dtype), "cpu").encode(TEXTS, "")
+    assert np.allclose(vectors, peer(tmp_path / "model").encode(TEXTS), atol=1e-5 if dtype == "float32" else 0.2)
+    assert vectors.shape == (60, 24)
+
+
+LATENT = """
+import torch
+from transformers import MistralConfig, MistralModel
+
+class LatentConfig(MistralConfig):
+    model_type = "latent"
+
+class LatentModel(MistralModel):
+    config_class = LatentConfig
+
+    def __init__(self, config):
+        super().__init__(config)
+        self.latents = torch.nn.Parameter(torch.randn(3, config.hidden_size))
+
+    def forward(self, *arguments, **options):
+        output = super().forward(*arguments, **options)
+        states = output.last_hidden_state
+        weights = torch.softmax(states @ self.latents.T, -1)
+        output.last_hidden_state = states + weights @ self.latents
+        return output
+"""
+
+
+def test_a_model_with_code_of_its_own_runs_once_it_is_allowed(tmp_path, monkeypatch):
+    import importlib.util
+    import json
+
+    monkeypatch.setattr("transformers.dynamic_module_utils.HF_MODULES_CACHE", str(tmp_path / "modules"))
+    monkeypatch.syspath_prepend(tmp_path / "modules")
+    folder = save_sentence_model(tmp_path, "mistral")
+    plain, _ = SentenceModel(folder, settings(append_eos=True), "cpu").encode(TEXTS, "")
+    (folder / "modeling_latent.py").write_text(LATENT)
+    found = importlib.util.spec_from_file_location("modeling_latent", folder / "modeling_latent.py")
+    module = importlib.util.module_from_spec(found)
+    found.loader.exec_module(module)
+    sizes = json.loads((folder / "config.json").read_text())
+    torch.manual_seed(0)
+    model = module.LatentModel(module.LatentConfig(**{k: v for k, v in sizes.items() if k != "model_type"}))
+    model.save_pretrained(folder)
+    config = json.loads((folder / "config.json").read_text())
+    config["auto_map"] = {"AutoConfig": "modeling_latent.LatentConfig", "AutoModel": "modeling_latent.LatentModel"}
+    (folder / "config.json").write_text(json.dumps(config))
+    with pytest.raises(UserError, match="remote_code: true"):
+        SentenceModel(folder, settings(append_eos=True), "cpu")
+    own = SentenceModel(folder, settings(append_eos=True, remote_code=True, padding_side="right"), "cpu")
+    vectors, _ = own.encode(TEXTS, "")
+    assert type(own.model.transformers_model).__name__ == "LatentModel"
+    assert not np.allclose(vectors, plain, atol=0.01)
+    for i in range(0, 60, 7):
+        assert np.allclose(own.encode([TEXTS[i]], "")[0], vectors[i], atol=1e-5)
 
 
 def test_static_embedding_models_run_too(tmp_path):
@@ -220,6 +295,15 @@ def test_a_model_that_does_not_load(tmp_path):
     (tmp_path / "config.json").write_text('{"model_type": "tomorrows_model"}')
     with pytest.raises(UserError, match="does not load"):
         SentenceModel(tmp_path, settings(), "cpu")
+
+
+def test_a_model_that_does_not_fit(bert_folder, monkeypatch):
+    def full(*arguments, **options):
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(BertModel, "from_pretrained", full)
+    with pytest.raises(UserError, match=r"does not fit into the memory of cpu.*bfloat16"):
+        SentenceModel(bert_folder, settings(), "cpu")
 
 
 def test_dtype_on_the_cpu():

@@ -4,6 +4,16 @@ from pathlib import Path
 
 WORDS = [f"w{i}" for i in range(40)]
 VOCABULARY = 360  # of the byte-level tokenizer
+# The class of transformers, and what its configuration needs besides the sizes.
+FAMILIES = {
+    "bert": ("Bert", {}),
+    "mpnet": ("MPNet", {}),
+    "modernbert": ("ModernBert", {"pad_token_id": 0, "global_attn_every_n_layers": 1}),
+    "mistral": ("Mistral", {"num_key_value_heads": 1}),
+    "qwen2": ("Qwen2", {"num_key_value_heads": 1}),
+    "qwen3": ("Qwen3", {"num_key_value_heads": 1, "head_dim": 8}),
+}
+BYTE_LEVEL = ("qwen2", "qwen3")
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "</s>"]
 
 
@@ -41,13 +51,13 @@ def byte_level_tokenizer():
 
 
 def save_transformer(folder: Path, family: str, seed: int = 0) -> Path:
-    """A bare transformer of ``family`` (bert, qwen2, mistral), without any sentence-transformers files."""
+    """A bare transformer of ``family`` (see FAMILIES), without any sentence-transformers files."""
     import torch
-    from transformers import BertConfig, BertModel, MistralConfig, MistralModel, Qwen2Config, Qwen2Model
+    import transformers
 
     torch.manual_seed(seed)
     sizes = {
-        "vocab_size": VOCABULARY if family == "qwen2" else len(SPECIAL) + len(WORDS),
+        "vocab_size": VOCABULARY if family in BYTE_LEVEL else len(SPECIAL) + len(WORDS),
         "hidden_size": 16,
         "intermediate_size": 32,
         "num_hidden_layers": 2,
@@ -55,15 +65,11 @@ def save_transformer(folder: Path, family: str, seed: int = 0) -> Path:
         "max_position_embeddings": 32,
         "initializer_range": 0.5,
     }
-    kinds = {
-        "bert": (BertConfig, BertModel),
-        "qwen2": (Qwen2Config, Qwen2Model),
-        "mistral": (MistralConfig, MistralModel),
-    }
-    config, model = kinds[family]
-    more = {} if family == "bert" else {"num_key_value_heads": 1}
-    model(config(**sizes, **more)).eval().save_pretrained(folder)
-    made = byte_level_tokenizer() if family == "qwen2" else tokenizer("bert" if family == "bert" else "causal")
+    name, more = FAMILIES[family]
+    config = getattr(transformers, f"{name}Config")(**sizes, **more)
+    getattr(transformers, f"{name}Model")(config).eval().save_pretrained(folder)
+    causal = "num_key_value_heads" in more
+    made = byte_level_tokenizer() if family in BYTE_LEVEL else tokenizer("causal" if causal else "bert")
     made.save_pretrained(folder)
     return folder
 

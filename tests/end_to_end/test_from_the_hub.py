@@ -11,6 +11,7 @@ import yaml
 
 pytestmark = pytest.mark.slow
 PROJECT = Path(__file__).parents[2]
+CODE = os.pathsep.join((str(PROJECT / "src"), str(PROJECT)))
 
 
 def test_from_the_hub_to_a_learning_curve(hub, parquet, model, tmp_path):
@@ -18,8 +19,12 @@ def test_from_the_hub_to_a_learning_curve(hub, parquet, model, tmp_path):
     rows = {"text": [f"{'good' if i % 2 else 'bad'} film {i}" for i in range(60)], "label": [i % 2 for i in range(60)]}
     data = hub.commit("dataset", "me/tiny", {f"data/{split}.parquet": parquet(rows) for split in ("train", "test")})
     content = yaml.safe_load((PROJECT / "params.yaml").read_text(encoding="utf-8"))
-    content["datasets"] = {"tiny": {"source": "hub", "hub": "me/tiny"}}
-    content["embedders"] = {"tiny_bert": {"kind": "transformer", "hub": "me/tiny-bert", "max_tokens": 16}}
+    # Newer commits, which are not to be read.
+    hub.commit("dataset", "me/tiny", {"README.md": b"# Empty"})
+    hub.commit("model", "me/tiny-bert", {"config.json": b"{}"})
+    content["datasets"] = {"tiny": {"source": "hub", "hub": "me/tiny", "revision": data}}
+    pinned = {"hub": "me/tiny-bert", "revision": revision, "max_tokens": 16}
+    content["embedders"] = {"tiny_bert": {"kind": "transformer", **pinned}}
     content["grid"] |= {"datasets": ["tiny"], "embedders": ["tiny_bert"], "seeds": 2}
     content["focus"]["embedder"] = "tiny_bert"
     content["budget"] |= {"track": "custom", "custom": {"initial": 4, "batch": 4, "rounds": 3}}
@@ -27,7 +32,7 @@ def test_from_the_hub_to_a_learning_curve(hub, parquet, model, tmp_path):
     environment = os.environ | {
         "HF_ENDPOINT": hub.url,
         "HF_HOME": str(tmp_path / "home"),
-        "PYTHONPATH": str(PROJECT),
+        "PYTHONPATH": CODE,
         "NOFREELUNCH_CACHE": str(tmp_path / "memo"),
         "NOFREELUNCH_JOBS": "1",
     }

@@ -46,6 +46,17 @@ def test_a_warm_start_reaches_the_same_optimum_with_new_rows_and_classes():
     assert again.iterations < cold.iterations / 4
 
 
+def test_separable_rows_and_hardly_any_penalty_converge_too():
+    features, labels = blobs(400, 120, 15, seed=3, spread=0.3)
+    features *= 20
+    reference = LogisticRegression(C=1000.0, tol=1e-12, max_iter=100_000)
+    reference.fit(features[:300].astype(np.float64), labels[:300])
+    fit, head = fitted(features[:300], labels[:300], features, 1000.0, 15)
+    assert fit.iterations < 300
+    difference = head.probabilities(features) - reference.predict_proba(features.astype(np.float64))
+    assert np.abs(difference).max() <= 1e-4
+
+
 def test_one_class_only_gives_that_class_probability_one():
     features, _ = blobs(10, 4, 2, seed=0)
     _, head = fitted(features, np.full(10, 3), features, 1.0, classes=5)

@@ -7,6 +7,7 @@ from collections import Counter
 
 import pytest
 
+from nofreelunch.storage import Memo
 from nofreelunch.tasks import docs, docs_rows
 from nofreelunch.tasks.docs_rows import NAMES, OTHER, OWN, Row, kind_class, make_rows, module_class
 from nofreelunch.tasks.docstrings import Documented, documented
@@ -31,9 +32,9 @@ def small(monkeypatch, things):
 
 
 @pytest.mark.parametrize("name", TASKS)
-def test_built_tasks_are_sound(small, name):
+def test_built_tasks_are_sound(small, name, tmp_path):
     spec = DocsTask(source="docs", task=name, train=300, test=100)
-    task = validate(docs.build_docs_task(spec), name)
+    task = validate(docs.build_docs_task(spec, Memo(tmp_path)), name)
     assert (len(task.train), len(task.test)) == (300, 100)
     assert task.card["rows_before_cap"]["train"] > 300
     assert task.card["packages"]["numpy"]["licence"].startswith("BSD-3-Clause")
@@ -48,21 +49,33 @@ def test_built_tasks_are_sound(small, name):
         assert len(set(split.label[:50].tolist())) > 1, "rows are not sorted by class"
     if name in ("library", "param"):
         assert max(Counter(task.train.label.tolist()).values()) < 180
-    other = docs.build_docs_task(spec.model_copy(update={"seed": 1}))
+    other = docs.build_docs_task(spec.model_copy(update={"seed": 1}), Memo(tmp_path))
     assert other.test.text != task.test.text
 
 
-def test_the_hash_seed_changes_nothing():
+def test_packages_are_read_once_for_all_tasks(small, monkeypatch, tmp_path):
+    first = docs.build_docs_task(DocsTask(source="docs", task="kind", train=300, test=100), Memo(tmp_path))
+    monkeypatch.setattr(docs, "documented", None)
+    again = docs.build_docs_task(DocsTask(source="docs", task="kind", train=300, test=100), Memo(tmp_path))
+    assert again.train.digest() == first.train.digest()
+    docs.build_docs_task(DocsTask(source="docs", task="param", train=300, test=100), Memo(tmp_path))
+
+
+def test_the_hash_seed_changes_nothing(tmp_path):
     script = (
+        "import sys; from pathlib import Path; from nofreelunch.storage import Memo\n"
         "from nofreelunch.tasks import docs; from nofreelunch.tasks.spec import DocsTask\n"
         "docs.PACKAGES = {'networkx': 'networkx'}\n"
         "for name in ('kind', 'param'):\n"
-        "    task = docs.build_docs_task(DocsTask(source='docs', task=name))\n"
+        "    task = docs.build_docs_task(DocsTask(source='docs', task=name), Memo(Path(sys.argv[1])))\n"
         "    print(task.train.digest(), task.test.digest(), task.class_names)"
     )
     runs = [
         subprocess.run(
-            [sys.executable, "-c", script], env=os.environ | {"PYTHONHASHSEED": seed}, capture_output=True, check=True
+            [sys.executable, "-c", script, tmp_path / seed],
+            env=os.environ | {"PYTHONHASHSEED": seed},
+            capture_output=True,
+            check=True,
         ).stdout
         for seed in ("1", "2")
     ]

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from nofreelunch.errors import UserError
 from nofreelunch.tasks.build import build_task
-from nofreelunch.tasks.files import build_files_task, read_columns
+from nofreelunch.tasks.columns import read_columns
+from nofreelunch.tasks.files import build_files_task
 from nofreelunch.tasks.spec import FilesTask
 
 

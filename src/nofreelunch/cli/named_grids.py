@@ -34,7 +34,7 @@ GRIDS = {
         ("random", "margin", "entropy", "least_confident", "coreset", "badge", "typiclust"),
         5,
         "minilm",
-        "glae",
+        "custom",
     ),
     "paper": NamedGrid(
         "the paper's: ten tasks, seven embedders, ten seeds, 100 + 15 × 100 labels; needs a GPU",

@@ -40,7 +40,7 @@ def run(arguments: argparse.Namespace) -> None:
     if arguments.all:
         changed = {f"download@{name}" for name in grid.datasets}
     else:
-        changed = _changed_stages() | {f"download@{name}" for name in changed_files(loaded)}
+        changed = _changed_stages() | set(changed_files(loaded))
     stages = downstream(changed, grid.datasets, grid.embedders)
     print(f"the grid: {describe(loaded)}")
     print(f"stages to run, at most: {stages}")
@@ -114,7 +114,7 @@ def _notes(cpu: float, gpu: tuple[str, float] | None, counted: bool, sized: bool
         notes.append(f"assumed: {H100 / 1e12:,.0f} TFLOP/s in bfloat16 for the GPU column; there is no GPU here")
     notes.append(
         f"assumed: encoding reaches {CPU_SHARE:.0%} of that on a CPU and {GPU_SHARE:.0%} on a GPU, unless an earlier "
-        "run of the cell left its rate; a round of AL costs in proportion to rows × dimensions"
+        "run of the cell left its rate; a query of AL costs in proportion to rows × dimensions, a fit to dimensions"
     )
     if not counted:
         notes.append("not counted yet: rows and tokens of tasks that are not downloaded are those of the registry")

@@ -5,7 +5,8 @@ from pathlib import Path
 
 from nofreelunch import params
 from nofreelunch.cli.text_table import text_table
-from nofreelunch.embedders.spec import Hashing, Lsa, Transformer
+from nofreelunch.embedders.prompts import resolve
+from nofreelunch.embedders.spec import EmbedderSpec, Npy, Transformer
 from nofreelunch.params import Params
 from nofreelunch.registry import EMBEDDERS, TASKS, seen
 from nofreelunch.tasks.spec import DocsTask, HubTask, TaskSpec
@@ -18,7 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Print three tables: tasks, embedders, contamination."""
+    """Print three tables (tasks, embedders, contamination), the evidence for the last, and the prompts."""
     loaded = params.load()
     print("Tasks (* in the grid; pool and test after the caps)\n")
     print(tasks_table(loaded))
@@ -27,6 +28,8 @@ def run(arguments: argparse.Namespace) -> None:
     print("\nTrained with labels of the task? X yes, x on data it is made from or close to, · no, ? not published\n")
     print(contamination_table(loaded))
     print("\n" + "\n".join(evidence(loaded)))
+    print("\nPrompts, with what takes the place of {task}\n")
+    print("\n".join(prompts(loaded)))
 
 
 def tasks_table(loaded: Params) -> str:
@@ -58,17 +61,18 @@ def embedders_table(loaded: Params) -> str:
         rows.append(
             [
                 _starred(name, loaded.grid.embedders),
-                spec.kind if model is None else _short(model.hub, model.revision),
+                _model(spec),
                 str(_dim(name, spec) or "–"),
                 "–" if model is None else str(model.max_tokens),
                 _pooling(spec),
+                "–" if model is None else "float32" if model.static else model.dtype,
                 "yes" if model is not None and model.prompt else "",
                 "yes" if model is not None and model.remote_code else "",
                 "–" if facts is None or facts.mteb is None else f"{facts.mteb:.2f}",
                 "–" if facts is None else facts.licence,
             ]
         )
-    header = ["embedder", "model", "dim", "tokens", "pooling", "prompt", "remote code", "MTEB", "licence"]
+    header = ["embedder", "model", "dim", "tokens", "pooling", "dtype", "prompt", "remote code", "MTEB", "licence"]
     return text_table(header, rows)
 
 
@@ -91,6 +95,22 @@ def evidence(loaded: Params) -> list[str]:
         *(f"{name}: {TASKS[name].note}" for name in loaded.datasets if name in TASKS and TASKS[name].note),
     ]
     return [*(f"{line} ({', '.join(names)})" for line, names in sorted(lines.items())), "", *notes]
+
+
+def prompts(loaded: Params) -> list[str]:
+    """The embedders that put a prompt before a text, and the instruction of each task, the entry's own ones apart."""
+    entries = {name: spec for name, spec in loaded.embedders.items() if isinstance(spec, Transformer) and spec.prompt}
+    own = {
+        f"{name}, {task}: {instruction}"
+        for name, spec in entries.items()
+        for task, instruction in spec.instructions.items()
+    }
+    return [
+        *(f"{name}: {spec.prompt!r}" for name, spec in entries.items()),
+        "",
+        *(f"{task}: {resolve('{task}', {}, task)}" for task in loaded.datasets),
+        *sorted(own),
+    ]
 
 
 def _starred(name: str, grid: list[str]) -> str:
@@ -123,15 +143,23 @@ def _short(hub: str, revision: str | None) -> str:
     return hub if revision is None else f"{hub}@{revision[:7]}"
 
 
-def _dim(name: str, spec: Hashing | Lsa | Transformer) -> int | None:
-    if isinstance(spec, Hashing | Lsa):
+def _model(spec: EmbedderSpec) -> str:
+    if isinstance(spec, Npy):
+        return spec.vectors
+    return _short(spec.hub, spec.revision) if isinstance(spec, Transformer) else spec.kind
+
+
+def _dim(name: str, spec: EmbedderSpec) -> int | None:
+    if isinstance(spec, Npy):
+        return None
+    if not isinstance(spec, Transformer):
         return spec.dim
     if spec.truncate_dim is not None:
         return spec.truncate_dim
     return EMBEDDERS[name].dim if name in EMBEDDERS else None
 
 
-def _pooling(spec: Hashing | Lsa | Transformer) -> str:
-    if isinstance(spec, Hashing | Lsa):
+def _pooling(spec: EmbedderSpec) -> str:
+    if not isinstance(spec, Transformer):
         return "–"
     return "word vectors" if spec.static else spec.pooling or "as the model says"

@@ -44,6 +44,11 @@ def load(folder: Path, settings: Settings, device: str) -> Any:
             local_files_only=True,
             model_kwargs={"dtype": getattr(torch, settings.dtype), "use_safetensors": True},
         )
+    except torch.OutOfMemoryError as error:
+        raise UserError(
+            f"the model in {folder} does not fit into the memory of {device}. Use a larger GPU, set 'dtype: bfloat16' "
+            "for this embedder, or hide the GPUs (CUDA_VISIBLE_DEVICES=) to run it on the CPU."
+        ) from error
     except (ValueError, OSError, ImportError, KeyError, AttributeError) as error:
         raise UserError(
             f"the model in {folder} does not load: {error}\nIf it needs code from its repository, set "

@@ -2,14 +2,16 @@
 
 import queue
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from nofreelunch.embedders.progress import Progress
+from nofreelunch.errors import UserError
+from nofreelunch.progress import Progress
 from nofreelunch.storage import Memo, digest
 
 FloatArray = npt.NDArray[np.float32]
@@ -24,17 +26,42 @@ LONGEST_COUNTED = 2_048
 
 @dataclass(frozen=True)
 class Encoded:
-    """Vectors of distinct texts.
+    """Vectors of distinct texts; they stay in the memo, and one chunk at a time is read.
 
     Attributes:
-        vectors: (n, d) float32.
+        memo: holds the chunks.
+        keys: of the chunks.
+        parts: the texts of each chunk, as indices.
+        dim: d.
         tokens: (n,) tokens of each text before truncation.
         seconds: spent on them when they were computed, summed over devices.
     """
 
-    vectors: FloatArray
+    memo: Memo
+    keys: list[str]
+    parts: list[IntArray]
+    dim: int
     tokens: IntArray
     seconds: float
+
+    def fill(self, targets: Sequence[tuple[FloatArray, IntArray]]) -> None:
+        """Fill the rows of (m, d) arrays, row i with the vector of the text whose index stands at place i beside it.
+
+        Raises:
+            UserError: a chunk is gone from the memo.
+        """
+        chunk, offset = np.empty(len(self.tokens), np.int64), np.empty(len(self.tokens), np.int64)
+        for number, part in enumerate(self.parts):
+            chunk[part], offset[part] = number, np.arange(len(part))
+        orders = [np.argsort(chunk[texts], kind="stable") for _, texts in targets]
+        bounds = [np.searchsorted(np.sort(chunk[texts]), np.arange(len(self.parts) + 1)) for _, texts in targets]
+        for number, key in enumerate(self.keys):
+            found = self.memo.load(key)
+            if found is None:
+                raise UserError(f"{self.memo.folder} lost a chunk while it was in use. Run the same command again.")
+            for (out, texts), order, bound in zip(targets, orders, bounds, strict=True):
+                rows = order[bound[number] : bound[number + 1]]
+                out[rows] = found["vectors"][offset[texts[rows]]]
 
 
 def chunks(texts: Sequence[str]) -> Iterator[IntArray]:
@@ -53,7 +80,7 @@ def chunks(texts: Sequence[str]) -> Iterator[IntArray]:
 
 
 def encode(texts: Sequence[str], key: str, load: Callable[[], list[Encoder]], memo: Memo, label: str) -> Encoded:
-    """Embed distinct ``texts``; a chunk in the memo is not computed again.
+    """Embed distinct ``texts`` into the memo; a chunk that it holds already is not computed again.
 
     Args:
         texts: n distinct texts.
@@ -64,8 +91,19 @@ def encode(texts: Sequence[str], key: str, load: Callable[[], list[Encoder]], me
     """
     parts = list(chunks(texts))
     keys = [digest(key, *(texts[i] for i in part)) for part in parts]
-    done = {place: found for place, name in enumerate(keys) if (found := memo.load(name)) is not None}
-    missing = [place for place in range(len(parts)) if place not in done]
+    tokens = np.empty(len(texts), np.int64)
+    seconds, dims = np.zeros(len(parts)), np.zeros(len(parts), np.int64)
+
+    def note(place: int, chunk: Mapping[str, npt.NDArray[Any]]) -> None:
+        tokens[parts[place]] = chunk["tokens"]
+        seconds[place], dims[place] = chunk["seconds"].item(), chunk["vectors"].shape[1]
+
+    missing = []
+    for place, name in enumerate(keys):
+        if (found := memo.load(name)) is None:
+            missing.append(place)
+        else:
+            note(place, found)
     if missing:
         idle: queue.SimpleQueue[Encoder] = queue.SimpleQueue()
         encoders = load()
@@ -76,19 +114,20 @@ def encode(texts: Sequence[str], key: str, load: Callable[[], list[Encoder]], me
             encoder = idle.get()
             try:
                 start = time.perf_counter()
-                vectors, tokens = encoder([texts[i] for i in parts[place]])
-                seconds = np.array([time.perf_counter() - start])
+                vectors, counts = encoder([texts[i] for i in parts[place]])
+                spent = np.array([time.perf_counter() - start])
             finally:
                 idle.put(encoder)
-            done[place] = {"vectors": vectors, "tokens": tokens, "seconds": seconds}
-            memo.save(keys[place], done[place])
+            chunk: dict[str, npt.NDArray[Any]] = {"vectors": vectors, "tokens": counts, "seconds": spent}
+            memo.save(keys[place], chunk)
+            note(place, chunk)
             return len(parts[place])
 
-        known = sum(len(parts[place]) for place in done)
-        with Progress(label, len(texts), known) as progress:
+        known = len(texts) - sum(len(parts[place]) for place in missing)
+        with Progress(label, len(texts), "texts", known) as progress:
             for count in _map(compute, missing, len(encoders)):
                 progress.update(count)
-    return _assemble(parts, [done[place] for place in range(len(parts))])
+    return Encoded(memo, keys, parts, int(dims[0]), tokens, float(seconds.sum()))
 
 
 def _map(compute: Callable[[int], int], places: list[int], workers: int) -> Iterator[int]:
@@ -100,12 +139,3 @@ def _map(compute: Callable[[int], int], places: list[int], workers: int) -> Iter
         yield from pool.map(compute, places)
     finally:
         pool.shutdown(cancel_futures=True)
-
-
-def _assemble(parts: list[IntArray], results: list[dict[str, npt.NDArray[np.generic]]]) -> Encoded:
-    order = np.concatenate(parts)
-    vectors = np.empty((len(order), results[0]["vectors"].shape[1]), np.float32)
-    tokens = np.empty(len(order), np.int64)
-    for part, result in zip(parts, results, strict=True):
-        vectors[part], tokens[part] = result["vectors"], result["tokens"]
-    return Encoded(vectors, tokens, float(sum(result["seconds"].item() for result in results)))

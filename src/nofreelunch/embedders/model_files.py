@@ -9,11 +9,14 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from nofreelunch.embedders.hub import download
 from nofreelunch.embedders.spec import Transformer
 from nofreelunch.errors import UserError
+from nofreelunch.hub import snapshot
 
 ALLOW_REMOTE_CODE = "NOFREELUNCH_ALLOW_REMOTE_CODE"
+# What is fetched from the hub: no pickle, and Python code only where the entry and the user allow it.
+FETCHED = ("*.safetensors", "*.json", "*.txt", "*.model", "*.jinja")
+IGNORED = ("onnx/*", "openvino/*", "*/onnx/*", "*/openvino/*")
 WEIGHTS = "model.safetensors"
 INDEX = "model.safetensors.index.json"
 # Tokenizers and configurations; weights are digested apart, and READMEs change nothing.
@@ -67,7 +70,8 @@ def _find(spec: Transformer) -> tuple[Path, str, str | None]:
         return found, f"Python package {spec.package}", spec.revision
     if (local := Path(spec.hub).expanduser()).is_dir():
         return local, "local folder", None
-    folder = download(spec.hub, spec.revision, spec.remote_code)
+    patterns = [*FETCHED, "*.py"] if spec.remote_code else FETCHED
+    folder = snapshot(spec.hub, "model", spec.revision, patterns, IGNORED)
     return folder, "hub", folder.name
 
 

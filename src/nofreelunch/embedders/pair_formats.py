@@ -1,6 +1,6 @@
 """How the two texts of a pair reach an embedder, and how their vectors become one row (protocol, section 2)."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator
 
 import numpy as np
 import numpy.typing as npt
@@ -9,6 +9,7 @@ from nofreelunch.tasks.table import Split
 
 FloatArray = npt.NDArray[np.float32]
 FIELDS = ("text 1", "text 2")
+BLOCK = 1_024
 
 
 def columns(split: Split, pair_format: str, separator: str = "\n", fields: tuple[str, str] = FIELDS) -> list[list[str]]:
@@ -33,9 +34,15 @@ def columns(split: Split, pair_format: str, separator: str = "\n", fields: tuple
     raise ValueError(f"unknown pair format '{pair_format}'")
 
 
-def combine(vectors: Sequence[FloatArray]) -> FloatArray:
-    """One (n, d) column as it is; two columns u, v as the (n, 4·d) features [u, v, |u−v|, u⊙v]."""
-    if len(vectors) == 1:
-        return np.ascontiguousarray(vectors[0], dtype=np.float32)
-    u, v = vectors
-    return np.concatenate([u, v, np.abs(u - v), u * v], axis=1, dtype=np.float32)
+def complete(features: FloatArray) -> None:
+    """Fill in the second half of the (n, 4·d) features [u, v, |u−v|, u⊙v] of pairs; the first half holds u and v."""
+    dim = features.shape[1] // 4
+    for rows in blocks(len(features)):
+        u, v = features[rows, :dim], features[rows, dim : 2 * dim]
+        np.abs(u - v, out=features[rows, 2 * dim : 3 * dim])
+        np.multiply(u, v, out=features[rows, 3 * dim :])
+
+
+def blocks(rows: int) -> Iterator[slice]:
+    """Slices of so few rows that a block of an array that is read from disk fits into memory."""
+    return (slice(start, min(start + BLOCK, rows)) for start in range(0, rows, BLOCK))

@@ -2,7 +2,8 @@
 
 GENERIC = "Classify the given text"
 
-# Worded after the MTEB instructions published with e5-mistral-instruct and NV-Embed-v2, where a task has one.
+# Our own wording, in the manner of the instructions that such models are trained with, and not taken from the authors
+# of any of them: `instructions` of an embedder's entry take the place of these.
 INSTRUCTIONS = {
     "ag_news": "Classify the topic of the given news article",
     "banking77": "Given an online banking query, find the corresponding intents",

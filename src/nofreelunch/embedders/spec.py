@@ -91,4 +91,27 @@ class Transformer(Spec):
         return self
 
 
-EmbedderSpec = Annotated[Hashing | Lsa | Transformer, Field(discriminator="kind")]
+class Npy(Spec):
+    """Vectors that were computed elsewhere. ``{dataset}`` and ``{split}`` (train, test) in a path stand for names.
+
+    Attributes:
+        vectors: an .npy of shape (n, d).
+        texts: a CSV, TSV, JSON lines or parquet file whose row i is the text of row i of ``vectors``.
+        text: its column of the text, or of the first text of a pair.
+        text_pair: its column of the second text; None where texts were embedded alone.
+    """
+
+    kind: Literal["npy"]
+    vectors: str = Field(min_length=1)
+    texts: str = Field(min_length=1)
+    text: str = "text"
+    text_pair: str | None = None
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if ("{split}" in self.vectors) != ("{split}" in self.texts):
+            raise ValueError("'{split}' must stand in both 'vectors' and 'texts', or in neither")
+        return self
+
+
+EmbedderSpec = Annotated[Hashing | Lsa | Npy | Transformer, Field(discriminator="kind")]

@@ -169,8 +169,10 @@ def softmax(scores: FloatArray) -> FloatArray:
 
 def _gradient(z: FloatArray, p: FloatArray, targets: IntArray, penalty: FloatArray, weights: FloatArray) -> FloatArray:
     """Of the objective divided by n · C."""
+    rows = np.arange(len(z))
     residual = p.copy()
-    residual[np.arange(len(z)), targets] -= 1
+    residual[rows, targets] = 0
+    residual[rows, targets] = -np.einsum("ij->i", residual)  # p − 1 would lose all digits of a confident row
     gradient: FloatArray = z.T @ residual
     gradient /= np.float32(len(z))
     gradient += penalty * weights
@@ -236,22 +238,23 @@ def _line_search(
         the step, and the scores and probabilities there.
     """
     n = len(scores)
-    own = float(moves[np.arange(n), targets].sum(dtype=np.float64)) / n
+    relative = moves - moves[np.arange(n), targets][:, None]
     linear, quadratic = float(np.vdot(penalised, weights)), float(np.vdot(penalised, direction))
     t, low, high = 0.0 if first else 1.0, 0.0, np.inf
     for _ in range(10):
         there = scores + np.float32(t) * moves
         p = softmax(there)
-        expected = np.einsum("ij,ij->i", p, moves)
-        slope = float(expected.sum(dtype=np.float64)) / n - own + linear + t * quadratic
-        bend = float(np.einsum("ij,ij->", p * moves, moves) - expected @ expected) / n + quadratic
+        weighted = p * relative
+        expected = np.einsum("ij->i", weighted)
+        slope = float(expected.sum(dtype=np.float64)) / n + linear + t * quadratic
+        bend = float(np.einsum("ij,ij->", weighted, relative) - expected @ expected) / n + quadratic
         low, high = (low, t) if slope > 0 else (t, high)
-        # Where the curve is flat to rounding, Newton's step would overflow.
-        new = min(t - slope / max(bend, 1e-30), 100 * (t + 1))
+        new = t - slope / max(bend, 1e-30)
         if not low < new < high:
             new = 2 * t + 1 if high == np.inf else (low + high) / 2
         if abs(new - t) <= 0.1 * t:
             return np.float32(t), there, p
-        t = new
+        t = min(new, 10 * t + 1)
+    t = low or t
     there = scores + np.float32(t) * moves
     return np.float32(t), there, softmax(there)

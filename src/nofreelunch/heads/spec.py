@@ -29,7 +29,7 @@ class LogisticSpec(_Head):
     """
 
     kind: Literal["logistic"] = "logistic"
-    C: Positive = 100.0
+    C: Positive = 10.0
 
 
 class MlpSpec(_Head):

@@ -1,5 +1,6 @@
 """From a task's entry in params.yaml to the task, whatever its source."""
 
+from nofreelunch.storage import Memo
 from nofreelunch.tasks.docs import build_docs_task
 from nofreelunch.tasks.files import build_files_task
 from nofreelunch.tasks.hub import build_hub_task
@@ -19,7 +20,7 @@ def build_task(spec: TaskSpec, name: str) -> Task:
 
 def _build(spec: TaskSpec, name: str) -> Task:
     if isinstance(spec, DocsTask):
-        return build_docs_task(spec)
+        return build_docs_task(spec, Memo.default())
     if isinstance(spec, FilesTask):
         return build_files_task(spec, name)
     root = mirror_root()

@@ -1,24 +1,32 @@
 """The four built-in tasks, made from the docstrings of pinned, installed packages."""
 
+import json
 from collections import Counter, defaultdict
+from dataclasses import astuple
 from typing import Any
 
 import numpy as np
 
+from nofreelunch.provenance import code_digest
+from nofreelunch.storage import Memo, digest
 from nofreelunch.tasks.docs_rows import PACKAGES, SKIP, Row, make_rows, rank
-from nofreelunch.tasks.docstrings import distribution, documented
+from nofreelunch.tasks.docstrings import Documented, distribution, documented
 from nofreelunch.tasks.prose import Novelty
 from nofreelunch.tasks.spec import DocsTask
 from nofreelunch.tasks.table import Split, Task, cap, deduplicate
 
 
-def build_docs_task(spec: DocsTask) -> Task:
+def build_docs_task(spec: DocsTask, memo: Memo) -> Task:
     """Make the built-in task of ``spec``; the same for the same package versions on every machine.
+
+    Args:
+        spec: which task, and how large.
+        memo: keeps what was read of the packages for the other built-in tasks.
 
     Raises:
         UserError: a package is not installed, or the caps leave too little.
     """
-    things = [thing for name, package in PACKAGES.items() for thing in documented(name, package, SKIP)]
+    things = [thing for name, package in PACKAGES.items() for thing in _read(name, package, memo)]
     novelty = Novelty()
     rows = make_rows(spec.task)(things, novelty)
     rows.sort(key=lambda row: rank(spec.seed, row.group, row.text, row.text_pair or ""))
@@ -36,6 +44,17 @@ def build_docs_task(spec: DocsTask) -> Task:
         cap(test, spec.test, where, "test", spec.seed),
         card,
     )
+
+
+def _read(name: str, package: str, memo: Memo) -> list[Documented]:
+    installed = distribution(name).read_text("RECORD") or ""
+    key = digest(name, package, {"skip": SKIP}, installed, code_digest("nofreelunch.tasks.docstrings"))
+    stored = memo.load(key)
+    if stored is None:
+        things = [astuple(thing) for thing in documented(name, package, SKIP)]
+        stored = {"json": np.frombuffer(json.dumps(things).encode(), np.uint8)}
+        memo.save(key, stored)
+    return [Documented(*fields) for fields in json.loads(stored["json"].tobytes())]
 
 
 def _held_out(rows: list[Row], share: float, seed: int) -> set[str]:

@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 from typing import Literal
@@ -62,6 +63,7 @@ class Section:
     body: str
 
 
+@cache
 def distribution(name: str) -> metadata.Distribution:
     """The installed distribution ``name``.
 

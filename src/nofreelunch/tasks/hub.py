@@ -1,11 +1,10 @@
 """Tasks from the Hugging Face hub."""
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from nofreelunch.errors import UserError, unknown
-from nofreelunch.hub import WAITS, snapshot
+from nofreelunch.hub import snapshot
 from nofreelunch.tasks.assemble import Rows, assemble
 from nofreelunch.tasks.spec import HubTask
 from nofreelunch.tasks.table import Task
@@ -14,7 +13,7 @@ DATA = ("*.parquet", "*.csv", "*.tsv", "*.json", "*.jsonl", "*.txt", "*.arrow", 
 CONVERTED = "refs/convert/parquet"
 
 
-def build_hub_task(spec: HubTask, name: str, waits: Sequence[float] = WAITS) -> Task:
+def build_hub_task(spec: HubTask, name: str) -> Task:
     """Download the task ``name`` at its pinned revision, or at the newest one, and write the commit into its card.
 
     Repositories that ship a loading script are read from the hub's converted copy; no script is ever run.
@@ -22,7 +21,6 @@ def build_hub_task(spec: HubTask, name: str, waits: Sequence[float] = WAITS) -> 
     Args:
         spec: the task's entry in params.yaml.
         name: the task's name.
-        waits: seconds before each further attempt after a failure that may pass.
 
     Raises:
         UserError: the data cannot be had (see ``nofreelunch.hub``), or configuration, split, columns or labels are
@@ -30,12 +28,12 @@ def build_hub_task(spec: HubTask, name: str, waits: Sequence[float] = WAITS) -> 
     """
     # A script is fetched as a mark only.
     script = f"{spec.hub.rpartition('/')[2]}.py"
-    main = snapshot(spec.hub, "dataset", spec.revision, [*DATA, "README.md", script], waits=waits)
+    main = snapshot(spec.hub, "dataset", spec.revision, [*DATA, "README.md", script])
     converted = None
     if (main / script).is_file():
         config = spec.config or "default"
         patterns = [f"{config}/{split}/*.parquet" for split in (spec.train_split, spec.test_split)]
-        converted = snapshot(spec.hub, "dataset", CONVERTED, patterns, waits=waits)
+        converted = snapshot(spec.hub, "dataset", CONVERTED, patterns)
         train, test = (_load_converted(converted, spec, split) for split in (spec.train_split, spec.test_split))
     else:
         train, test = _load(main, spec)

@@ -12,7 +12,7 @@ from typing import Any
 from nofreelunch import storage
 from nofreelunch.errors import UserError
 from nofreelunch.tasks.assemble import Rows, assemble
-from nofreelunch.tasks.files import file_digest, read_columns
+from nofreelunch.tasks.columns import file_digest, read_columns
 from nofreelunch.tasks.spec import HubTask
 from nofreelunch.tasks.table import SPLITS, Task
 

@@ -6,19 +6,22 @@ from collections.abc import Iterable
 CODE = "\x00"  # stands where code, a link or a formula was cut out: its sentence is dropped
 NAME = "\x01"  # stands where a forbidden name was cut out: its sentence is mended
 
+# What a text must hold for the pattern to be tried, the pattern, and what takes its place.
 _CUT = [
-    (re.compile(r"\s*<[^<>\n]{1,80}>`_{1,2}"), "`"),  # `text <target>`_
-    (re.compile(r"(?<=[.!?])\s*\[#?\w*\]_|\s*\[#?\w*\]_(?=[.,;])"), ""),  # footnotes
-    (re.compile(r"\[#?\w*\]_"), CODE),
-    (re.compile(r"\|\w+\|(_{0,2})"), CODE),
-    (re.compile(r":math:`[^`]*`|\$\$?[^$]+\$\$?|\\\\?\(.+?\\\\?\)"), CODE),
-    (re.compile(r"\[(`?[^\[\]`]+`?)\]\([^()\s]*\)"), r"\1"),  # Markdown links
-    (re.compile(r"https?://\S+"), CODE),
-    (re.compile(r"\[(`[^\[\]`]+`)\]"), r"\1"),
-    (re.compile(r":[\w:+-]+:`([^`<>]*)\s*(?:<[^`]*>)?`"), r"`\1`"),  # roles
-    (re.compile(r"(?<![\w*])(\*{1,2})(\w[^*\n]*?)\1(?![\w*])"), r"\2"),
-    (re.compile(r"\s*\((?:default|defaults to|optional)\b[^()]*\)", re.I), ""),
-    (re.compile(r"\s*\b(?:default|defaults?)(?: value)?(?: is| to|:|=)\s+\S+?(?=[.,;]?(?:\s|$))", re.I), ""),
+    (">`", re.compile(r"\s*<[^<>\n]{1,80}>`_{1,2}"), "`"),  # `text <target>`_
+    ("]_", re.compile(r"(?<=[.!?])\s*\[#?\w*\]_|\s*\[#?\w*\]_(?=[.,;])"), ""),  # footnotes
+    ("]_", re.compile(r"\[#?\w*\]_"), CODE),
+    ("|", re.compile(r"\|\w+\|(_{0,2})"), CODE),
+    (":math:", re.compile(r":math:`[^`]*`"), CODE),
+    ("$", re.compile(r"\$\$?[^$]+\$\$?"), CODE),
+    ("\\", re.compile(r"\\\\?\(.+?\\\\?\)"), CODE),
+    ("](", re.compile(r"\[(`?[^\[\]`]+`?)\]\([^()\s]*\)"), r"\1"),  # Markdown links
+    ("://", re.compile(r"https?://\S+"), CODE),
+    ("`]", re.compile(r"\[(`[^\[\]`]+`)\]"), r"\1"),
+    (":`", re.compile(r":[\w:+-]+:`([^`<>]*)\s*(?:<[^`]*>)?`"), r"`\1`"),  # roles
+    ("*", re.compile(r"(?<![\w*])(\*{1,2})(\w[^*\n]*?)\1(?![\w*])"), r"\2"),
+    ("(", re.compile(r"\s*\((?:default|defaults to|optional)\b[^()]*\)", re.I), ""),
+    ("efault", re.compile(r"\s*\b(?:default|defaults?)(?: value)?(?: is| to|:|=)\s+\S+?(?=[.,;]?(?:\s|$))", re.I), ""),
 ]
 _QUOTED = re.compile(r"(`{1,2})([^`]+)\1_{0,2}")
 _WORDS = re.compile(r"[A-Za-z]+(?:[ -][a-z]+)*")
@@ -64,13 +67,16 @@ def sentences(paragraph: str, forbidden: re.Pattern[str], least: int = 4) -> lis
         least: words a sentence must have.
     """
     text = paragraph
-    for pattern, replacement in _CUT:
-        text = pattern.sub(replacement, text)
+    for mark, pattern, replacement in _CUT:
+        if mark in text:
+            text = pattern.sub(replacement, text)
     text = _EG.sub("for example", _IE.sub("that is", text))
-    text = _QUOTED.sub(lambda match: match[2] if _WORDS.fullmatch(match[2]) else CODE, text)
+    if "`" in text:
+        text = _QUOTED.sub(lambda match: match[2] if _WORDS.fullmatch(match[2]) else CODE, text)
     text = _CODE_LIKE.sub(lambda match: NAME if forbidden.fullmatch(match[0]) else CODE, text)
     text = forbidden.sub(NAME, text)
-    text = re.sub(rf"\s*\([^()]*{CODE}[^()]*\)", "", text)
+    if CODE in text:
+        text = re.sub(rf"\s*\([^()]*{CODE}[^()]*\)", "", text)
     return [
         tidy for sentence in _SPLIT.split(text) if CODE not in sentence and _is_english(tidy := _tidy(sentence), least)
     ]

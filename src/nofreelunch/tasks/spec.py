@@ -30,7 +30,7 @@ class DocsTask(Spec):
     @property
     def fields(self) -> tuple[str, str]:
         """The names of the two texts in the pair format ``labelled``."""
-        return "text 1", "text 2"
+        return ("function", "parameter") if self.task == "param" else ("text 1", "text 2")
 
 
 class TableTask(Spec):

@@ -1,4 +1,4 @@
-"""Progress of encoding on stderr: a bar on a terminal, a plain line now and then elsewhere."""
+"""Progress on standard error, with the rate and the time left: a bar on a terminal, a line now and then elsewhere."""
 
 import sys
 import time
@@ -9,15 +9,22 @@ SECONDS_BETWEEN_LINES = 15.0
 
 
 class Progress:
-    """Counts texts, with the rate and the time left; texts found in the memo do not enter the rate."""
+    """Counts pieces of work; those that were found in the memo do not enter the rate.
 
-    def __init__(self, label: str, total: int, found: int) -> None:
+    Args:
+        label: what is worked on.
+        total: pieces in all.
+        unit: what a piece is, in the plural.
+        found: pieces that were there before.
+    """
+
+    def __init__(self, label: str, total: int, unit: str, found: int = 0) -> None:
         from tqdm import tqdm
 
-        self.label, self.total, self.done, self.found = label, total, found, found
+        self.label, self.total, self.unit, self.done, self.found = label, total, unit, found, found
         self.start = self.spoken = time.monotonic()
         terminal = sys.stderr.isatty()
-        self.bar = tqdm(total=total, initial=found, desc=label, unit=" texts", smoothing=0.1) if terminal else None
+        self.bar = tqdm(total=total, initial=found, desc=label, unit=f" {unit}", smoothing=0.1) if terminal else None
 
     def __enter__(self) -> Self:
         return self
@@ -30,11 +37,11 @@ class Progress:
         elif kind is None:
             self._speak()
 
-    def update(self, texts: int) -> None:
-        """Add ``texts`` newly encoded ones."""
-        self.done += texts
+    def update(self, count: int) -> None:
+        """Add ``count`` pieces that were done just now."""
+        self.done += count
         if self.bar is not None:
-            self.bar.update(texts)
+            self.bar.update(count)
         elif time.monotonic() - self.spoken > SECONDS_BETWEEN_LINES and self.done < self.total:
             self._speak()
 
@@ -43,8 +50,9 @@ class Progress:
         rate = (self.done - self.found) / max(self.spoken - self.start, 1e-9)
         left = f", {(self.total - self.done) / rate:,.0f} s left" if rate > 0 and self.done < self.total else ""
         known = f", {self.found:,} of them known" if self.found else ""
+        speed = f"{rate:,.0f}" if rate >= 10 else f"{rate:.2g}"
         print(
-            f"{self.label}: {self.done:,} of {self.total:,} texts{known}, {rate:,.0f} texts/s{left}",
+            f"{self.label}: {self.done:,} of {self.total:,} {self.unit}{known}, {speed} {self.unit}/s{left}",
             file=sys.stderr,
             flush=True,
         )

@@ -1,0 +1,51 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from nofreelunch import estimate, layout, params, storage
+from nofreelunch.cli import check, show
+from nofreelunch.cli.plan import weight_bytes
+from nofreelunch.embedders import own_vectors
+from nofreelunch.embedders.model_files import weights_digest
+from nofreelunch.embedders.spec import Npy, Transformer
+from nofreelunch.estimate import TaskSize
+
+SHIPPED = params.load(Path(__file__).parents[2] / "params.yaml")
+VECTORS = Npy(kind="npy", vectors="{dataset}.npy", texts="{dataset}.csv")
+
+
+@pytest.fixture
+def own(tmp_path, monkeypatch):
+    """Parameters with vectors and a local model of one's own, both used by two tasks."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model/model.safetensors").write_bytes(b"weights")
+    model = Transformer(kind="transformer", hub="model")
+    for dataset in ("docs_kind", "docs_param"):
+        np.save(tmp_path / f"{dataset}.npy", np.ones((4, 7)))
+        (tmp_path / f"{dataset}.csv").write_text("text\na\nb\nc\nd\n")
+        card = {"sha256": own_vectors.digests(VECTORS, dataset), "source": "local files", "device": None}
+        storage.write_json(layout.embedding_card(dataset, "vectors"), card)
+        card = {"sha256": weights_digest(tmp_path / "model"), "source": "local folder", "device": None}
+        storage.write_json(layout.embedding_card(dataset, "model"), card)
+    grid = SHIPPED.grid.model_copy(update={"datasets": ["docs_kind", "docs_param"], "embedders": ["vectors", "model"]})
+    return SHIPPED.model_copy(update={"grid": grid, "embedders": {"vectors": VECTORS, "model": model}})
+
+
+def test_changed_vectors_texts_and_weights_are_noticed(own, tmp_path):
+    assert check.changed_files(own) == []
+    np.save(tmp_path / "docs_kind.npy", np.zeros((4, 7)))
+    assert check.changed_files(own) == ["embed@docs_kind-vectors"]
+    (tmp_path / "docs_param.csv").write_text("text\ne\n")
+    assert check.changed_files(own) == ["embed@docs_kind-vectors", "embed@docs_param-vectors"]
+    (tmp_path / "model/model.safetensors").write_bytes(b"others")
+    assert set(check.changed_files(own)) >= {"embed@docs_kind-model", "embed@docs_param-model"}
+
+
+def test_own_vectors_are_planned_and_listed(own):
+    cost = estimate.embedding(own, "docs_kind", "vectors", TaskSize(90, 10, 50.0, 1, True))
+    assert (cost.operations, cost.disk, cost.cpu_rate) == (0.0, 4 * 2 * 100 * 7, None)
+    assert weight_bytes("vectors", VECTORS) == 0
+    line = next(line for line in show.embedders_table(own).splitlines() if line.startswith("vectors"))
+    assert "{dataset}.npy" in line
