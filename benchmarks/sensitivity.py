@@ -15,8 +15,8 @@ from nofreelunch import params
 from nofreelunch.cell_files import read_data
 from nofreelunch.engine import map_unordered
 from nofreelunch.evaluation.scores import METRICS, score
-from nofreelunch.heads import logistic
 from nofreelunch.heads.scaling import scale
+from nofreelunch.heads.spec import LogisticSpec
 from nofreelunch.randomness import generator
 from nofreelunch.simulation import Cell
 
@@ -34,11 +34,11 @@ def measure(cell: tuple[str, str]) -> list[dict[str, object]]:
         for scaling in SCALINGS:
             pool, test = scale(data.pool, data.test, scaling)  # type: ignore[arg-type]
             for C in PENALTIES:
-                made = Cell.of(dataset, embedder, pool, test, data.test_labels, data.class_count, C)
+                made = Cell.of(dataset, embedder, pool, test, data.test_labels, data.class_count, LogisticSpec(C=C))
                 for size, seed in itertools.product(SIZES, range(SEEDS)):
                     chosen = generator("sensitivity", dataset, size, seed).permutation(len(pool))[:size]
-                    fit = logistic.fit(made.basis.rotate(pool[chosen]), data.pool_labels[chosen], C)
-                    scores = score(made.head(fit).probabilities(test), data.test_labels)
+                    head = made.fitting(seed)(chosen, data.pool_labels[chosen])
+                    scores = score(head.probabilities(test), data.test_labels)
                     keys = {"dataset": dataset, "embedder": embedder, "scaling": scaling, "C": C, "labels": size}
                     rows.append(keys | dict(zip(METRICS, scores, strict=True)))
     return rows

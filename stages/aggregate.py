@@ -1,7 +1,8 @@
 """Stage aggregate: all runs to metrics/ and data/summary/."""
 
 from nofreelunch.command import stage
-from nofreelunch.evaluation.runs import load, load_probes, load_seconds
+from nofreelunch.evaluation.picks import load_picks
+from nofreelunch.evaluation.runs import load, load_diagnostics, load_probes, load_seconds
 from nofreelunch.evaluation.summary import summarise, write
 from nofreelunch.params import Params
 
@@ -9,7 +10,9 @@ from nofreelunch.params import Params
 def aggregate(params: Params) -> None:
     """Summarise every run of the grid."""
     grid = params.grid
-    write(summarise(load(grid), load_probes(grid), load_seconds(grid), params.focus.embedder))
+    focus = params.focus.embedder
+    runs = load(grid), load_probes(grid), load_seconds(grid), load_diagnostics(grid), load_picks(grid, focus)
+    write(summarise(*runs, focus))
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from nofreelunch.params import Params
 
 def plot(params: Params) -> None:
     """Draw every figure of the grid."""
-    draw_all(read_tables(), params.grid.pools)
+    draw_all(read_tables(), params.grid.pools, params.focus.embedder)
 
 
 if __name__ == "__main__":

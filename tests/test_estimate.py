@@ -17,13 +17,15 @@ def changed(**sections) -> Params:
 
 
 def test_a_changed_stage_pulls_all_that_depend_on_it():
-    nothing = Stages([], [], [], [], False, False)
+    nothing = Stages([], [], [], [], False, False, False)
     assert downstream(set(), ["a", "b"], ["x", "y"]) == nothing
     assert str(nothing) == "none"
     cell, all_of_a = [("a", "x")], [("a", "x"), ("a", "y")]
-    assert downstream({"active_learn@a-x"}, ["a", "b"], ["x", "y"]) == Stages([], [], [], cell, True, True)
-    assert downstream({"embed@a-x"}, ["a", "b"], ["x", "y"]) == Stages([], cell, cell, cell, True, True)
-    assert downstream({"download@a"}, ["a", "b"], ["x", "y"]) == Stages(["a"], all_of_a, all_of_a, all_of_a, True, True)
+    assert downstream({"active_learn@a-x"}, ["a", "b"], ["x", "y"]) == Stages([], [], [], cell, True, True, True)
+    assert downstream({"embed@a-x"}, ["a", "b"], ["x", "y"]) == Stages([], cell, cell, cell, True, True, True)
+    assert downstream({"download@a"}, ["a", "b"], ["x", "y"]) == Stages(
+        ["a"], all_of_a, all_of_a, all_of_a, True, True, True
+    )
     assert str(downstream({"plot"}, ["a"], ["x"])) == "1 plot"
 
 

@@ -4,7 +4,10 @@ import pytest
 import yaml
 
 from nofreelunch import params
+from nofreelunch.annotator import Exact
 from nofreelunch.errors import UserError
+from nofreelunch.heads.spec import LogisticSpec
+from nofreelunch.strategies import STRATEGIES
 
 SHIPPED = Path(__file__).parents[1] / "params.yaml"
 
@@ -46,6 +49,7 @@ def test_the_shipped_grid_is_valid_and_options_get_their_defaults(load):
         ({"grid.datasets": ["docs_libary"]}, r"grid\.datasets: .*'docs_libary'.*mean 'docs_library'.*docs_kind"),
         ({"grid.embedders": ["minilmm"]}, r"grid\.embedders: .*mean 'minilm'"),
         ({"grid.strategies": ["random", "bagde"]}, r"grid\.strategies: .*mean 'badge'"),
+        ({"grid.strategies": ["margin", "badge"]}, r"grid\.strategies: 'random' is missing; add it"),
         ({"grid.pools": ["typiclus"]}, r"grid\.pools: .*mean 'typiclust'"),
         ({"grid.pools": []}, r"grid\.pools: .*at least 1"),
         ({"grid.pools": ["random", "random"]}, r"grid\.pools: random .*more than once"),
@@ -61,8 +65,19 @@ def test_the_shipped_grid_is_valid_and_options_get_their_defaults(load):
         ({"budget.low.per_class": float("nan")}, r"budget\.low\.per_class: .*finite"),
         ({"head.C": -1.0}, r"head\.C: .*greater than 0"),
         ({"head.scaling": "units"}, r"head\.scaling: .*'unit'.*'units'"),
+        ({"head.kind": "logistics"}, r"head\.kind: unknown kind 'logistics'.*mean 'logistic'.*knn, lda, logistic, mlp"),
+        ({"head": {"kind": "knn", "C": 1.0}}, r"head: unknown key 'C'.*neighbours"),
+        ({"head": {"kind": "lda", "shrinkage": 0.0}}, r"head\.shrinkage.*: .*greater than 0"),
+        (
+            {"head": {"kind": "mlp"}, "grid.strategies": ["random", "alfamix"]},
+            r"grid\.strategies: alfamix needs a linear head, and head\.kind is 'mlp'; choose logistic, lda or ridge",
+        ),
+        ({"annotator": {"noise": "symetric"}}, r"annotator\.noise: unknown noise 'symetric'.*mean 'symmetric'"),
+        ({"annotator": {"noise": "next"}}, r"annotator\.rate: Field required"),
+        ({"annotator": {"noise": "symmetric", "rate": 1.5}}, r"annotator\.rate: .*less than or equal to 1.*1\.5"),
+        ({"annotator": {"noise": "matrix", "matrix": [[1.0, 0.0], [0.5, 0.4]]}}, r"annotator.*: row 1 of the matrix"),
         ({"datasets.docs_kind.source": "doc"}, r"datasets\.docs_kind.*source.*'doc'"),
-        ({"datasets.docs_kind.trian": 3}, r"datasets\.docs_kind.*unknown key 'trian'.*mean 'train'"),
+        ({"datasets.docs_kind.trian": 3}, r"datasets\.docs_kind: unknown key 'trian'.*mean 'train'"),
         ({"embedders.lsa.kind": "lsaa"}, r"embedders\.lsa\.kind: unknown kind 'lsaa'.*mean 'lsa'"),
         ({"embedders.Bad-Name": {"kind": "lsa"}}, r"embedders: 'Bad-Name' is no legal name"),
         ({"strategies.badge": {"frist": "largest"}}, r"strategies: badge.*'frist'.*mean 'first'"),
@@ -74,6 +89,17 @@ def test_the_shipped_grid_is_valid_and_options_get_their_defaults(load):
 def test_an_error_names_the_bad_key_the_legal_values_and_the_nearest_match(load, changes, message):
     with pytest.raises(UserError, match=message):
         load(changes)
+
+
+def test_sections_of_an_older_file_mean_what_they_meant(load):
+    loaded = load({"head": {"C": 7.0, "scaling": "none"}, "annotator": DELETED})
+    assert loaded.head == LogisticSpec(C=7.0, scaling="none")
+    assert loaded.annotator == Exact()
+
+
+@pytest.mark.parametrize("kind", ["logistic", "lda", "ridge"])
+def test_linear_heads_go_with_every_strategy(load, kind):
+    assert load({"head": {"kind": kind}, "grid.strategies": list(STRATEGIES)}).head.kind == kind
 
 
 @pytest.mark.parametrize("text", ["", "- a", "grid: [", "\x00"])

@@ -3,10 +3,10 @@
 import argparse
 import sys
 
-from nofreelunch.cli import check, grid, plan, show
+from nofreelunch.cli import check, grid, plan, recommend, show
 from nofreelunch.command import guarded
 
-COMMANDS = {"check": check, "list": show, "grid": grid, "plan": plan}
+COMMANDS = {"check": check, "list": show, "grid": grid, "plan": plan, "recommend": recommend}
 
 
 def main() -> None:

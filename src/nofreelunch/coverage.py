@@ -28,6 +28,11 @@ def ball(squared_radius: float) -> Kernel:
     return lambda squared: (squared < np.float32(squared_radius)).astype(np.float32)
 
 
+def prepare(geometry: Geometry, *, normalise: bool = True, **_: object) -> None:
+    """Find the neighbours that the strategies of this kind look at, so that all runs of a cell share them."""
+    neighbours(geometry.unit() if normalise else geometry)
+
+
 def nearest_labelled(query: Query, geometry: Geometry) -> FloatArray:
     """(n,) float32 squared distances to the nearest labelled row in ``geometry``, the request's or its unit rows."""
     if geometry is query.geometry:

@@ -190,7 +190,7 @@ class Stages:
     Attributes:
         download: tasks.
         embed, initialize, active_learn: cells (task, embedder).
-        aggregate, plot: whether they do.
+        aggregate, plot, report: whether they do.
     """
 
     download: list[str]
@@ -199,6 +199,7 @@ class Stages:
     active_learn: list[tuple[str, str]]
     aggregate: bool
     plot: bool
+    report: bool
 
     def __str__(self) -> str:
         counts = {name: int(value) if isinstance(value, bool) else len(value) for name, value in vars(self).items()}
@@ -226,4 +227,5 @@ def downstream(changed: Collection[str], datasets: Iterable[str], embedders: Col
                 if runs:
                     found.append((dataset, embedder))
     aggregate = bool(cells["active_learn"]) or "aggregate" in changed
-    return Stages(download, **cells, aggregate=aggregate, plot=aggregate or "plot" in changed)
+    plot, report = (aggregate or name in changed for name in ("plot", "report"))
+    return Stages(download, **cells, aggregate=aggregate, plot=plot, report=report)

@@ -9,6 +9,7 @@ import numpy.typing as npt
 from threadpoolctl import threadpool_limits
 
 from nofreelunch import engine, layout, storage
+from nofreelunch.annotator import answers
 from nofreelunch.cell_files import read_data, rounds_of
 from nofreelunch.errors import UserError
 from nofreelunch.evaluation.scores import METRICS
@@ -16,6 +17,7 @@ from nofreelunch.heads.scaling import scale
 from nofreelunch.params import Params, Rounds
 from nofreelunch.progress import Progress
 from nofreelunch.provenance import code_digest
+from nofreelunch.randomness import generator
 from nofreelunch.simulation import Cell, Curve, Run, probe, simulate
 from nofreelunch.storage import Memo
 from nofreelunch.strategies import STRATEGIES
@@ -35,7 +37,7 @@ class Results:
         runs: ips, strategy, seed, round, labels, METRICS, classes_seen.
         acquired: ips, strategy, seed, round, rank, row.
         seconds: ips, strategy, seed, round, query_seconds, fit_seconds.
-        probe: METRICS of the full-pool linear probe.
+        probe: METRICS of a head fitted on the whole pool with its true labels.
         computed, total: how many runs were simulated now, and how many there are.
         stopped_early: whether the pool was used up before the budget.
     """
@@ -59,6 +61,7 @@ def active_learn(params: Params, dataset: str, embedder: str, memo: Memo) -> Res
             np.asarray(data.pool), np.asarray(data.test), data.pool_labels, data.test_labels, str(data.class_count)
         ),
         "head": params.head.model_dump(),
+        "annotator": params.annotator.model_dump(),
     }
     keys = [_key(base, run) for run in runs]
     curves = {key: _unpack(stored) for key in keys if (stored := memo.load(key)) is not None}
@@ -69,11 +72,17 @@ def active_learn(params: Params, dataset: str, embedder: str, memo: Memo) -> Res
     with threadpool_limits(1):
         if missing or stored_probe is None:
             pool, test = scale(data.pool, data.test, params.head.scaling)
-            cell = Cell.of(dataset, embedder, pool, test, data.test_labels, data.class_count, params.head.C)
+            cell = Cell.of(dataset, embedder, pool, test, data.test_labels, data.class_count, params.head)
             if stored_probe is None:
                 stored_probe = {"metrics": np.array(list(probe(cell, data.pool_labels).values()))}
                 memo.save(probe_key, stored_probe)
-            curves |= _simulate(cell, data.pool_labels, missing, memo)
+            said = {
+                seed: answers(
+                    params.annotator, data.pool_labels, data.class_count, generator(dataset, seed, "annotator")
+                )
+                for seed in range(params.grid.seeds)
+            }
+            curves |= _simulate(cell, data.pool_labels, said, missing, memo)
     ordered = [curves[key] for key in keys]
     return Results(
         *_tables(runs, ordered),
@@ -108,13 +117,16 @@ def _runs(params: Params, dataset: str, embedder: str, budget: Rounds) -> list[R
                         entry.uses_head,
                         budget.batch,
                         budget.rounds,
+                        entry.uses_truth,
                     )
                 )
     return runs
 
 
 def _key(base: dict[str, Any], run: Run) -> str:
-    code = code_digest("nofreelunch.simulation", "nofreelunch.heads.scaling", run.select.__module__)
+    code = code_digest(
+        "nofreelunch.annotator", "nofreelunch.simulation", "nofreelunch.heads.scaling", run.select.__module__
+    )
     settings = {
         "run": [run.ips, run.strategy, run.seed],
         "budget": [run.batch, run.rounds],
@@ -123,13 +135,19 @@ def _key(base: dict[str, Any], run: Run) -> str:
     return storage.digest(base, settings, run.initial, code)
 
 
-def _simulate(cell: Cell, labels: IntArray, missing: Sequence[tuple[str, Run]], memo: Memo) -> dict[str, Curve]:
+def _simulate(
+    cell: Cell, labels: IntArray, said: dict[int, IntArray], missing: Sequence[tuple[str, Run]], memo: Memo
+) -> dict[str, Curve]:
     """Simulate in blocks, keeping each in the memo as soon as it is done."""
+    for strategy, options in {run.strategy: run.options for _, run in missing}.items():
+        prepare = STRATEGIES[strategy].prepare
+        if prepare is not None:
+            prepare(cell.geometry(0), **options)
     ordered = sorted(missing, key=lambda item: (item[1].seed, item[1].strategy, item[1].ips))
     blocks = [ordered[first : first + BLOCK_RUNS] for first in range(0, len(ordered), BLOCK_RUNS)]
     curves: dict[str, Curve] = {}
     with Progress(f"{cell.dataset} × {cell.embedder}", len(ordered), "runs") as progress:
-        for block in engine.map_unordered(_simulate_block, (cell, labels), blocks):
+        for block in engine.map_unordered(_simulate_block, (cell, labels, said), blocks):
             for key, curve in block.items():
                 memo.save(key, _pack(curve))
             curves |= block
@@ -137,9 +155,11 @@ def _simulate(cell: Cell, labels: IntArray, missing: Sequence[tuple[str, Run]], 
     return curves
 
 
-def _simulate_block(cell: Cell, labels: IntArray, block: Sequence[tuple[str, Run]]) -> dict[str, Curve]:
+def _simulate_block(
+    cell: Cell, labels: IntArray, said: dict[int, IntArray], block: Sequence[tuple[str, Run]]
+) -> dict[str, Curve]:
     with threadpool_limits(1):
-        done = simulate(cell, lambda rows: labels[rows], [run for _, run in block])
+        done = simulate(cell, lambda rows, seed: said[seed][rows], [run for _, run in block], truth=labels)
     return {key: curve for (key, _), curve in zip(block, done, strict=True)}
 
 

@@ -23,20 +23,29 @@ class Geometry:
     Attributes:
         features: (n, d) float32.
         squared_norms: (n,) float32, ‖x‖² of every row.
+        shared: what follows from the features alone, kept for all seeds by whoever passes the same dict for each.
     """
 
-    def __init__(self, features: FloatArray, squared_norms: FloatArray, *names: str | int) -> None:
+    def __init__(
+        self,
+        features: FloatArray,
+        squared_norms: FloatArray,
+        *names: str | int,
+        shared: dict[Hashable, Any] | None = None,
+    ) -> None:
         self.features = features
         self.squared_norms = squared_norms
+        self.shared = {} if shared is None else shared
         self._names = names
         self._facts: dict[Hashable, Any] = {}
 
     def once(self, key: Hashable, compute: Callable[[], T]) -> T:
-        """The fact called ``key``, computed at the first call and kept."""
-        if key not in self._facts:
-            self._facts[key] = compute()
-        fact: T = self._facts[key]
-        return fact
+        """The fact called ``key``, computed at the first call for this seed and kept."""
+        return _kept(self._facts, key, compute)
+
+    def once_for_all(self, key: Hashable, compute: Callable[[], T]) -> T:
+        """The fact called ``key``, computed at the first call for any seed and kept."""
+        return _kept(self.shared, key, compute)
 
     def clustering(self, count: int) -> IntArray:
         """(n,) int64 k-means labels for ``count`` clusters; the same for every run of the cell with this seed."""
@@ -52,8 +61,16 @@ class Geometry:
         return self.once("unit", self._scaled_to_unit)
 
     def _scaled_to_unit(self) -> "Geometry":
-        features = unit_rows(self.features)
-        return Geometry(features, squared_norms(features), *self._names, "unit")
+        features = self.once_for_all("unit rows", lambda: unit_rows(self.features))
+        shared: dict[Hashable, Any] = self.once_for_all("unit", dict)
+        return Geometry(features, squared_norms(features), *self._names, "unit", shared=shared)
+
+
+def _kept(facts: dict[Hashable, Any], key: Hashable, compute: Callable[[], T]) -> T:
+    if key not in facts:
+        facts[key] = compute()
+    fact: T = facts[key]
+    return fact
 
 
 def squared_norms(features: FloatArray) -> FloatArray:

@@ -1,5 +1,6 @@
 """Initial pools of one (task, embedder) cell."""
 
+from collections.abc import Hashable
 from typing import Any
 
 from threadpoolctl import threadpool_limits
@@ -25,10 +26,11 @@ def initial_pools(params: Params, dataset: str, embedder: str) -> Columns:
     size = rounds_of(params, dataset, data).initial
     pool, _ = scale(data.pool, data.test[:0], params.head.scaling)
     norms = squared_norms(pool)
+    shared: dict[Hashable, Any] = {}
     columns: Columns = {"ips": [], "seed": [], "rank": [], "row": []}
     with threadpool_limits(1):
         for seed in range(params.grid.seeds):
-            geometry = Geometry(pool, norms, dataset, embedder, seed)
+            geometry = Geometry(pool, norms, dataset, embedder, seed, shared=shared)
             for ips in params.grid.pools:
                 start = Start(pool, geometry, size, generator(dataset, embedder, ips, seed, "initial pool"))
                 rows = POOLS[ips](start, **params.pools[ips])

@@ -9,6 +9,7 @@ RUNS = Path("data/runs")
 METRICS = Path("metrics")
 PLOTS = Path("plots")
 SUMMARY = Path("data/summary")
+REPORT = PLOTS / "report.html"
 
 
 def task_split(dataset: str, split: str) -> Path:
@@ -54,3 +55,13 @@ def seconds(dataset: str, embedder: str) -> Path:
 def probe(dataset: str, embedder: str) -> Path:
     """Test metrics of the linear probe fitted on the full pool."""
     return RUNS / dataset / f"{embedder}.probe.json"
+
+
+def diagnostics(dataset: str, embedder: str) -> Path:
+    """What the embedding of the pool looks like, without and with labels."""
+    return RUNS / dataset / f"{embedder}.diagnostics.json"
+
+
+def plane(dataset: str, embedder: str) -> Path:
+    """A flat picture of the pool, row i = row i of the task: x, y."""
+    return RUNS / dataset / f"{embedder}.plane.parquet"

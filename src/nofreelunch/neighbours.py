@@ -32,7 +32,7 @@ class Neighbours:
 
 def neighbours(geometry: Geometry) -> Neighbours:
     """The table of ``geometry``, computed once: at most MOST neighbours a row and TABLE_BYTES in all."""
-    return geometry.once("neighbours", lambda: _table(geometry))
+    return geometry.once_for_all("neighbours", lambda: _table(geometry))
 
 
 def _table(geometry: Geometry) -> Neighbours:

@@ -2,7 +2,7 @@
 
 import inspect
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -16,6 +16,7 @@ from pydantic import (
     model_validator,
 )
 
+from nofreelunch.annotator import AnnotatorSpec, Exact
 from nofreelunch.embedders.spec import EmbedderSpec
 from nofreelunch.errors import UserError, unknown
 from nofreelunch.heads.spec import HeadSpec
@@ -53,6 +54,13 @@ class Grid(Spec):
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             raise ValueError(f"{', '.join(twice)} stands in the list more than once; remove the repetition")
+        return names
+
+    @field_validator("strategies")
+    @classmethod
+    def _has_baseline(cls, names: list[str]) -> list[str]:
+        if "random" not in names:
+            raise ValueError("'random' is missing; add it: every gain is measured against random querying")
         return names
 
 
@@ -100,6 +108,7 @@ class Params(Spec):
     focus: Focus
     budget: Budget
     head: HeadSpec
+    annotator: AnnotatorSpec = Exact()
     datasets: dict[str, TaskSpec]
     embedders: dict[str, EmbedderSpec]
     pools: dict[str, dict[str, Any]]
@@ -133,6 +142,12 @@ class Params(Spec):
             raise ValueError(
                 f"focus.embedder: {unknown('embedder of the grid', self.focus.embedder, self.grid.embedders)}"
             )
+        for name in self.grid.strategies:
+            if STRATEGIES[name].needs_linear_head and not self.head.linear:
+                raise ValueError(
+                    f"grid.strategies: {name} needs a linear head, and head.kind is '{self.head.kind}'; choose "
+                    f"logistic, lda or ridge, or take {name} out of the grid"
+                )
         for name in self.grid.datasets:
             rows = self.datasets[name].train
             if self.budget.track != "low" and rows is not None and self.budget.resolve(2).initial > rows:
@@ -154,7 +169,7 @@ def _check_options(
         try:
             checked[name] = options_model(known[name])(**(options or {})).model_dump()
         except ValidationError as error:
-            raise ValueError("; ".join(f"{name}.{line}" for line in explain(error))) from error
+            raise ValueError("; ".join(f"{name}.{line}" for line in explain(error, options))) from error
     return checked
 
 
@@ -168,11 +183,11 @@ def options_model(method: Callable[..., Any]) -> type[BaseModel]:
     return create_model(method.__name__, __base__=Spec, **fields)
 
 
-def explain(error: ValidationError) -> list[str]:
-    """One line per problem: the dotted key, then what is wrong with it."""
+def explain(error: ValidationError, content: Any) -> list[str]:
+    """One line per problem in ``content``: the dotted key, then what is wrong with it."""
     lines = []
     for problem in error.errors():
-        key = ".".join(str(part) for part in problem["loc"])
+        key = ".".join(_path(problem["loc"], content, problem["type"] == "missing"))
         message = problem["msg"].removeprefix("Value error, ")
         if problem["type"] == "union_tag_invalid":
             context = problem["ctx"]
@@ -185,6 +200,18 @@ def explain(error: ValidationError) -> list[str]:
             message = f"{message} (it is {problem['input']!r})"
         lines.append(f"{key}: {message}" if key else message)
     return lines
+
+
+def _path(places: Sequence[Any], content: Any, missing: bool) -> list[str]:
+    """``places`` without the names of the kinds that pydantic puts between the keys of a union."""
+    path = []
+    for number, place in enumerate(places):
+        if isinstance(content, list) or (isinstance(content, dict) and place in content):
+            content = content[place]
+        elif not (missing and number == len(places) - 1):
+            continue
+        path.append(str(place))
+    return path
 
 
 def load(path: Path = Path("params.yaml")) -> Params:
@@ -204,4 +231,4 @@ def load(path: Path = Path("params.yaml")) -> Params:
     try:
         return Params.model_validate(content)
     except ValidationError as error:
-        raise UserError(f"{path}:\n" + "\n".join(f"  {line}" for line in explain(error))) from error
+        raise UserError(f"{path}:\n" + "\n".join(f"  {line}" for line in explain(error, content))) from error

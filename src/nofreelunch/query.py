@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nofreelunch.geometry import Geometry, LabelledDistances
-from nofreelunch.heads.linear import LinearHead
+from nofreelunch.heads.head import Head
 
 FloatArray = npt.NDArray[np.float32]
 IntArray = npt.NDArray[np.int64]
@@ -55,10 +55,23 @@ class Query:
     labelled: IntArray
     labels: IntArray
     candidates: IntArray
-    head: LinearHead
+    head: Head
     probabilities: FloatArray
     batch_size: int
     rng: np.random.Generator
+
+
+@dataclass(frozen=True)
+class OracleQuery(Query):
+    """The request that only a strategy marked ``uses_truth`` gets: a reference, no method.
+
+    Attributes:
+        truth: (n,) int64, the true label of every pool row.
+        refit: the head for labelled rows and their labels, fitted as the run's own.
+    """
+
+    truth: IntArray
+    refit: Callable[[IntArray, IntArray], Head]
 
 
 PoolSelection = Callable[..., IntArray]
@@ -72,10 +85,16 @@ class Strategy:
     Attributes:
         select: a function of a `Query` to distinct candidates; its keyword-only parameters are its options.
         uses_head: whether it reads ``probabilities``; where it does not, the pool is not scored for it.
+        needs_linear_head: whether it works on the coefficients of a `LinearHead`.
+        prepare: computes, from a `Geometry` and the options, what its queries share; None where there is nothing.
+        uses_truth: whether it is a reference that gets an `OracleQuery`, and with it the true labels.
     """
 
     select: Callable[..., IntArray]
     uses_head: bool = True
+    needs_linear_head: bool = False
+    prepare: Callable[..., None] | None = None
+    uses_truth: bool = False
 
 
 def lowest(scores: npt.NDArray[Any], query: Query) -> IntArray:

@@ -5,7 +5,7 @@ pick, ask the annotator. A run's result does not depend on which runs share its 
 """
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,13 +14,17 @@ import numpy.typing as npt
 
 from nofreelunch.evaluation.scores import METRICS, score
 from nofreelunch.geometry import Geometry, LabelledDistances, squared_norms
-from nofreelunch.heads import logistic
-from nofreelunch.heads.linear import LinearHead, panel_products
-from nofreelunch.query import Query
+from nofreelunch.heads import trainer
+from nofreelunch.heads.head import Head, Learner, Trainer
+from nofreelunch.heads.linear import score_all
+from nofreelunch.heads.spec import HeadSpec
+from nofreelunch.query import OracleQuery, Query
 from nofreelunch.randomness import generator
 
 FloatArray = npt.NDArray[np.float32]
 IntArray = npt.NDArray[np.int64]
+Annotate = Callable[[IntArray, int], IntArray]
+"""Labels of pool rows, as the annotator of the runs of a seed gives them."""
 
 
 @dataclass(frozen=True)
@@ -34,8 +38,8 @@ class Cell:
         test: (m, d) float32, scaled.
         test_labels: (m,) int64.
         class_count: C.
-        basis: principal axes of the pool.
-        C: inverse strength of the head's penalty.
+        trainer: fits the heads.
+        shared: facts about the pool that hold for every seed.
     """
 
     dataset: str
@@ -45,8 +49,8 @@ class Cell:
     test: FloatArray
     test_labels: IntArray
     class_count: int
-    basis: logistic.Basis
-    C: float
+    trainer: Trainer
+    shared: dict[Hashable, Any] = field(default_factory=dict)
 
     @classmethod
     def of(
@@ -57,20 +61,23 @@ class Cell:
         test: FloatArray,
         test_labels: IntArray,
         class_count: int,
-        C: float,
+        head: HeadSpec,
     ) -> "Cell":
         """The cell with all that follows from its features."""
-        return cls(
-            dataset, embedder, pool, squared_norms(pool), test, test_labels, class_count, logistic.Basis.of(pool), C
-        )
+        fits = trainer(head, pool, class_count)
+        return cls(dataset, embedder, pool, squared_norms(pool), test, test_labels, class_count, fits)
 
     def geometry(self, seed: int) -> Geometry:
         """The pool's shared facts for the runs of ``seed``."""
-        return Geometry(self.pool, self.norms, self.dataset, self.embedder, seed)
+        return Geometry(self.pool, self.norms, self.dataset, self.embedder, seed, shared=self.shared)
 
-    def head(self, fit: logistic.Fit) -> LinearHead:
-        """``fit`` as a head on the cell's features."""
-        return LinearHead(self.class_count, fit.classes, *fit.unrotate(self.basis))
+    def fitting(self, seed: int) -> Callable[[IntArray, IntArray], Head]:
+        """Fits the head of any rows and labels from scratch."""
+        return lambda rows, labels: self.learner(seed).fit(rows, labels)
+
+    def learner(self, seed: int) -> Learner:
+        """A new learner; all runs of ``seed`` start from the same weights."""
+        return self.trainer.learner(generator(self.dataset, self.embedder, seed, "head"))
 
 
 @dataclass(frozen=True)
@@ -85,6 +92,7 @@ class Run:
         options: its options.
         uses_head: whether it looks at the head.
         batch, rounds: batch size and number of batches.
+        uses_truth: whether it is a reference that is told the true labels.
     """
 
     ips: str
@@ -96,6 +104,7 @@ class Run:
     uses_head: bool
     batch: int
     rounds: int
+    uses_truth: bool = False
 
 
 @dataclass(frozen=True)
@@ -122,25 +131,23 @@ class _State:
     run: Run
     labelled: IntArray
     answers: IntArray
-    rotated: FloatArray
+    learner: Learner
     distances: LabelledDistances
-    fit: logistic.Fit | None = None
     labels: list[int] = field(default_factory=list)
     metrics: list[npt.NDArray[np.float64]] = field(default_factory=list)
     classes_seen: list[int] = field(default_factory=list)
     query_seconds: list[float] = field(default_factory=lambda: [0.0])
     fit_seconds: list[float] = field(default_factory=list)
 
-    def add(self, cell: Cell, rows: IntArray, answers: IntArray) -> None:
+    def add(self, rows: IntArray, answers: IntArray) -> None:
         self.labelled = np.concatenate([self.labelled, rows])
         self.answers = np.concatenate([self.answers, answers])
-        self.rotated = np.concatenate([self.rotated, cell.basis.rotate(cell.pool[rows])])
 
-    def refit(self, cell: Cell) -> LinearHead:
+    def refit(self) -> Head:
         started = time.perf_counter()
-        self.fit = logistic.fit(self.rotated, self.answers, cell.C, self.fit)
+        head = self.learner.fit(self.labelled, self.answers)
         self.fit_seconds.append(time.perf_counter() - started)
-        return cell.head(self.fit)
+        return head
 
     def curve(self) -> Curve:
         return Curve(
@@ -152,26 +159,38 @@ class _State:
         )
 
 
-def simulate(cell: Cell, annotate: Callable[[IntArray], IntArray], runs: Sequence[Run]) -> list[Curve]:
-    """Advance ``runs`` of ``cell`` together; ``annotate`` gives the labels of pool rows, and nothing else knows them.
+def simulate(cell: Cell, annotate: Annotate, runs: Sequence[Run], truth: IntArray | None = None) -> list[Curve]:
+    """Advance ``runs`` of ``cell`` together.
 
     A run whose pool is used up stops early: its curve has fewer rounds.
-    """
-    geometries = {seed: cell.geometry(seed) for seed in {run.seed for run in runs}}
-    states = []
-    for run in runs:
-        empty = np.empty(0, np.int64)
-        nothing = np.empty((0, cell.pool.shape[1] + 1), np.float32)
-        state = _State(run, empty, empty, nothing, LabelledDistances(geometries[run.seed]))
-        state.add(cell, run.initial, annotate(run.initial))
-        states.append(state)
 
-    active = states
+    Args:
+        cell: what the runs share.
+        annotate: gives the labels of the rows that were picked.
+        runs: in any order; a run's curve does not depend on the others.
+        truth: (n,) true labels of the pool, for runs that are marked to use them and out of reach of all others.
+
+    Raises:
+        ValueError: a run uses the truth, and there is none.
+    """
+    if truth is None and any(run.uses_truth for run in runs):
+        raise ValueError("a run that uses the true labels needs them")
+    geometries = {seed: cell.geometry(seed) for seed in {run.seed for run in runs}}
+    active = states = [
+        _State(
+            run,
+            run.initial,
+            annotate(run.initial, run.seed),
+            cell.learner(run.seed),
+            LabelledDistances(geometries[run.seed]),
+        )
+        for run in runs
+    ]
     for number in range(max(run.rounds for run in runs) + 1):
-        heads = [state.refit(cell) for state in active]
-        for state, head, products in zip(active, heads, panel_products(heads, cell.test), strict=True):
+        heads = [state.refit() for state in active]
+        for state, head, probabilities in zip(active, heads, score_all(heads, cell.test), strict=True):
             state.labels.append(len(state.labelled))
-            state.metrics.append(score(head.from_products(products), cell.test_labels))
+            state.metrics.append(score(probabilities, cell.test_labels))
             state.classes_seen.append(len(head.classes))
         going_on = [
             (state, head)
@@ -182,29 +201,29 @@ def simulate(cell: Cell, annotate: Callable[[IntArray], IntArray], runs: Sequenc
         if not active:
             break
         for state, head, probabilities in _score_pool(cell, going_on):
-            rows = _pick(cell, geometries[state.run.seed], state, head, probabilities, number + 1)
-            state.add(cell, rows, annotate(rows))
+            query = _query(cell, geometries[state.run.seed], state, head, probabilities, number + 1)
+            if state.run.uses_truth and truth is not None:
+                query = OracleQuery(**vars(query), truth=truth, refit=cell.fitting(state.run.seed))
+            started = time.perf_counter()
+            rows = state.run.select(query, **state.run.options)
+            state.query_seconds.append(time.perf_counter() - started)
+            state.add(rows, annotate(rows, state.run.seed))
     return [state.curve() for state in states]
 
 
-def _score_pool(
-    cell: Cell, going_on: list[tuple[_State, LinearHead]]
-) -> Iterator[tuple[_State, LinearHead, FloatArray]]:
+def _score_pool(cell: Cell, going_on: list[tuple[_State, Head]]) -> Iterator[tuple[_State, Head, FloatArray]]:
     """Pool probabilities for the runs that look at them; an empty array for the others."""
-    looking = [head for state, head in going_on if state.run.uses_head]
-    products = iter(panel_products(looking, cell.pool) if looking else [])
+    looking = score_all([head for state, head in going_on if state.run.uses_head], cell.pool)
     for state, head in going_on:
         unseen = np.empty((0, cell.class_count), np.float32)
-        yield state, head, head.from_products(next(products)) if state.run.uses_head else unseen
+        yield state, head, next(looking) if state.run.uses_head else unseen
 
 
-def _pick(
-    cell: Cell, geometry: Geometry, state: _State, head: LinearHead, probabilities: FloatArray, number: int
-) -> IntArray:
+def _query(cell: Cell, geometry: Geometry, state: _State, head: Head, probabilities: FloatArray, number: int) -> Query:
     run = state.run
     open_rows = np.ones(len(cell.pool), bool)
     open_rows[state.labelled] = False
-    query = Query(
+    return Query(
         features=cell.pool,
         geometry=geometry,
         distances=state.distances,
@@ -216,14 +235,9 @@ def _pick(
         batch_size=run.batch,
         rng=generator(cell.dataset, cell.embedder, run.ips, run.strategy, run.seed, "round", number),
     )
-    started = time.perf_counter()
-    rows = run.select(query, **run.options)
-    state.query_seconds.append(time.perf_counter() - started)
-    return rows
 
 
 def probe(cell: Cell, labels: IntArray) -> dict[str, float]:
-    """The full-pool linear probe: METRICS on the test set of a head fitted on all pool rows with their ``labels``."""
-    fitted = logistic.fit(cell.basis.rotate(cell.pool), labels, cell.C)
-    probabilities = cell.head(fitted).probabilities(cell.test)
-    return dict(zip(METRICS, score(probabilities, cell.test_labels).tolist(), strict=True))
+    """The full-pool probe: METRICS on the test set of a head fitted on all pool rows with their ``labels``."""
+    head = cell.fitting(0)(np.arange(len(cell.pool)), labels)
+    return dict(zip(METRICS, score(head.probabilities(cell.test), cell.test_labels).tolist(), strict=True))

@@ -26,6 +26,8 @@ TINY = {
     "embedders": {"hashing": {"kind": "hashing", "dim": 64}, "lsa": {"kind": "lsa", "dim": 16}},
 }
 
+SUMMARISING = {"aggregate", "plot", "report"}
+
 pytestmark = pytest.mark.slow
 
 
@@ -90,7 +92,7 @@ class Project:
 def project(tmp_path_factory):
     made = Project(tmp_path_factory.mktemp("project"))
     ran, computed = made.repro()
-    assert len(ran) == 1 + 3 * 2 + 2
+    assert len(ran) == 1 + 3 * 2 + 3
     assert computed == ["8 of 8 runs computed"] * 2
     made.commit()
     return made
@@ -106,7 +108,7 @@ def restored(project):
 
 def test_the_stages_are_the_product_of_the_axes(project):
     stages = project.dvc("stage", "list", "--name-only").split()
-    expected = {"download@docs_library", "aggregate", "plot"}
+    expected = {"download@docs_library", "aggregate", "plot", "report"}
     expected |= {f"{s}@docs_library-{e}" for s in ("embed", "initialize", "active_learn") for e in ("hashing", "lsa")}
     assert sorted(stages) == sorted(expected)
 
@@ -119,7 +121,7 @@ def test_nothing_runs_twice(project):
 def test_a_changed_embedder_reruns_its_column_only(project):
     project.change({"embedders": {**TINY["embedders"], "lsa": {"kind": "lsa", "dim": 12}}})
     ran, computed = project.repro()
-    assert ran == {f"{s}@docs_library-lsa" for s in ("embed", "initialize", "active_learn")} | {"aggregate", "plot"}
+    assert ran == {f"{s}@docs_library-lsa" for s in ("embed", "initialize", "active_learn")} | SUMMARISING
     assert computed == ["8 of 8 runs computed"]
 
 
@@ -127,7 +129,7 @@ def test_an_added_strategy_computes_only_its_own_runs(project):
     before = project.results()
     project.change({"grid": {"strategies": ["random", "badge", "margin"]}})
     ran, computed = project.repro()
-    assert ran == {f"active_learn@docs_library-{e}" for e in ("hashing", "lsa")} | {"aggregate", "plot"}
+    assert ran == {f"active_learn@docs_library-{e}" for e in ("hashing", "lsa")} | SUMMARISING
     assert computed == ["4 of 12 runs computed"] * 2
     project.change({"grid": {"strategies": ["random", "margin"]}})
     _, computed = project.repro()
@@ -138,14 +140,14 @@ def test_an_added_embedder_leaves_the_other_cells_alone(project):
     project.change({"embedders": {"small": {"kind": "hashing", "dim": 32}}})
     project.change({"grid": {"embedders": ["hashing", "small", "lsa"]}})
     ran, _ = project.repro()
-    assert ran == {f"{s}@docs_library-small" for s in ("embed", "initialize", "active_learn")} | {"aggregate", "plot"}
+    assert ran == {f"{s}@docs_library-small" for s in ("embed", "initialize", "active_learn")} | SUMMARISING
 
 
 def test_the_focus_reruns_only_what_summarises(project):
     project.change({"focus": {"embedder": "hashing"}})
     ran, _ = project.repro()
     assert "aggregate" in ran
-    assert ran <= {"aggregate", "plot"}
+    assert ran <= SUMMARISING
 
 
 def test_from_scratch_in_another_order_with_two_workers_gives_the_same_bytes(project, tmp_path):

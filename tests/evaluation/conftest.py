@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 import synthetic_runs
 
-Runs = tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]
+Runs = tuple[pd.DataFrame, ...]
 
 
 @pytest.fixture(scope="session")

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
+from nofreelunch.evaluation.diagnostics import LABEL_FREE, LABELLED
 from nofreelunch.evaluation.runs import FACTORS, METRICS, RUN, SCORES
 from nofreelunch.randomness import generator
 
@@ -34,8 +35,8 @@ def make(
     truth: Truth | None = None,
     rounds: int = 15,
     batch: int = 100,
-) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
-    """(frame, probes, seconds) as `runs.load`, `load_probes` and `load_seconds` give them, all in memory."""
+) -> tuple[pd.DataFrame, ...]:
+    """(frame, probes, seconds, diagnostics, picks) as the loaders of `runs` give them, all in memory."""
     truth = truth or Truth()
     rng = generator("synthetic", truth.name)
     shape = (*map(len, (datasets, embedders, pools, strategies)), seeds, rounds + 1)
@@ -92,4 +93,31 @@ def make(
         query_seconds=np.broadcast_to(pace, shape).reshape(-1),
         fit_seconds=0.05 * (1 + frame["round"] / rounds),
     )
-    return frame, probes, seconds
+
+    diagnostics = sites.merge(pd.DataFrame({"measure": [*LABEL_FREE, *LABELLED]}), how="cross")
+    known = np.repeat(np.broadcast_to(quality, (*shape[:2], 1, 1, 1, 1)).reshape(-1), len(LABEL_FREE + LABELLED))
+    diagnostics = diagnostics.assign(
+        labelled=diagnostics["measure"].isin(LABELLED),
+        value=known + 0.2 * rng.normal(size=known.size),
+        dataset=pd.Categorical(diagnostics["dataset"], categories=datasets),
+        embedder=pd.Categorical(diagnostics["embedder"], categories=embedders),
+    )
+    return frame, probes, seconds, diagnostics, _picks(datasets, strategies)
+
+
+def _picks(datasets: list[str], strategies: list[str]) -> pd.DataFrame:
+    """300 points of a pool, and 20 of them in each of four rounds."""
+    rng = generator("synthetic", "picks")
+    parts = []
+    for dataset in datasets:
+        places = rng.normal(size=(300, 2)) + 3 * rng.integers(0, 3, size=(300, 1))
+        parts.append(pd.DataFrame(places, columns=["x", "y"]).assign(dataset=dataset, strategy="", round=-1))
+        for strategy in strategies:
+            order = rng.permutation(300)[:80]
+            part = pd.DataFrame(places[order], columns=["x", "y"])
+            parts.append(part.assign(dataset=dataset, strategy=strategy, round=np.arange(80) // 20))
+    table = pd.concat(parts, ignore_index=True)[["dataset", "strategy", "round", "x", "y"]]
+    return table.assign(
+        dataset=pd.Categorical(table["dataset"], categories=datasets),
+        strategy=pd.Categorical(table["strategy"], categories=["", *strategies]),
+    )

@@ -66,7 +66,7 @@ def test_labels_to_a_target():
 
 
 def test_scores_of_a_run(runs):
-    frame, probes, _ = runs
+    frame, probes, *_ = runs
     table = aulc.scores(frame, probes)
     assert len(table) == 2 * 4 * 2 * 4 * 5 * len(SCORES)
     keys = {"dataset": "easy", "embedder": "fair", "ips": "random", "strategy": "margin", "seed": 4}

@@ -19,7 +19,7 @@ def judge(
     truth, datasets=8, embedders=EMBEDDERS, pools=("random", "coreset", "typiclust"), strategies=STRATEGIES, seeds=4
 ):
     names = [f"task_{number}" for number in range(datasets)]
-    frame, probes, seconds = synthetic_runs.make(names, embedders, list(pools), strategies, seeds, truth, rounds=6)
+    frame, probes, seconds, *_ = synthetic_runs.make(names, embedders, list(pools), strategies, seeds, truth, rounds=6)
     areas = scores(frame, probes)
     tables = {
         "aulc": areas,

@@ -14,7 +14,7 @@ SITE = {"dataset": "hard", "embedder": "good", "ips": "typiclust"}
 
 
 def test_curves_are_means_over_seeds_for_every_point_and_metric(runs):
-    frame, _, _ = runs
+    frame = runs[0]
     table = curves.curves(frame)
     assert len(table) == 2 * 4 * 2 * 4 * 7 * len(METRICS)
     point = at(table, **SITE, strategy="badge", round=3, metric="macro_f1").iloc[0]
@@ -25,7 +25,7 @@ def test_curves_are_means_over_seeds_for_every_point_and_metric(runs):
 
 
 def test_differences_are_paired_by_seed_and_pool(runs):
-    frame, _, _ = runs
+    frame = runs[0]
     table = curves.differences(frame)
     assert "random" not in set(table["strategy"])
     point = at(table, **SITE, strategy="margin", round=6, metric="accuracy").iloc[0]

@@ -32,6 +32,18 @@ def test_coefficients_take_many_samples_at_once():
     assert quality.kendall(x, y).tolist() == [1, -1]
 
 
+@given(
+    hnp.arrays(float, (2, 6), elements=FEW),
+    hnp.arrays(np.int64, 6, elements=st.integers(0, 3)).filter(lambda counts: counts.sum() > 1),
+)
+def test_a_sample_told_by_counts_is_the_sample_written_out(pair, counts):
+    x, y = pair
+    rho, tau = quality.resampled(x, y, counts[None])
+    repeated = np.repeat(x, counts), np.repeat(y, counts)
+    expected = [float(quality.spearman(*repeated)), float(quality.kendall(*repeated))]
+    assert [rho[0], tau[0]] == pytest.approx(expected, nan_ok=True, abs=1e-12)
+
+
 def table(values):
     rows = [(d, e, value) for (d, e), value in values.items()]
     frame = pd.DataFrame(rows, columns=["dataset", "embedder", "value"])
@@ -65,10 +77,11 @@ def test_fewer_than_four_embedders_carry_a_caveat_and_one_has_no_correlation():
 
 
 def test_the_built_in_dependence_on_quality_is_found(runs):
-    frame, probes, _ = runs
+    frame, probes, _, diagnostics, _ = runs
     scores = aulc.scores(frame, probes)
     reached = quality.outcomes(scores, gains.strategy_gains(scores), gains.pool_gains(scores))
-    rows = quality.correlations(quality.measures(probes), reached).set_index(["outcome", "level"])
+    known = quality.measures(probes, diagnostics).query("measure == 'probe_accuracy'")
+    rows = quality.correlations(known, reached).set_index(["outcome", "level"])
     expected = {"initial.random", "initial.typiclust", "pool_gain.typiclust.initial", "pool_gain.typiclust.early"}
     expected |= {f"aulc.{s}" for s in ("random", "margin", "coreset", "badge")}
     expected |= {f"strategy_gain.{s}" for s in ("margin", "coreset", "badge")}
@@ -78,3 +91,23 @@ def test_the_built_in_dependence_on_quality_is_found(runs):
     own = scores.query("metric == 'accuracy' and dataset == 'hard' and embedder == 'fair' and ips == 'typiclust'")
     got = reached.query("outcome == 'initial.typiclust' and dataset == 'hard' and embedder == 'fair'")["value"].iloc[0]
     assert got == pytest.approx(own["initial"].mean())
+
+
+def test_measures_are_the_probe_the_diagnostics_and_mteb_where_it_is_published():
+    probes = pd.DataFrame({"dataset": ["d", "d"], "embedder": ["minilm", "own"], "accuracy": [0.8, 0.9]})
+    diagnostics = pd.DataFrame(
+        {
+            "dataset": "d",
+            "embedder": ["minilm", "own"],
+            "measure": "hubness",
+            "labelled": False,
+            "value": [2.0, np.nan],
+        }
+    )
+    found = quality.measures(probes, diagnostics)
+    assert {(row.embedder, row.measure): row.value for row in found.itertuples()} == {
+        ("minilm", "probe_accuracy"): 0.8,
+        ("own", "probe_accuracy"): 0.9,
+        ("minilm", "mteb"): 56.3,
+        ("minilm", "hubness"): 2.0,
+    }

@@ -6,6 +6,7 @@ import synthetic_runs
 from nofreelunch import layout, storage
 from nofreelunch.errors import UserError
 from nofreelunch.evaluation import runs
+from nofreelunch.evaluation.diagnostics import LABEL_FREE, LABELLED
 from nofreelunch.params import Grid
 
 GRID = Grid(
@@ -17,7 +18,7 @@ GRID = Grid(
 def folder(tmp_path, monkeypatch):
     """A folder with the files of GRID, plus a strategy and a seed that GRID does not ask for, rows shuffled."""
     monkeypatch.chdir(tmp_path)
-    frame, probes, seconds = synthetic_runs.make(
+    frame, probes, seconds, diagnostics, _ = synthetic_runs.make(
         GRID.datasets, GRID.embedders, ["random"], ["badge", "random", "margin"], 4, rounds=3
     )
     for (dataset, embedder), part in frame.groupby(["dataset", "embedder"], observed=True):
@@ -26,6 +27,13 @@ def folder(tmp_path, monkeypatch):
         put(dataset, embedder, part, layout.seconds)
         row = probes[(probes["dataset"] == dataset) & (probes["embedder"] == embedder)].iloc[0]
         storage.write_json(layout.probe(dataset, embedder), {name: row[name] for name in runs.SCORES})
+        own = diagnostics[(diagnostics["dataset"] == dataset) & (diagnostics["embedder"] == embedder)]
+        kinds = {
+            kind: dict(own.loc[own["labelled"] == labelled, ["measure", "value"]].itertuples(index=False))
+            for kind, labelled in (("label_free", False), ("labelled", True))
+        }
+        kinds["label_free"]["hubness"] = None
+        storage.write_json(layout.diagnostics(dataset, embedder), kinds)
     return frame
 
 
@@ -98,11 +106,6 @@ def test_a_metric_that_is_not_finite_is_named(folder):
         runs.load(GRID)
 
 
-def test_a_grid_without_the_baseline_is_refused(folder):
-    with pytest.raises(UserError, match="needs 'random'"):
-        runs.load(GRID.model_copy(update={"strategies": ["margin"]}))
-
-
 def test_probes_and_seconds(folder):
     probes = runs.load_probes(GRID)
     assert list(probes.columns) == ["dataset", "embedder", *runs.SCORES]
@@ -123,3 +126,13 @@ def test_blocks_hold_each_run_as_a_row(folder):
     at = keys.index[(keys["embedder"] == "bow") & (keys["strategy"] == "margin") & (keys["seed"] == 2)][0]
     chosen = (frame["dataset"] == "alpha") & (frame["embedder"] == "bow") & is_run(frame, "margin", 2)
     assert values[at].tolist() == frame.loc[chosen, "accuracy"].tolist()
+
+
+def test_diagnostics_keep_their_kinds_and_an_undefined_one_is_nan(folder):
+    table = runs.load_diagnostics(GRID).set_index(["dataset", "embedder", "measure"])
+    assert len(table) == 4 * (len(LABEL_FREE) + len(LABELLED))
+    assert set(table[table["labelled"]].index.get_level_values("measure")) == set(LABELLED)
+    assert table.index[table["value"].isna()].get_level_values("measure").unique().tolist() == ["hubness"]
+    layout.diagnostics("alpha", "bow").unlink()
+    with pytest.raises(UserError, match=r"bow\.diagnostics\.json is missing"):
+        runs.load_diagnostics(GRID)

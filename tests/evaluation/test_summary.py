@@ -9,6 +9,8 @@ from nofreelunch.evaluation import summary
 from nofreelunch.evaluation.cost import cost
 from nofreelunch.evaluation.wins import ranks
 
+PRINTED = set(summary.TABLES) - {"picks"}
+
 
 @pytest.fixture(scope="module")
 def made(runs):
@@ -64,7 +66,8 @@ def test_written_files_are_whole_and_the_same_twice(made, tmp_path, monkeypatch)
         "plots/curves.csv",
         "data/summary/claims.json",
     }
-    assert set(contents[0]) == expected
+    printed = {f"data/summary/{name}.{kind}" for name in ("claims", *PRINTED) for kind in ("md", "tex")}
+    assert set(contents[0]) == expected | printed
     assert json.loads(contents[0]["metrics/focus.json"]) == made.focus
     tables = summary.read_tables()
     for name, table in made.tables.items():
@@ -74,8 +77,9 @@ def test_written_files_are_whole_and_the_same_twice(made, tmp_path, monkeypatch)
 
 def test_one_seed_one_pool_one_embedder_still_summarise(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    frame, probes, seconds = synthetic_runs.make(["d"], ["e"], ["typiclust"], ["random", "margin"], 1, rounds=2)
-    made = summary.summarise(frame, probes, seconds, "e")
+    made = summary.summarise(
+        *synthetic_runs.make(["d"], ["e"], ["typiclust"], ["random", "margin"], 1, rounds=2), focus="e"
+    )
     summary.write(made)
     assert made.metrics["e"]["pool_gain"] == {}
     assert (made.plot["lo"] == made.plot["mean"]).all()

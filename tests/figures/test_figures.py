@@ -4,7 +4,19 @@ import numpy as np
 import pytest
 from matplotlib.text import Text
 
-from nofreelunch.figures import curves, differences, heatmap, pool_gain, wins
+from nofreelunch.figures import (
+    best,
+    cost_gain,
+    critical_difference,
+    curves,
+    differences,
+    heatmap,
+    picks,
+    pool_gain,
+    strategy_gain,
+    style,
+    wins,
+)
 from nofreelunch.figures.style import look, styled
 from nofreelunch.figures.write import save
 
@@ -14,7 +26,13 @@ DRAW = {
     "aulc": lambda t: heatmap.draw(t["ranks"], "aulc"),
     "rank": lambda t: heatmap.draw(t["ranks"], "rank"),
     "wins": lambda t: wins.draw(t["wins"]),
+    "labels": lambda t: heatmap.draw_labels(t["aulc"]),
     "pool_gain": lambda t: pool_gain.draw(t["pool_gains"], t["probes"], t["quality"]),
+    "strategy_gain": lambda t: strategy_gain.draw(t["strategy_gains"], t["probes"], t["quality"]),
+    "best": lambda t: best.draw(t["ranks"]),
+    "critical_difference": lambda t: critical_difference.draw(t["robustness"], t["friedman"]),
+    "cost_gain": lambda t: cost_gain.draw(t["cost"]),
+    "picks": lambda t: picks.draw(t["picks"], "minilm"),
 }
 
 
@@ -37,7 +55,7 @@ def texts(figure, monkeypatch):
 SIZES = [
     (name, size)
     for name in DRAW
-    for size in ("tiny", "small", "wide" if name in ("curves", "differences") else "large")
+    for size in ("tiny", "small", "wide" if name in ("curves", "differences", "picks") else "large")
 ]
 
 
@@ -125,3 +143,61 @@ def test_pool_gain_marks_every_dataset_and_embedder(small):
         "metric == 'accuracy' and phase == 'initial' and dataset == 'docs_param' and embedder == 'lsa'"
     )
     assert any(point.get_ydata()[0] == pytest.approx(100 * row["mean"].iloc[0]) for point in points)
+
+
+def test_groups_are_the_widest_runs_within_the_critical_difference():
+    ranks = np.array([1.2, 1.9, 3.0, 3.4, 5.0])
+    assert critical_difference.groups(ranks, 1.0) == [(0, 1), (2, 3)]
+    assert critical_difference.groups(ranks, 1.61) == [(0, 1), (1, 3), (3, 4)]
+    assert critical_difference.groups(ranks, 9.0) == [(0, 4)]
+    assert critical_difference.groups(ranks, 0.1) == []
+    assert critical_difference.groups(ranks, float("nan")) == []
+
+
+def test_the_best_strategy_of_a_cell_is_named_with_its_gain(small):
+    axes = best.draw(small["ranks"]).axes[1]
+    own = small["ranks"].query(
+        "metric == 'accuracy' and ips == 'typiclust' and dataset == 'docs_param' and embedder == 'lsa'"
+    )
+    top = own.loc[own["aulc"].idxmax()]
+    written = [text.get_text() for text in axes.texts if round(text.get_position()[1]) == 1][:2]
+    assert written == [str(top["strategy"]), f"{100 * top['gain']:+.1f}"]
+
+
+def test_labels_are_shown_only_where_half_of_the_runs_got_there(small):
+    scores = small["aulc"].copy()
+    scores[["labels_to_95", "labels_to_99"]] = np.nan
+    scores["labels_to_90"] = np.where(scores["seed"] == 0, 300.0, 400.0)
+    own = (scores["metric"] == "accuracy") & (scores["dataset"] == "docs_library") & (scores["embedder"] == "lsa")
+    scores.loc[own & (scores["strategy"] == "margin") & (scores["seed"] < 2), "labels_to_90"] = np.nan
+    figure = heatmap.draw_labels(scores)
+    assert "90 %" in figure._suptitle.get_text()
+    column = [text.get_text() for text in figure.axes[0].texts if text.get_position()[0] == 0]
+    assert column == ["400", "–", "400", "400"]
+
+
+def test_cells_whose_labels_were_seen_are_marked(large):
+    assert style.marked("nv_embed_v2", "banking77") == "nv embed v2 †"
+    assert style.marked("nv_embed_v2", "qnli") == "nv embed v2 (†)"
+    assert style.marked("minilm", "ag_news") == "minilm"
+    figure = heatmap.draw(large["ranks"], "rank")
+    panel = next(axes for axes in figure.axes if axes.get_title() == "banking77")
+    names = [label.get_text() for label in panel.get_xticklabels()]
+    assert [name for name in names if "†" in name] == ["sfr 2 †", "stella 1 5b †", "bge en icl †", "nv embed v2 †"]
+    assert "† trained with labels of the task, (†) on data close to it" in figure.texts[-1].get_text()
+    assert style.seen_note(["docs_kind"], ["lsa"]) == ""
+
+
+def test_picks_are_drawn_where_they_lie(small):
+    figure = picks.draw(small["picks"], "minilm")
+    own = small["picks"].query("dataset == 'docs_param' and strategy == 'margin' and round > 0")
+    panel = figure.axes[4 + 1]
+    assert panel.lines[2].get_xdata().tolist() == own["x"].tolist()
+    assert panel.lines[2].get_color() == look("margin").colour
+
+
+def test_cost_and_gain_are_the_means_of_a_strategy(small):
+    axes = cost_gain.draw(small["cost"]).axes[0]
+    own = small["cost"].query("strategy == 'margin'")
+    large_points = [line for line in axes.lines if line.get_markersize() == 8]
+    assert any(point.get_ydata()[0] == pytest.approx(100 * own["gain"].mean()) for point in large_points)

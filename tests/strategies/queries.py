@@ -8,7 +8,7 @@ import numpy.typing as npt
 from nofreelunch.geometry import Geometry, LabelledDistances, squared_norms
 from nofreelunch.heads import logistic
 from nofreelunch.heads.linear import LinearHead
-from nofreelunch.query import Query
+from nofreelunch.query import OracleQuery, Query
 
 IntArray = npt.NDArray[np.int64]
 
@@ -51,6 +51,18 @@ def build(
         batch_size=batch,
         rng=np.random.default_rng(seed),
     )
+
+
+def with_truth(query: Query, truth: IntArray | None = None) -> OracleQuery:
+    """The request as the oracle gets it; by default the true labels are what the head says."""
+    basis = logistic.Basis.of(query.features)
+    said = query.probabilities.argmax(axis=1) if truth is None else truth
+
+    def refit(rows: IntArray, labels: IntArray) -> LinearHead:
+        fitted = logistic.fit(basis.rotate(query.features[rows]), labels, 100.0)
+        return LinearHead(query.head.class_count, fitted.classes, *fitted.unrotate(basis))
+
+    return OracleQuery(**vars(query), truth=said, refit=refit)
 
 
 def again(query: Query, seed: int = 0) -> Query:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from queries import again, blobs, build, typical
+from queries import again, blobs, build, typical, with_truth
 
 from nofreelunch.query import Query
 from nofreelunch.strategies import STRATEGIES
@@ -112,7 +112,8 @@ CASES: list[Callable[[], Query]] = [
 
 
 def _pick(name: str, query: Query) -> np.ndarray:
-    return STRATEGIES[name].select(query)
+    entry = STRATEGIES[name]
+    return entry.select(with_truth(query) if entry.uses_truth else query)
 
 
 def _check(query: Query, rows: np.ndarray) -> None:

@@ -56,10 +56,11 @@ def with_grid(text: str, name: str) -> tuple[str, list[str]]:
         raise UserError(f"params.yaml is no valid YAML: {error}") from error
     wanted, messages = _available(named, old)
     new = set_values(text, wanted)
+    content = yaml.safe_load(new)
     try:
-        Params.model_validate(yaml.safe_load(new))
+        Params.model_validate(content)
     except ValidationError as error:
-        raise UserError("params.yaml:\n" + "\n".join(f"  {line}" for line in explain(error))) from error
+        raise UserError("params.yaml:\n" + "\n".join(f"  {line}" for line in explain(error, content))) from error
     return new, [*messages, *_differences(old, wanted)]
 
 

@@ -54,6 +54,12 @@ class Embedding:
         rows = {split: len(parts[0]) for split, parts in vectors.items()}
         return cls(rows, len(vectors["train"]), first.shape[1], fill, CARD | {"dim": first.shape[1]} | card)
 
+    def arrays(self) -> dict[str, FloatArray]:
+        """(n, d) vectors of each split in memory; for single texts."""
+        out = {split: np.empty((n, self.dim), np.float32) for split, n in self.rows.items()}
+        self.fill({split: [array] for split, array in out.items()})
+        return out
+
     def write(self, paths: Mapping[str, Path]) -> None:
         """Write a .npy for each split through a memory map, so that it need not fit into memory.
 

@@ -1,27 +1,25 @@
-"""What an embedding of a task looks like, with and without labels, and which of it explains what is gained."""
+"""What an embedding of a task looks like, with and without labels."""
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
-from nofreelunch.evaluation.quality import SITE
 from nofreelunch.randomness import generator
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 ROWS = 2000
 NEIGHBOURS = 10
+CLUSTERS = (2, 4, 8, 16, 32, 64)
 LABEL_FREE = ["effective_rank", "intrinsic_dimension", "hubness", "anisotropy", "clusterability"]
 LABELLED = ["knn_purity", "silhouette", "centroid_margin"]
 
 
-def diagnose(features: npt.NDArray[np.floating], labels: IntArray | None, classes: int) -> dict[str, float]:
+def diagnose(features: npt.NDArray[np.floating], labels: IntArray | None) -> dict[str, float]:
     """Diagnostics of one embedding, on rows of length 1, so that its scale does not count.
 
     Args:
         features: (n, d). At most `ROWS` rows are looked at, drawn at random but always the same ones.
-        labels: (n,), or None for the label-free diagnostics only.
-        classes: the number of classes, or a guess: the number of clusters of `clusterability`.
+        labels: (n,), or None for the label-free diagnostics only, which are the same with labels.
 
     Returns:
         The names of `LABEL_FREE`, and of `LABELLED` where there are labels; NaN where one is undefined.
@@ -37,7 +35,7 @@ def diagnose(features: npt.NDArray[np.floating], labels: IntArray | None, classe
         "intrinsic_dimension": intrinsic_dimension(distances),
         "hubness": hubness(distances),
         "anisotropy": float(np.linalg.norm(x.mean(axis=0)) ** 2),
-        "clusterability": _clusterability(x, distances, classes),
+        "clusterability": clusterability(x, distances),
     }
     if labels is not None:
         y = np.asarray(labels)[rows]
@@ -47,6 +45,15 @@ def diagnose(features: npt.NDArray[np.floating], labels: IntArray | None, classe
             "centroid_margin": centroid_margin(x, y),
         }
     return found
+
+
+def of_cell(features: npt.NDArray[np.floating], labels: IntArray) -> dict[str, dict[str, float | None]]:
+    """`diagnose` as it is written: under 'label_free' and 'labelled', None for what is undefined."""
+    found = diagnose(features, labels)
+    return {
+        kind: {name: found[name] if np.isfinite(found[name]) else None for name in names}
+        for kind, names in (("label_free", LABEL_FREE), ("labelled", LABELLED))
+    }
 
 
 def knn_purity(distances: FloatArray, labels: IntArray) -> float:
@@ -116,53 +123,18 @@ def hubness(distances: FloatArray) -> float:
     return float((((counts - counts.mean()) / spread) ** 3).mean()) if spread > 0 else 0.0
 
 
-def explain(measures: pd.DataFrame, outcomes: pd.DataFrame) -> pd.DataFrame:
-    """How well each diagnostic, and all of them, foretell each outcome on a dataset that was left out.
+def clusterability(x: FloatArray, distances: FloatArray) -> float:
+    """The best silhouette of a k-means clustering into one of `CLUSTERS`; NaN for fewer than three distinct rows."""
+    from sklearn.cluster import KMeans
 
-    Both sides are centred within datasets, so that what is explained is the difference between embedders. One
-    line is fitted per measure, and a ridge regression (λ = 1 per row, standardised measures) for all.
-
-    Args:
-        measures: dataset, embedder, measure, value.
-        outcomes: dataset, embedder, outcome, value.
-
-    Returns:
-        outcome, measure ('all' for the ridge), n, slope (outcome per standard deviation of the measure; NaN for
-        'all'), r2 (leave-one-dataset-out; ≤ 0 explains nothing, NaN for one dataset or an outcome that does not
-        vary).
-    """
-    wide = measures.pivot(index=SITE, columns="measure", values="value").dropna(axis=1)
-    x = _centred(wide)
-    x = x.loc[:, x.std() > 1e-12]
-    x = x / x.std(ddof=0)
-    rows = []
-    for outcome, part in outcomes.groupby("outcome", observed=True, sort=False):
-        y = _centred(part.set_index(SITE)[["value"]].reindex(x.index))["value"]
-        groups = x.index.get_level_values("dataset")
-        for measure in x.columns:
-            one = x[[measure]].to_numpy()
-            slope = float(one[:, 0] @ y.to_numpy() / (one[:, 0] @ one[:, 0]))
-            rows.append((outcome, measure, len(x), slope, _left_out(one, y.to_numpy(), groups, 0.0)))
-        if x.shape[1]:
-            rows.append((outcome, "all", len(x), np.nan, _left_out(x.to_numpy(), y.to_numpy(), groups, 1.0)))
-    return pd.DataFrame(rows, columns=["outcome", "measure", "n", "slope", "r2"])
-
-
-def _left_out(x: FloatArray, y: FloatArray, groups: pd.Index, penalty: float) -> float:
-    names = groups.unique()
-    if len(names) < 2 or not np.any(np.abs(y) > 1e-12):
-        return float("nan")
-    residual = 0.0
-    for name in names:
-        out = np.asarray(groups == name)
-        gram = x[~out].T @ x[~out] + penalty * np.eye(x.shape[1])
-        weights = np.linalg.lstsq(gram, x[~out].T @ y[~out], rcond=None)[0]
-        residual += float(((y[out] - x[out] @ weights) ** 2).sum())
-    return 1 - residual / float((y**2).sum())
-
-
-def _centred(table: pd.DataFrame) -> pd.DataFrame:
-    return table - table.groupby(level="dataset", observed=True).transform("mean")
+    seed = int(generator("diagnostics", "k-means").integers(2**31))
+    distinct = len(np.unique(x, axis=0))
+    scores = [
+        silhouette(distances, KMeans(clusters, n_init=1, random_state=seed).fit_predict(x))
+        for clusters in CLUSTERS
+        if clusters < distinct
+    ]
+    return max(scores, default=float("nan"))
 
 
 def _distances(x: FloatArray) -> FloatArray:
@@ -176,14 +148,3 @@ def _nearest(distances: FloatArray, count: int) -> IntArray:
     n = len(distances)
     others = distances + np.where(np.eye(n, dtype=bool), np.inf, 0.0)
     return np.argsort(others, axis=1, kind="stable")[:, : min(count, n - 1)]
-
-
-def _clusterability(x: FloatArray, distances: FloatArray, classes: int) -> float:
-    """Silhouette of a k-means clustering into as many clusters as there are classes, or distinct rows."""
-    from sklearn.cluster import KMeans
-
-    clusters = min(classes, len(np.unique(x, axis=0)))
-    if clusters < 2:
-        return float("nan")
-    seed = int(generator("diagnostics", "k-means").integers(2**31))
-    return silhouette(distances, KMeans(clusters, n_init=1, random_state=seed).fit_predict(x))

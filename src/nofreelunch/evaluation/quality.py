@@ -7,16 +7,32 @@ from scipy.stats import rankdata
 
 from nofreelunch.evaluation.intervals import bootstrap_interval, resamples
 from nofreelunch.randomness import generator
+from nofreelunch.registry import EMBEDDERS
 
 FloatArray = npt.NDArray[np.float64]
 SITE = ["dataset", "embedder"]
 FEWEST = 4
 DRAWS = 2000
+MTEB = {name: facts.mteb for name, facts in EMBEDDERS.items() if facts.mteb is not None}
 
 
-def measures(probes: pd.DataFrame) -> pd.DataFrame:
-    """Embedding quality in long form: dataset, embedder, measure ('probe_accuracy'), value."""
-    return probes[SITE].assign(measure="probe_accuracy", value=probes["accuracy"])
+def measures(probes: pd.DataFrame, diagnostics: pd.DataFrame) -> pd.DataFrame:
+    """Embedding quality in long form: dataset, embedder, measure, value; sites where a value is unknown are left out.
+
+    Measures: ``probe_accuracy`` (linear probe on the full pool), ``mteb`` (published average, where known) and
+    those of `diagnostics`.
+
+    Args:
+        probes: `runs.load_probes`.
+        diagnostics: `runs.load_diagnostics`.
+    """
+    published = [MTEB.get(str(name), np.nan) for name in probes["embedder"]]
+    parts = [
+        probes[SITE].assign(measure="probe_accuracy", value=probes["accuracy"]),
+        probes[SITE].assign(measure="mteb", value=published),
+        diagnostics[[*SITE, "measure", "value"]],
+    ]
+    return pd.concat(parts, ignore_index=True).dropna(subset="value")
 
 
 def outcomes(scores: pd.DataFrame, strategy_gains: pd.DataFrame, pool_gains: pd.DataFrame) -> pd.DataFrame:
@@ -35,6 +51,11 @@ def outcomes(scores: pd.DataFrame, strategy_gains: pd.DataFrame, pool_gains: pd.
         _outcome(pools, "pool_gain." + pools["ips"].astype(str) + "." + pools["phase"].astype(str), "mean"),
     ]
     return pd.concat(parts, ignore_index=True)
+
+
+def gained(reached: pd.DataFrame) -> pd.DataFrame:
+    """Those of `outcomes` that are gains."""
+    return reached[reached["outcome"].str.contains("_gain.", regex=False)]
 
 
 def correlations(quality: pd.DataFrame, reached: pd.DataFrame) -> pd.DataFrame:
@@ -79,17 +100,30 @@ def kendall(x: FloatArray, y: FloatArray) -> FloatArray:
     return _cosine(np.sign(x[..., first] - x[..., second]), np.sign(y[..., first] - y[..., second]))
 
 
+def resampled(x: FloatArray, y: FloatArray, counts: npt.NDArray[np.int64]) -> tuple[FloatArray, FloatArray]:
+    """`spearman` and `kendall` of bootstrap samples of (n,) pairs that are told by ``counts`` ((draws, n)).
+
+    A row's midrank in a sample is, but for a constant, half of Σⱼ countⱼ sign(xᵢ − xⱼ); pairs of a row with itself tie.
+
+    Returns:
+        (draws,) each; NaN where a side is constant.
+    """
+    weights = counts.astype(np.float64)
+    first, second = (np.sign(side[:, None] - side) for side in (x, y))
+    a, b = weights @ first.T, weights @ second.T
+    rho = _ratio((weights * a * b).sum(axis=1), (weights * a * a).sum(axis=1), (weights * b * b).sum(axis=1))
+    concord, one, other = (
+        ((weights @ part) * weights).sum(axis=1) for part in (first * second, first * first, second * second)
+    )
+    return rho, _ratio(concord, one, other)
+
+
 def _pooled(x: FloatArray, y: FloatArray) -> tuple[float, ...]:
-    rng = generator("quality", "pooled")
-    draws = rng.integers(len(x), size=(DRAWS, len(x)))
-    return _with_intervals(x, y, x[draws], y[draws])
-
-
-def _with_intervals(x: FloatArray, y: FloatArray, xs: FloatArray, ys: FloatArray) -> tuple[float, ...]:
-    values: list[float] = []
-    for coefficient in (spearman, kendall):
-        values += [float(coefficient(x, y)), *bootstrap_interval(coefficient(xs, ys))]
-    return tuple(values)
+    draws = resampled(x, y, resamples(len(x), DRAWS, generator("quality", "pooled")))
+    estimates = (float(spearman(x, y)), float(kendall(x, y)))
+    return tuple(
+        value for one, drawn in zip(estimates, draws, strict=True) for value in (one, *bootstrap_interval(drawn))
+    )
 
 
 def _within(x: FloatArray, y: FloatArray, groups: npt.NDArray[np.int8]) -> tuple[float, ...]:
@@ -121,6 +155,9 @@ def _centred(values: FloatArray) -> FloatArray:
 
 
 def _cosine(a: FloatArray, b: FloatArray) -> FloatArray:
-    length = np.sqrt((a * a).sum(axis=-1) * (b * b).sum(axis=-1))
-    missing = np.full_like(length, np.nan)
-    return np.asarray(np.divide((a * b).sum(axis=-1), length, out=missing, where=length > 0))
+    return _ratio((a * b).sum(axis=-1), (a * a).sum(axis=-1), (b * b).sum(axis=-1))
+
+
+def _ratio(product: FloatArray, one: FloatArray, other: FloatArray) -> FloatArray:
+    length = np.sqrt(one * other)
+    return np.asarray(np.divide(product, length, out=np.full_like(length, np.nan), where=length > 0))

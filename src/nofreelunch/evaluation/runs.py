@@ -56,16 +56,31 @@ def load_probes(grid: Grid) -> pd.DataFrame:
     return _categorise(frame, {"dataset": grid.datasets, "embedder": grid.embedders})
 
 
+def load_diagnostics(grid: Grid) -> pd.DataFrame:
+    """What the embeddings look like: dataset, embedder (categorical), measure, labelled (bool), value (NaN: undefined).
+
+    Raises:
+        UserError: a file is missing.
+    """
+    rows = []
+    for dataset in grid.datasets:
+        for embedder in grid.embedders:
+            found = storage.read_json(layout.diagnostics(dataset, embedder))
+            for kind in ("label_free", "labelled"):
+                for measure, value in found[kind].items():
+                    number = np.nan if value is None else float(value)
+                    rows.append((dataset, embedder, measure, kind == "labelled", number))
+    frame = pd.DataFrame(rows, columns=["dataset", "embedder", "measure", "labelled", "value"])
+    return _categorise(frame, {"dataset": grid.datasets, "embedder": grid.embedders})
+
+
 def check(frame: pd.DataFrame, grid: Grid) -> None:
     """Refuse runs from which no fair comparison can be made.
 
     Raises:
-        UserError: no baseline in the grid; a run that is missing, doubled or shorter than the others of its
-            dataset; labels that differ between runs of a dataset in the same round; a metric that is not
-            finite.
+        UserError: a run that is missing, doubled or shorter than the others of its dataset; labels that differ
+            between runs of a dataset in the same round; a metric that is not finite.
     """
-    if BASELINE not in grid.strategies:
-        raise UserError(f"grid.strategies needs '{BASELINE}': every gain is measured against it.")
     doubled = frame.duplicated([*RUN, "round"])
     if doubled.any():
         raise UserError(f"runs that stand there twice: {_name(frame.loc[doubled, RUN])}. {_MEND}")

@@ -11,8 +11,11 @@ from nofreelunch.evaluation.aulc import scores
 from nofreelunch.evaluation.claims import judge
 from nofreelunch.evaluation.cost import cost
 from nofreelunch.evaluation.curves import curves, differences
+from nofreelunch.evaluation.explanations import explain
 from nofreelunch.evaluation.gains import pool_gains, strategy_gains
-from nofreelunch.evaluation.quality import correlations, measures, outcomes
+from nofreelunch.evaluation.printed import NOT_PRINTED, SITE_TABLES, claims_table, with_seen, write_printed
+from nofreelunch.evaluation.quality import correlations, gained, measures, outcomes
+from nofreelunch.evaluation.recommendation import advice, arm_gains, policies
 from nofreelunch.evaluation.significance import friedman, pairwise
 from nofreelunch.evaluation.wins import paired_scores, ranks, robustness, scopes, win_table
 
@@ -28,8 +31,14 @@ TABLES = (
     "significance",
     "friedman",
     "probes",
+    "diagnostics",
     "quality",
+    "explanations",
+    "arms",
+    "advice",
+    "policies",
     "cost",
+    "picks",
 )
 _DIGITS = 5
 
@@ -53,18 +62,28 @@ class Summary:
     plot: pd.DataFrame
 
 
-def summarise(frame: pd.DataFrame, probes: pd.DataFrame, seconds: pd.DataFrame, focus: str) -> Summary:
+def summarise(
+    frame: pd.DataFrame,
+    probes: pd.DataFrame,
+    seconds: pd.DataFrame,
+    diagnostics: pd.DataFrame,
+    picks: pd.DataFrame,
+    focus: str,
+) -> Summary:
     """Summarise the runs of a grid.
 
     Args:
         frame: `runs.load`.
         probes: `runs.load_probes`.
         seconds: `runs.load_seconds`.
+        diagnostics: `runs.load_diagnostics`.
+        picks: `picks.load_picks` of the focus embedder.
         focus: the embedder to show in metrics/focus.json and the DVC plots.
     """
     areas = scores(frame, probes)
     paired = paired_scores(areas)
     gains, starts, placed = strategy_gains(areas), pool_gains(areas), ranks(areas)
+    known, reached, arms = measures(probes, diagnostics), outcomes(areas, gains, starts), arm_gains(frame)
     tables = {
         "curves": curves(frame),
         "differences": differences(frame),
@@ -77,22 +96,31 @@ def summarise(frame: pd.DataFrame, probes: pd.DataFrame, seconds: pd.DataFrame, 
         "significance": pairwise(paired),
         "friedman": _friedman_table(paired),
         "probes": probes,
-        "quality": correlations(measures(probes), outcomes(areas, gains, starts)).assign(k0=_k0(frame)),
+        "diagnostics": diagnostics,
+        "quality": correlations(known, reached).assign(k0=_k0(frame)),
+        "explanations": explain(known, gained(reached)),
+        "arms": arms,
+        "advice": advice(diagnostics, arms),
+        "policies": policies(diagnostics, arms),
         "cost": cost(seconds, placed),
+        "picks": picks,
     }
-    return Summary(
-        _metrics(tables), _focus(placed, focus), tables, judge(tables, seconds), _plot(tables["curves"], focus)
-    )
+    claims = judge(tables, seconds)
+    flagged = tables | {name: with_seen(tables[name]) for name in SITE_TABLES}
+    return Summary(_metrics(tables), _focus(placed, focus), flagged, claims, _plot(tables["curves"], focus))
 
 
 def write(summary: Summary) -> None:
-    """Write metrics/*.json, data/summary/{<table>.parquet,<table>.csv,claims.json} and plots/curves.csv."""
+    """Write metrics/*.json, data/summary/{<table>.{parquet,csv,md,tex},claims.{json,md,tex}} and plots/curves.csv."""
     for embedder, values in summary.metrics.items():
         storage.write_json(layout.METRICS / f"{embedder}.json", values)
     storage.write_json(layout.METRICS / "focus.json", summary.focus)
     for name, table in summary.tables.items():
         storage.write_table(layout.SUMMARY / f"{name}.parquet", _plain(table))
         _write_csv(table, layout.SUMMARY / f"{name}.csv")
+        if name not in NOT_PRINTED:
+            write_printed(table, layout.SUMMARY / name)
+    write_printed(claims_table(summary.claims), layout.SUMMARY / "claims")
     storage.write_json(layout.SUMMARY / "claims.json", summary.claims)
     _write_csv(summary.plot, layout.PLOTS / "curves.csv")
 
@@ -103,13 +131,24 @@ def read_tables() -> dict[str, pd.DataFrame]:
     Raises:
         UserError: a table is missing.
     """
-    tables = {}
-    for name in TABLES:
-        table = pd.DataFrame(storage.read_table(layout.SUMMARY / f"{name}.parquet"))
-        for column in table.select_dtypes(["object", "string"]).columns:
-            table[column] = pd.Categorical(table[column], categories=table[column].unique())
-        tables[name] = table
-    return tables
+    return {name: read_table(name) for name in TABLES}
+
+
+def read_table(name: str) -> pd.DataFrame:
+    """One table of `read_tables`."""
+    table = pd.DataFrame(storage.read_table(layout.SUMMARY / f"{name}.parquet"))
+    for column in table.select_dtypes(["object", "string"]).columns:
+        table[column] = pd.Categorical(table[column], categories=table[column].unique())
+    return table
+
+
+def read_claims() -> list[dict[str, Any]]:
+    """`claims.judge` as `write` left it.
+
+    Raises:
+        UserError: the file is missing.
+    """
+    return list(storage.read_json(layout.SUMMARY / "claims.json"))
 
 
 def _metrics(tables: dict[str, pd.DataFrame]) -> dict[str, dict[str, Any]]:

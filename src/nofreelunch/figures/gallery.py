@@ -1,28 +1,53 @@
 """All figures of a grid, drawn and written."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import pandas as pd
+from matplotlib.figure import Figure
 
 from nofreelunch import layout
-from nofreelunch.figures import curves, differences, heatmap, pool_gain, wins
+from nofreelunch.figures import (
+    best,
+    cost_gain,
+    critical_difference,
+    curves,
+    differences,
+    heatmap,
+    picks,
+    pool_gain,
+    strategy_gain,
+    wins,
+)
 from nofreelunch.figures.write import save
 
 
-def draw_all(tables: dict[str, pd.DataFrame], pools: Sequence[str]) -> None:
-    """Write plots/figures/{curves_<ips>,differences_<ips>,aulc,ranks,wins,pool_gain}.{png,svg}.
+def draw_all(tables: dict[str, pd.DataFrame], pools: Sequence[str], focus: str) -> None:
+    """Write plots/figures/<name>.{png,svg} for every figure of `drawn`.
 
     Args:
         tables: `evaluation.summary.read_tables`.
         pools: the pool selections, a figure of curves and one of differences for each.
+        focus: the embedder whose picks are shown.
     """
-    folder = layout.PLOTS / "figures"
+    for name, figure in drawn(tables, pools, focus):
+        save(figure, layout.PLOTS / "figures" / name)
+
+
+def drawn(tables: dict[str, pd.DataFrame], pools: Sequence[str], focus: str) -> Iterator[tuple[str, Figure]]:
+    """The figures with their names; those that compare strategies only where there are at least two."""
+    compared = not tables["differences"].empty
     for ips in pools:
-        save(curves.draw(tables["curves"], ips), folder / f"curves_{ips}")
-        if not tables["differences"].empty:
-            save(differences.draw(tables["differences"], ips), folder / f"differences_{ips}")
-    save(heatmap.draw(tables["ranks"], "aulc"), folder / "aulc")
-    save(heatmap.draw(tables["ranks"], "rank"), folder / "ranks")
-    if not tables["wins"].empty:
-        save(wins.draw(tables["wins"]), folder / "wins")
-    save(pool_gain.draw(tables["pool_gains"], tables["probes"], tables["quality"]), folder / "pool_gain")
+        yield f"curves_{ips}", curves.draw(tables["curves"], ips)
+        if compared:
+            yield f"differences_{ips}", differences.draw(tables["differences"], ips)
+    yield "aulc", heatmap.draw(tables["ranks"], "aulc")
+    yield "ranks", heatmap.draw(tables["ranks"], "rank")
+    yield "labels_to_target", heatmap.draw_labels(tables["aulc"])
+    yield "pool_gain", pool_gain.draw(tables["pool_gains"], tables["probes"], tables["quality"])
+    yield "picks", picks.draw(tables["picks"], focus)
+    if compared:
+        yield "strategy_gain", strategy_gain.draw(tables["strategy_gains"], tables["probes"], tables["quality"])
+        yield "best", best.draw(tables["ranks"])
+        yield "wins", wins.draw(tables["wins"])
+        yield "critical_difference", critical_difference.draw(tables["robustness"], tables["friedman"])
+        yield "cost_gain", cost_gain.draw(tables["cost"])

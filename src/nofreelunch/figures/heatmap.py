@@ -1,5 +1,7 @@
-"""Heat maps with numbers: strategies down, embedders across, one panel per dataset; AULC or ranks."""
+"""Heat maps with numbers: strategies down, embedders across, one panel per dataset; AULC, ranks or labels needed."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from math import ceil
 from typing import Any, Literal
 
@@ -10,11 +12,28 @@ from matplotlib.axes import Axes
 from matplotlib.colors import Colormap, Normalize
 from matplotlib.figure import Figure
 
+from nofreelunch.evaluation.aulc import SHARES
 from nofreelunch.figures import style
 
+FloatArray = npt.NDArray[np.float64]
 Shown = Literal["aulc", "rank"]
 _LEFT, _TOP, _BESIDE = 1.15, 0.95, 0.2
 _CELL = (0.44, 0.24)
+
+
+@dataclass(frozen=True)
+class _Panel:
+    """The numbers of a dataset: strategies × embedders.
+
+    Attributes:
+        numbers: to write; NaN is written as '–'.
+        painted: what the colour shows.
+        higher: whether the highest of a column is its best.
+    """
+
+    numbers: FloatArray
+    painted: FloatArray
+    higher: bool
 
 
 def draw(ranks: pd.DataFrame, shown: Shown, metric: str = "accuracy") -> Figure:
@@ -27,78 +46,110 @@ def draw(ranks: pd.DataFrame, shown: Shown, metric: str = "accuracy") -> Figure:
         metric: which metric.
     """
     part = ranks[ranks["metric"] == metric]
-    datasets, embedders = style.names(part["dataset"]), style.names(part["embedder"])
-    strategies = style.names(part["strategy"])
-    across = min(len(datasets), max(2, round(16 / (len(embedders) * _CELL[0] + _BESIDE))), 5)
-    down = ceil(len(datasets) / across)
-    between = 0.45 + 0.034 * max(map(len, embedders))
+    strategies = len(style.names(part["strategy"]))
+    if shown == "rank":
+        panels = _panels(part, "rank", "rank", higher=False)
+        title = f"Rank of each strategy by AULC, {style.words(metric)}"
+        note = "Mean rank over pools, 1 = best; bold: best of its column. Colour: the same, dark = better."
+        colours: tuple[Colormap, Normalize] = (style.BEST_IS_DARK, Normalize(1, max(strategies, 2)))
+        return _draw(part, panels, colours, title, note, "{:.1f}".format)
+    panels = _panels(part.assign(aulc=100 * part["aulc"]), "aulc", "gain", higher=True)
+    reach = max(float(part["gain"].abs().max()), 1e-4)
+    title = f"Area under the learning curve, {style.words(metric)}"
+    note = "Numbers: 100 × AULC, mean over pools and seeds; bold: best of its column.\n"
+    note += f"Colour: gain over random querying, orange above and purple below it, full at {100 * reach:.1f} points."
+    return _draw(part, panels, (style.DIVERGING, Normalize(-reach, reach)), title, note, "{:.1f}".format)
+
+
+def draw_labels(scores: pd.DataFrame, metric: str = "accuracy") -> Figure:
+    """Labels each strategy needs to reach a share of the full-pool probe, the median over pools and seeds.
+
+    The share is the highest of `SHARES` that at least half of all runs reach, else the lowest.
+
+    Args:
+        scores: `evaluation.aulc.scores`.
+        metric: which metric.
+
+    Returns:
+        A number only where half of the runs got there; colour shows it as a share of what random querying needs.
+    """
+    part = scores[scores["metric"] == metric]
+    reached = {share: float(part[f"labels_to_{share}"].notna().mean()) for share in SHARES}
+    share = max((share for share in SHARES if reached[share] >= 0.5), default=min(SHARES))
+    runs = part.assign(needed=part[f"labels_to_{share}"].fillna(np.inf))
+    table = runs.groupby(["dataset", "embedder", "strategy"], observed=True)["needed"].median().reset_index()
+    table["needed"] = table["needed"].replace(np.inf, np.nan)
+    random = table[table["strategy"] == "random"].drop(columns="strategy")
+    joined = table.merge(random, on=["dataset", "embedder"], suffixes=("", "_random"))
+    table = table.assign(saved=np.log2(joined["needed_random"] / joined["needed"]))
+    panels = _panels(table, "needed", "saved", higher=False)
+    title = f"Labels to reach {share} % of the full-pool probe, {style.words(metric)}"
+    note = "Median over pools and seeds; –: fewer than half of the runs got there; bold: fewest of its column.\n"
+    note += "Colour: orange fewer than random querying needs, purple more, full at half and twice as many."
+    return _draw(table, panels, (style.DIVERGING, Normalize(-1, 1)), title, note, _short)
+
+
+def _short(labels: float) -> str:
+    return f"{labels:.0f}" if labels < 1000 else f"{labels / 1000:.1f}k"
+
+
+def _panels(table: pd.DataFrame, written: str, painted: str, higher: bool) -> dict[str, _Panel]:
+    return {
+        dataset: _Panel(_matrix(part, written), _matrix(part, painted), higher)
+        for dataset in style.names(table["dataset"])
+        for part in [table[table["dataset"] == dataset]]
+    }
+
+
+def _matrix(table: pd.DataFrame, column: str) -> FloatArray:
+    means = table.groupby(["strategy", "embedder"], observed=True)[column].mean()
+    return means.unstack("embedder").to_numpy(dtype=np.float64)  # type: ignore[no-any-return]
+
+
+def _draw(
+    table: pd.DataFrame,
+    panels: dict[str, _Panel],
+    colours: tuple[Colormap, Normalize],
+    title: str,
+    note: str,
+    text: Callable[[float], str],
+) -> Figure:
+    embedders, strategies = style.names(table["embedder"]), style.names(table["strategy"])
+    seen = style.seen_note(list(panels), embedders)
+    note = f"{note}\n{seen}" if seen else note
+    top = _TOP + 0.14 * bool(seen)
+    across = min(len(panels), max(2, round(16 / (len(embedders) * _CELL[0] + _BESIDE))), 5)
+    down = ceil(len(panels) / across)
+    between = 0.45 + 0.034 * max(len(style.marked(name, dataset)) for name in embedders for dataset in panels)
     wide, high = len(embedders) * _CELL[0], len(strategies) * _CELL[1]
     width = max(_LEFT + across * (wide + _BESIDE) + 0.1, 7.0)
-    height = _TOP + down * (high + between)
-    colours = _colours(part, shown, len(strategies))
+    height = top + down * (high + between)
     with style.styled():
         figure = style.figure(width, height)
-        for k, dataset in enumerate(datasets):
+        for k, (dataset, panel) in enumerate(panels.items()):
             i, j = divmod(k, across)
-            bottom = 1 - (_TOP + i * (high + between) + high) / height
+            bottom = 1 - (top + i * (high + between) + high) / height
             place = ((_LEFT + j * (wide + _BESIDE)) / width, bottom, wide / width, high / height)
             axes = figure.add_axes(place)
-            table = part[part["dataset"] == dataset]
-            _panel(axes, table, shown, colours)
+            _paint(axes, panel, colours, text)
             axes.set_title(style.words(dataset), weight="bold")
             lean: dict[str, Any] = {"rotation": 35, "ha": "right", "rotation_mode": "anchor"}
-            axes.set_xticks(range(len(embedders)), [style.words(name) for name in embedders], **lean)
+            axes.set_xticks(range(len(embedders)), [style.marked(name, dataset) for name in embedders], **lean)
             axes.set_yticks(range(len(strategies)), [style.words(name) for name in strategies])
             axes.tick_params(length=0, labelleft=j == 0)
-        title, note = _TEXT[shown]
-        note = note.format(100 * (colours[1].vmax or 0))
-        style.headline(figure, title.format(style.words(metric)), note)
+        style.headline(figure, title, note)
     return figure
 
 
-_TEXT = {
-    "aulc": (
-        "Area under the learning curve, {}",
-        "Numbers: 100 × AULC, mean over pools and seeds; bold: best of its column.\n"
-        "Colour: gain over random querying, orange above and purple below it, full at {:.1f} points.",
-    ),
-    "rank": (
-        "Rank of each strategy by AULC, {}",
-        "Mean rank over pools, 1 = best; bold: best of its column. Colour: the same, dark = better.",
-    ),
-}
-
-
-def _colours(part: pd.DataFrame, shown: Shown, strategies: int) -> tuple[Colormap, Normalize]:
-    if shown == "rank":
-        return style.BEST_IS_DARK, Normalize(1, max(strategies, 2))
-    reach = max(float(part["gain"].abs().max()), 1e-4)
-    return style.DIVERGING, Normalize(-reach, reach)
-
-
-def _panel(axes: Axes, table: pd.DataFrame, shown: Shown, colours: tuple[Colormap, Normalize]) -> None:
-    numbers = _matrix(table, shown)
-    painted = _matrix(table, "gain" if shown == "aulc" else "rank")
-    best = numbers.max(axis=0) if shown == "aulc" else numbers.min(axis=0)
+def _paint(axes: Axes, panel: _Panel, colours: tuple[Colormap, Normalize], text: Callable[[float], str]) -> None:
+    known = np.isfinite(panel.numbers)
+    signed = np.where(known, panel.numbers, -np.inf if panel.higher else np.inf)
+    best = signed.max(axis=0) if panel.higher else signed.min(axis=0)
     scale, norm = colours
-    axes.imshow(painted, cmap=scale, norm=norm, aspect="auto")
+    axes.imshow(np.ma.masked_invalid(panel.painted), cmap=scale, norm=norm, aspect="auto")
     axes.grid(visible=False)
     axes.spines[:].set_visible(False)
-    for (i, j), value in np.ndenumerate(numbers):
-        ink = style.ink_on(scale(norm(painted[i, j])))
-        text = f"{100 * value:.1f}" if shown == "aulc" else f"{value:.1f}"
-        axes.text(
-            j,
-            i,
-            text,
-            ha="center",
-            va="center",
-            size=7,
-            color=ink,
-            weight="bold" if value == best[j] else "normal",
-        )
-
-
-def _matrix(table: pd.DataFrame, column: str) -> npt.NDArray[np.float64]:
-    means = table.groupby(["strategy", "embedder"], observed=True)[column].mean()
-    return means.unstack("embedder").to_numpy(dtype=np.float64)  # type: ignore[no-any-return]
+    for (i, j), value in np.ndenumerate(panel.numbers):
+        ink = style.ink_on(scale(norm(panel.painted[i, j]))) if np.isfinite(panel.painted[i, j]) else style.INK
+        weight = "bold" if value == best[j] else "normal"
+        axes.text(j, i, text(value) if known[i, j] else "–", ha="center", va="center", size=7, color=ink, weight=weight)

@@ -56,6 +56,8 @@ def lines(table: pd.DataFrame, text: Text) -> Figure:
                 axes.tick_params(labelleft=j == 0)
                 if i == 0:
                     axes.set_title(style.words(embedder))
+                mark = style.marked("", dataset, embedder)
+                axes.text(0.98, 0.04, mark, transform=axes.transAxes, ha="right", size=8)
                 axes.tick_params(labelbottom=not alike or i == len(datasets) - 1)
             row[0].set_ylabel(f"{style.words(dataset)}\n{text.y_label}")
             row[0].xaxis.set_major_locator(MaxNLocator(4, integer=True))
@@ -65,7 +67,8 @@ def lines(table: pd.DataFrame, text: Text) -> Figure:
                 row[-1], _ends(table[(table["dataset"] == dataset) & (table["embedder"] == embedders[-1])])
             )
         figure.supxlabel("labels", size=8, y=0.12 / height)
-        style.headline(figure, text.title, text.note)
+        seen = style.seen_note(datasets, embedders)
+        style.headline(figure, text.title, f"{text.note} {seen}." if seen else text.note)
         style.legend(figure, strategies, 1 - 0.58 / height)
     return figure
 

@@ -11,9 +11,11 @@ import pandas as pd
 from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.colors import ListedColormap
+from matplotlib.colors import ListedColormap, to_hex, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+
+from nofreelunch.registry import seen
 
 INK = "#222222"
 MUTED = "#767676"
@@ -78,6 +80,7 @@ _LOOKS = {
     "falcun": Look("#661100", (0, (1, 1))),
     "maxherding": Look("#332288", (0, (3, 1))),
     "uncertainty_herding": Look("#AA4499", (0, (1, 1))),
+    "oracle": Look("#404040", (0, (8, 1, 1, 1, 1, 1))),
 }
 _SPARE = ("#117733", "#6699CC", "#AA4466", "#B8860B", "#5D3A9B", "#40B0A6")
 
@@ -91,9 +94,24 @@ def look(strategy: str) -> Look:
 
 def ink_on(background: Sequence[float]) -> str:
     """White or dark, whichever contrasts more with ``background`` (RGB, 0 to 1) by WCAG 2 luminance."""
-    channels = np.asarray(background[:3], dtype=float)
+    return "white" if luminance(background) < 0.2 else INK
+
+
+def luminance(colour: Sequence[float]) -> float:
+    """Relative luminance by WCAG 2 of a colour (RGB, 0 to 1)."""
+    channels = np.asarray(colour[:3], dtype=float)
     linear = np.where(channels <= 0.04045, channels / 12.92, ((channels + 0.055) / 1.055) ** 2.4)
-    return "white" if linear @ [0.2126, 0.7152, 0.0722] < 0.2 else INK
+    return float(linear @ [0.2126, 0.7152, 0.0722])
+
+
+def on_dark(colour: str, ground: str) -> str:
+    """``colour``, mixed with as little white as lifts it to a contrast of 4 on a dark ``ground``."""
+    wanted = 4 * (luminance(to_rgb(ground)) + 0.05) - 0.05
+    for white in np.linspace(0, 1, 51):
+        mixed = (1 - white) * np.array(to_rgb(colour)) + white
+        if luminance(mixed) >= wanted:
+            break
+    return to_hex(mixed)
 
 
 @contextmanager
@@ -122,6 +140,21 @@ def headline(made: Figure, title: str, note: str) -> None:
 def words(name: str) -> str:
     """A registry name as read by people: ``least_confident`` → ``least confident``."""
     return name.replace("_", " ")
+
+
+SEEN = {"yes": " †", "related": " (†)"}
+
+
+def marked(name: str, dataset: str, embedder: str | None = None) -> str:
+    """``name`` in words, with a mark where the embedder (the name itself, if None) saw labels of the dataset."""
+    return words(name) + SEEN.get(seen(embedder or name, dataset), "")
+
+
+def seen_note(datasets: Sequence[str], embedders: Sequence[str]) -> str:
+    """What the marks of `marked` mean, or '' where none occurs."""
+    occur = {seen(embedder, dataset) for embedder in embedders for dataset in datasets}
+    said = {"yes": "† trained with labels of the task", "related": "(†) on data close to it"}
+    return ", ".join(text for kind, text in said.items() if kind in occur)
 
 
 def names(column: "pd.Series[Any]") -> list[str]:
@@ -175,6 +208,35 @@ def label_ends(axes: Axes, ends: Sequence[tuple[float, str, str]], size: float =
             scaley=False,
         )
         axes.text(1.06, place, text, color=colour, size=size, va="center", transform=axes.transAxes)
+
+
+def label_points(axes: Axes, points: Sequence[tuple[float, float, str, str]], size: float = 7.5) -> None:
+    """Name points at the right edge of ``axes``, moved apart where they would overlap, with thin leaders.
+
+    Args:
+        axes: its size and limits must be final.
+        points: (y and x in data, text, colour) of each.
+        size: of the type, in points.
+    """
+    low, high = axes.get_ylim()
+    height = axes.bbox.height * 72 / axes.figure.dpi
+    places = spread([(y - low) / (high - low) for y, _, _, _ in points], 1.25 * size / height, 0.0, 1.0)
+    to_axes = axes.transData + axes.transAxes.inverted()
+    for place, (y, x, text, colour) in zip(places, points, strict=True):
+        from_x, from_y = to_axes.transform((x, y))
+        axes.plot(
+            [from_x, 1.0, 1.02],
+            [from_y, place, place],
+            color=colour,
+            lw=0.6,
+            alpha=0.6,
+            transform=axes.transAxes,
+            clip_on=False,
+            scalex=False,
+            scaley=False,
+            zorder=1,
+        )
+        axes.text(1.03, place, text, color=INK, size=size, va="center", transform=axes.transAxes)
 
 
 def legend(parent: Figure, strategies: Sequence[str], y: float) -> None:

@@ -1,14 +1,13 @@
 """A fitted linear head as strategies and the simulation see it, and the product that scores many heads at once."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
-import numpy.typing as npt
 
-FloatArray = npt.NDArray[np.float32]
-IntArray = npt.NDArray[np.int64]
+from nofreelunch.heads.head import FloatArray, Head, IntArray, spread_classes
+from nofreelunch.memory import scores_bytes
 
 PANEL = 64
 
@@ -31,7 +30,8 @@ class LinearHead:
 
     def probabilities(self, features: FloatArray) -> FloatArray:
         """(n, C) float32 for ``features`` ((n, d)); columns are contiguous, rows are not."""
-        return self.from_products(self.coefficients @ features.T)
+        # In this order BLAS is up to three times as fast for few classes.
+        return self.from_products(np.ascontiguousarray((features @ self.coefficients.T).T))
 
     def from_products(self, products: FloatArray) -> FloatArray:
         """(n, C) float32 from ``products`` = coefficients @ features.T ((K, n), overwritten)."""
@@ -39,11 +39,29 @@ class LinearHead:
         products -= products.max(axis=0)
         np.exp(products, out=products)
         products /= products.sum(axis=0)
-        if len(self.classes) == self.class_count:
-            return products.T
-        full = np.zeros((self.class_count, products.shape[1]), np.float32)
-        full[self.classes] = products
-        return full.T
+        return spread_classes(products, self.classes, self.class_count)
+
+
+def score_all(heads: Sequence[Head], features: FloatArray) -> Iterator[FloatArray]:
+    """For each head its probabilities ((n, C) float32) of ``features`` ((n, d)); linear ones by `panel_products`, as
+    many at once as `scores_bytes` allows."""
+    width = scores_bytes() // (4 * max(1, len(features)))
+    waiting: list[LinearHead] = []
+    for head in heads:
+        if not isinstance(head, LinearHead):
+            yield head.probabilities(features)
+            continue
+        if waiting and sum(len(other.classes) for other in waiting) + len(head.classes) > width:
+            yield from _score_panel(waiting, features)
+            waiting = []
+        waiting.append(head)
+    if waiting:
+        yield from _score_panel(waiting, features)
+
+
+def _score_panel(heads: Sequence[LinearHead], features: FloatArray) -> Iterator[FloatArray]:
+    for head, products in zip(heads, panel_products(heads, features), strict=True):
+        yield head.from_products(products)
 
 
 def panel_products(heads: Sequence[LinearHead], features: FloatArray) -> list[FloatArray]:

@@ -14,14 +14,14 @@ from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
-import numpy.typing as npt
 
-FloatArray = npt.NDArray[np.float32]
-IntArray = npt.NDArray[np.int64]
+from nofreelunch.heads.head import FloatArray, IntArray
+from nofreelunch.heads.linear import LinearHead
 
 HISTORY = 10
 REFRESH = 10
 MAX_ITERATIONS = 1000
+FEW_CLASSES = 8
 
 
 @dataclass(frozen=True)
@@ -71,6 +71,41 @@ class Fit:
         return coefficients, self.weights[-1] - coefficients @ basis.mean
 
 
+class Trainer:
+    """Logistic regression on one pool.
+
+    Attributes:
+        pool: (n, d) float32.
+        class_count: the task's classes.
+        C: inverse strength of the penalty.
+        basis: the pool's.
+    """
+
+    def __init__(self, pool: FloatArray, class_count: int, C: float) -> None:
+        self.pool, self.class_count, self.C, self.basis = pool, class_count, C, Basis.of(pool)
+
+    def learner(self, rng: np.random.Generator) -> "Learner":
+        """A learner; it draws nothing."""
+        return Learner(self)
+
+
+class Learner:
+    """Fits each time from the last weights, and rotates each row once."""
+
+    def __init__(self, trainer: Trainer) -> None:
+        self._trainer = trainer
+        self._rotated = np.empty((0, trainer.pool.shape[1] + 1), np.float32)
+        self._fit: Fit | None = None
+
+    def fit(self, rows: IntArray, labels: IntArray) -> LinearHead:
+        """As the protocol says."""
+        trainer = self._trainer
+        new = trainer.basis.rotate(trainer.pool[rows[len(self._rotated) :]])
+        self._rotated = np.concatenate([self._rotated, new])
+        self._fit = fit(self._rotated, labels, trainer.C, self._fit)
+        return LinearHead(trainer.class_count, self._fit.classes, *self._fit.unrotate(trainer.basis))
+
+
 def fit(z: FloatArray, labels: IntArray, C: float, start: Fit | None = None, tol: float = 2e-4) -> Fit:
     """Fit to convergence: until two steps in a row move no score by more than ``tol``.
 
@@ -102,11 +137,9 @@ def fit(z: FloatArray, labels: IntArray, C: float, start: Fit | None = None, tol
         iteration += 1
         direction = _direction(gradient, history, hessian)
         moves = z @ direction
-        step = np.float32(_line_search(scores, moves, targets, penalty * direction, weights, direction, not history))
+        step, scores, p = _line_search(scores, moves, targets, penalty * direction, weights, direction, not history)
         change = step * direction
         weights += change
-        scores += step * moves
-        p = softmax(scores)
         before, gradient = gradient, _gradient(z, p, targets, penalty, weights)
         if iteration % REFRESH == 0:
             hessian = _Hessian(z, squares, p, penalty)
@@ -121,6 +154,13 @@ def fit(z: FloatArray, labels: IntArray, C: float, start: Fit | None = None, tol
 
 def softmax(scores: FloatArray) -> FloatArray:
     """Row-wise softmax of ``scores`` ((n, K))."""
+    if scores.shape[1] < FEW_CLASSES:
+        # NumPy reduces short rows slowly; down the columns it adds in the same order.
+        columns = scores.T.copy()
+        columns -= columns.max(axis=0)
+        np.exp(columns, out=columns)
+        columns /= columns.sum(axis=0)
+        return columns.T.copy()
     p: FloatArray = scores - scores.max(axis=1, keepdims=True)
     np.exp(p, out=p)
     p /= p.sum(axis=1, keepdims=True)
@@ -132,7 +172,7 @@ def _gradient(z: FloatArray, p: FloatArray, targets: IntArray, penalty: FloatArr
     rows = np.arange(len(z))
     residual = p.copy()
     residual[rows, targets] = 0
-    residual[rows, targets] = -residual.sum(axis=1)  # p − 1 would lose all digits of a confident row
+    residual[rows, targets] = -np.einsum("ij->i", residual)  # p − 1 would lose all digits of a confident row
     gradient: FloatArray = z.T @ residual
     gradient /= np.float32(len(z))
     gradient += penalty * weights
@@ -191,23 +231,30 @@ def _line_search(
     weights: FloatArray,
     direction: FloatArray,
     first: bool,
-) -> float:
-    """Safeguarded Newton on the convex objective along the line, on the (n, K) scores alone."""
+) -> tuple[np.float32, FloatArray, FloatArray]:
+    """Safeguarded Newton on the convex objective along the line, on the (n, K) scores alone.
+
+    Returns:
+        the step, and the scores and probabilities there.
+    """
     n = len(scores)
     relative = moves - moves[np.arange(n), targets][:, None]
     linear, quadratic = float(np.vdot(penalised, weights)), float(np.vdot(penalised, direction))
     t, low, high = 0.0 if first else 1.0, 0.0, np.inf
     for _ in range(10):
-        p = softmax(scores + np.float32(t) * moves)
-        p *= relative
-        expected = p.sum(axis=1)
+        there = scores + np.float32(t) * moves
+        p = softmax(there)
+        weighted = p * relative
+        expected = np.einsum("ij->i", weighted)
         slope = float(expected.sum(dtype=np.float64)) / n + linear + t * quadratic
-        bend = float(np.einsum("ij,ij->", p, relative) - expected @ expected) / n + quadratic
+        bend = float(np.einsum("ij,ij->", weighted, relative) - expected @ expected) / n + quadratic
         low, high = (low, t) if slope > 0 else (t, high)
         new = t - slope / max(bend, 1e-30)
         if not low < new < high:
             new = 2 * t + 1 if high == np.inf else (low + high) / 2
         if abs(new - t) <= 0.1 * t:
-            return t
+            return np.float32(t), there, p
         t = min(new, 10 * t + 1)
-    return low or t
+    t = low or t
+    there = scores + np.float32(t) * moves
+    return np.float32(t), there, softmax(there)

@@ -1,20 +1,97 @@
 """The head's section of params.yaml."""
 
-from typing import Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
+from nofreelunch.options import Count, NotNegative, Positive
 from nofreelunch.spec import Spec
 
 
-class HeadSpec(Spec):
-    """L2-regularised multinomial logistic regression and the scaling of its features.
+class _Head(Spec):
+    """What all heads have.
 
     Attributes:
-        C: inverse strength of the penalty, as in scikit-learn's ``LogisticRegression``.
+        linear: whether its scores are linear in the features, which some strategies need.
         scaling: ``none``, ``unit`` (each row to length 1) or ``standardize`` (each feature to mean 0 and
             variance 1 over the pool). Query strategies see the scaled features too.
     """
 
-    C: float = Field(gt=0, allow_inf_nan=False)
-    scaling: Literal["none", "unit", "standardize"]
+    linear: ClassVar[bool] = True
+    scaling: Literal["none", "unit", "standardize"] = "unit"
+
+
+class LogisticSpec(_Head):
+    """L2-regularised multinomial logistic regression, the default.
+
+    Attributes:
+        C: inverse strength of the penalty, as in scikit-learn's ``LogisticRegression``.
+    """
+
+    kind: Literal["logistic"] = "logistic"
+    C: Positive = 10.0
+
+
+class MlpSpec(_Head):
+    """A network with one hidden layer of rectified units, fitted anew in every round from the same initial weights.
+
+    Attributes:
+        hidden: units of the hidden layer.
+        C: inverse strength of the penalty on the weights of both layers.
+        iterations: at most so many steps of L-BFGS.
+    """
+
+    linear: ClassVar[bool] = False
+    kind: Literal["mlp"]
+    hidden: Count = 128
+    C: Positive = 100.0
+    iterations: Count = 200
+
+
+class KnnSpec(_Head):
+    """Votes of the nearest labelled rows.
+
+    Attributes:
+        neighbours: how many vote; all labelled rows where there are fewer.
+        weights: each vote counts alike (``uniform``) or by 1 / distance (``distance``).
+        smoothing: pseudo-votes shared out evenly among the classes that have a label; 0 lets a class without a vote
+            have probability 0.
+    """
+
+    linear: ClassVar[bool] = False
+    kind: Literal["knn"]
+    neighbours: Count = 10
+    weights: Literal["uniform", "distance"] = "distance"
+    smoothing: NotNegative = 1.0
+
+
+class LdaSpec(_Head):
+    """Linear discriminant analysis: Gaussian classes with one covariance, shrunk towards a multiple of the identity.
+
+    Attributes:
+        shrinkage: 0 < s ≤ 1, or ``auto`` for that of Ledoit & Wolf (2004).
+    """
+
+    kind: Literal["lda"]
+    shrinkage: Annotated[float, Field(gt=0, le=1)] | Literal["auto"] = "auto"
+
+
+class RidgeSpec(_Head):
+    """Ridge regression on class indicators; probabilities by a softmax whose temperature leave-one-out scores set.
+
+    Attributes:
+        alpha: strength of the penalty, as in scikit-learn's ``RidgeClassifier``.
+    """
+
+    kind: Literal["ridge"]
+    alpha: Positive = 1.0
+
+
+def _logistic_unless_said(value: Any) -> Any:
+    return {"kind": "logistic", **value} if isinstance(value, dict) else value
+
+
+HeadSpec = Annotated[
+    Annotated[LogisticSpec | MlpSpec | KnnSpec | LdaSpec | RidgeSpec, Field(discriminator="kind")],
+    BeforeValidator(_logistic_unless_said),
+]

@@ -1,5 +1,6 @@
 """Query strategies, one file each. A new one is one file and one line here."""
 
+from nofreelunch import coverage
 from nofreelunch.query import Strategy
 from nofreelunch.strategies import (
     alfamix,
@@ -12,6 +13,7 @@ from nofreelunch.strategies import (
     least_confident,
     margin,
     maxherding,
+    oracle,
     probcover,
     random,
     typiclust,
@@ -28,9 +30,10 @@ STRATEGIES: dict[str, Strategy] = {
     "typiclust": Strategy(typiclust.select, uses_head=False),
     "bait": Strategy(bait.select),
     "dropquery": Strategy(dropquery.select),
-    "alfamix": Strategy(alfamix.select),
-    "probcover": Strategy(probcover.select, uses_head=False),
+    "alfamix": Strategy(alfamix.select, needs_linear_head=True),
+    "probcover": Strategy(probcover.select, uses_head=False, prepare=coverage.prepare),
     "falcun": Strategy(falcun.select),
-    "maxherding": Strategy(maxherding.select, uses_head=False),
-    "uncertainty_herding": Strategy(uncertainty_herding.select),
+    "maxherding": Strategy(maxherding.select, uses_head=False, prepare=coverage.prepare),
+    "uncertainty_herding": Strategy(uncertainty_herding.select, prepare=coverage.prepare),
+    "oracle": Strategy(oracle.select, uses_truth=True),
 }

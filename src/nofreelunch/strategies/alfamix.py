@@ -14,7 +14,9 @@ import numpy as np
 import numpy.typing as npt
 
 from nofreelunch.batches import spread
+from nofreelunch.errors import UserError
 from nofreelunch.geometry import squared_norms
+from nofreelunch.heads.linear import LinearHead
 from nofreelunch.options import Positive
 from nofreelunch.query import FloatArray, IntArray, Query
 
@@ -35,9 +37,14 @@ def select(
             group's code have one ε.
         missing: the anchor of a class without a label: none (paper, group) or the mean of all labelled rows (authors'
             code).
+
+    Raises:
+        UserError: the head is not linear.
     """
     size = min(query.batch_size, len(query.candidates))
     head = query.head
+    if not isinstance(head, LinearHead):
+        raise UserError("alfamix needs a linear head: its closed form mixes along the gradient of linear scores.")
     features = query.features[query.candidates]
     scores = features @ head.coefficients.T + head.intercepts
     predicted = scores.argmax(axis=1)

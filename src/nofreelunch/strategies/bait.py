@@ -25,8 +25,8 @@ from nofreelunch.query import FloatArray, IntArray, Query
 Float64Array = npt.NDArray[np.float64]
 
 LEADING = 8
-STEPS = 64
-ACTIVE = 8
+STEPS = 100
+ACTIVE = 16
 
 
 def select(query: Query, *, regularisation: Positive = 1.0, oversample: Count = 2) -> IntArray:

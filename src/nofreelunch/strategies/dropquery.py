@@ -36,9 +36,10 @@ def _changes(query: Query, passes: int, dropout: float) -> IntArray:
     for first in range(0, len(changes), BLOCK):
         rows = query.candidates[first : first + BLOCK]
         features = query.features[rows] / np.float32(1 - dropout)
+        dropped = np.empty_like(features)
         for _ in range(passes):
             kept = _coins(features.shape, 1 - dropout, query.rng)
-            answers = query.head.probabilities(features * kept).argmax(axis=1)
+            answers = query.head.probabilities(np.multiply(features, kept, out=dropped)).argmax(axis=1)
             changes[first : first + BLOCK] += answers != predicted[rows]
     return changes
 

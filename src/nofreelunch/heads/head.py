@@ -1,0 +1,51 @@
+"""What a head is to strategies and to the simulation, whatever its kind."""
+
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+FloatArray = npt.NDArray[np.float32]
+IntArray = npt.NDArray[np.int64]
+
+# Rows that a nonlinear head scores at once. Fixed, as BLAS may round differently for other shapes.
+SCORED = 1024
+
+
+class Head(Protocol):
+    """A fitted classifier on features as strategies see them."""
+
+    @property
+    def class_count(self) -> int:
+        """C, the task's classes."""
+
+    @property
+    def classes(self) -> IntArray:
+        """(K,) int64, those with a label, ascending; the others have probability 0."""
+
+    def probabilities(self, features: FloatArray) -> FloatArray:
+        """(n, C) float32 for ``features`` ((n, d)); columns are contiguous, rows are not."""
+
+
+class Learner(Protocol):
+    """The head of one run, fitted anew as labels come in."""
+
+    def fit(self, rows: IntArray, labels: IntArray) -> Head:
+        """The head for pool ``rows`` ((L,), in order of acquisition: those of the last call come first) with
+        ``labels`` ((L,))."""
+
+
+class Trainer(Protocol):
+    """Makes the learners of a cell; holds what they share."""
+
+    def learner(self, rng: np.random.Generator) -> Learner:
+        """A learner that takes its initial weights, if it has any, from ``rng``."""
+
+
+def spread_classes(columns: FloatArray, classes: IntArray, class_count: int) -> FloatArray:
+    """(n, C) probabilities, columns contiguous, from those of the K classes seen ((K, n))."""
+    if len(classes) == class_count:
+        return columns.T
+    full = np.zeros((class_count, columns.shape[1]), np.float32)
+    full[classes] = columns
+    return full.T

@@ -1,0 +1,75 @@
+"""k nearest neighbours: the labelled rows nearest to a row vote."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from nofreelunch.geometry import squared_norms
+from nofreelunch.heads.head import SCORED, FloatArray, IntArray, spread_classes
+
+
+@dataclass(frozen=True)
+class KnnHead:
+    """The labelled rows and how they vote.
+
+    Attributes:
+        class_count: C, the task's classes.
+        classes: (K,) int64, those with a label, ascending.
+        features: (L, d) float32 labelled rows.
+        targets: (L,) int64 positions in ``classes``.
+        neighbours: how many vote, at most L.
+        by_distance: whether a vote counts 1 / distance.
+        smoothing: pseudo-votes shared out among the K classes.
+    """
+
+    class_count: int
+    classes: IntArray
+    features: FloatArray
+    targets: IntArray
+    neighbours: int
+    by_distance: bool
+    smoothing: float
+
+    def probabilities(self, features: FloatArray) -> FloatArray:
+        """(n, C) float32."""
+        columns = np.empty((len(self.classes), len(features)), np.float32)
+        norms = squared_norms(self.features)
+        for first in range(0, len(features), SCORED):
+            block = features[first : first + SCORED]
+            squared = norms - 2 * (block @ self.features.T) + squared_norms(block)[:, None]
+            columns[:, first : first + SCORED] = self._votes(np.maximum(squared, 0)).T
+        return spread_classes(columns, self.classes, self.class_count)
+
+    def _votes(self, squared: FloatArray) -> FloatArray:
+        """(r, K) shares of the votes of the nearest among (r, L) squared distances."""
+        k, rows = self.neighbours, np.arange(len(squared))[:, None]
+        nearest = np.argpartition(squared, k - 1, axis=1)[:, :k]
+        weights = np.ones((len(squared), k), np.float32)
+        if self.by_distance:
+            # An equal row outvotes all others.
+            weights = np.maximum(squared[rows, nearest], np.float32(1e-12)) ** np.float32(-0.5)
+            weights *= k / weights.sum(axis=1, keepdims=True)
+        votes = np.zeros((len(squared), len(self.classes)), np.float32)
+        np.add.at(votes, (rows, self.targets[nearest]), weights)
+        shares: FloatArray = (votes + np.float32(self.smoothing / len(self.classes))) / np.float32(k + self.smoothing)
+        return shares
+
+
+class Trainer:
+    """k nearest neighbours on one pool ((n, d) float32)."""
+
+    def __init__(self, pool: FloatArray, class_count: int, *, neighbours: int, weights: str, smoothing: float) -> None:
+        self.pool, self.class_count = pool, class_count
+        self.neighbours, self.by_distance, self.smoothing = neighbours, weights == "distance", smoothing
+
+    def learner(self, rng: np.random.Generator) -> "Trainer":
+        """Itself: there is nothing to keep between fits, and nothing to draw."""
+        return self
+
+    def fit(self, rows: IntArray, labels: IntArray) -> KnnHead:
+        """As the protocol says."""
+        classes, targets = np.unique(labels, return_inverse=True)
+        neighbours = min(self.neighbours, len(rows))
+        return KnnHead(
+            self.class_count, classes, self.pool[rows], targets, neighbours, self.by_distance, self.smoothing
+        )

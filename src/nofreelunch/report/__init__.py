@@ -1,0 +1,3 @@
+"""The report: one HTML file that holds all it shows and asks for nothing else."""
+
+from nofreelunch.report.page import render as render

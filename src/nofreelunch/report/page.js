@@ -1,0 +1,79 @@
+"use strict";
+// Helpers that all views share. All text from the data reaches the page as text nodes, never as markup.
+const DATA = JSON.parse(document.getElementById("data").textContent);
+const SEEN = { yes: " †", related: " (†)", no: "", unknown: " ?" };
+const SVG = "http://www.w3.org/2000/svg";
+// Registry names for people; anything else is left as it is.
+const words = (name) => (/^[a-z0-9_.|]+$/.test(name) ? name.replaceAll("_", " ").replaceAll(".", " · ") : name);
+
+function fill(node, attributes, children) {
+  for (const [name, value] of Object.entries(attributes)) {
+    if (name.startsWith("on")) node.addEventListener(name.slice(2), value);
+    else if (value !== null && value !== false) node.setAttribute(name, value === true ? "" : value);
+  }
+  node.append(...children.flat().filter((child) => child !== null));
+  return node;
+}
+const h = (tag, attributes = {}, ...children) => fill(document.createElement(tag), attributes, children);
+const s = (tag, attributes = {}, ...children) => fill(document.createElementNS(SVG, tag), attributes, children);
+
+function select(label, names, chosen, change, show = words) {
+  const options = names.map((name) => h("option", { value: name, selected: name === chosen }, show(name)));
+  return h("label", {}, label, h("select", { onchange: (event) => change(event.target.value) }, options));
+}
+
+function announce(text) {
+  document.getElementById("announcer").textContent = text;
+}
+
+const minus = (text) => text.replace("-", "−");
+const FORMAT = {
+  text: (value) => words(value),
+  points: (value) => minus(value.toFixed(1)),
+  gain: (value) => (value > 0 ? "+" : "") + minus(value.toFixed(2)),
+  number: (value) => minus(Math.abs(value) >= 1000 ? Math.round(value).toLocaleString("en") : String(Number(value.toPrecision(3)))),
+  count: (value) => Math.round(value).toLocaleString("en"),
+  share: (value) => `${(100 * value).toFixed(1)} %`,
+  p: (value) => (value < 0.001 ? "< 0.001" : value.toFixed(3)),
+};
+const format = (value, kind) => (value === null ? "–" : FORMAT[kind](value));
+
+function dark() {
+  const chosen = document.documentElement.dataset.theme;
+  return chosen ? chosen === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
+}
+const colour = (strategy) => (dark() ? strategy.dark : strategy.light);
+
+function ticks(low, high, wanted) {
+  const rough = (high - low) / wanted || 1;
+  const power = 10 ** Math.floor(Math.log10(rough));
+  const step = power * [1, 2, 2.5, 5, 10].find((factor) => factor * power >= rough);
+  const digits = Math.max(0, -Math.floor(Math.log10(step)) + (step / power === 2.5 ? 1 : 0));
+  const found = [];
+  for (let value = Math.ceil(low / step) * step; value <= high + step * 1e-6; value += step) {
+    found.push({ value, text: minus((Math.abs(value) < step * 1e-6 ? 0 : value).toFixed(digits)) });
+  }
+  return found;
+}
+
+// A box with numbers beside a point of a chart, within the chart.
+function showTip(tip, chart, left, top, ...content) {
+  tip.hidden = false;
+  tip.replaceChildren(...content);
+  const beside = left + 14 + tip.offsetWidth > chart.clientWidth ? left - tip.offsetWidth - 14 : left + 14;
+  tip.style.left = `${Math.max(0, Math.min(beside, chart.clientWidth - tip.offsetWidth))}px`;
+  tip.style.top = `${top}px`;
+}
+
+// Views that must be drawn again when the width or the theme changes.
+const redraws = [];
+function onResize(node, draw) {
+  redraws.push(draw);
+  let width = 0;
+  new ResizeObserver(() => {
+    if (Math.round(node.clientWidth) !== width) {
+      width = Math.round(node.clientWidth);
+      draw();
+    }
+  }).observe(node);
+}

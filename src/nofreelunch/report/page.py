@@ -1,0 +1,114 @@
+"""From the summary to the page: what is shown as HTML, and what JavaScript gets as JSON."""
+
+import json
+import platform
+from importlib.metadata import PackageNotFoundError, version
+from importlib.resources import files
+from typing import Any
+
+import pandas as pd
+import yaml
+from jinja2 import Environment, StrictUndefined
+from markupsafe import Markup
+
+from nofreelunch.figures import style
+from nofreelunch.params import Params
+from nofreelunch.registry import seen
+from nofreelunch.report.curves import curve_data
+from nofreelunch.report.findings import findings
+from nofreelunch.report.sources import SOURCES
+from nofreelunch.report.tables import report_tables
+
+SCRIPTS = ("page.js", "table.js", "curves.js", "overview.js", "scatter.js", "start.js")
+PACKAGES = (
+    *("nofreelunch", "numpy", "scipy", "pandas", "scikit-learn", "torch", "transformers"),
+    *("sentence-transformers", "tokenizers", "pyarrow", "matplotlib", "dvc"),
+)
+DARK_GROUND = "#15181d"
+MARKS = {"supported": "✓", "contradicted": "✗", "undecided": "?"}
+
+
+def render(params: Params, tables: dict[str, pd.DataFrame], claims: list[dict[str, Any]]) -> str:
+    """The whole page.
+
+    Args:
+        params: what was asked for.
+        tables: `evaluation.summary.read_tables`.
+        claims: `evaluation.claims.judge`.
+    """
+    grid = params.grid
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment.filters |= {"number": _number, "p": _p, "words": style.words}
+    page = environment.from_string(_part("page.html.j2"))
+    runs = len(grid.datasets) * len(grid.embedders) * len(grid.pools) * len(grid.strategies) * grid.seeds
+    return page.render(
+        grid=grid,
+        runs=runs,
+        budget=None if tables["policies"].empty else int(tables["policies"]["budget"].max()),
+        findings=findings(tables, claims),
+        claims=claims,
+        sources=SOURCES,
+        marks=MARKS,
+        parameters=yaml.safe_dump(_parameters(params), sort_keys=False, allow_unicode=True, width=100),
+        versions=_versions(),
+        style=Markup(_part("report.css")),  # noqa: S704 - our own file
+        script=Markup("\n".join(_part(name) for name in SCRIPTS)),  # noqa: S704 - our own files
+        data=Markup(as_script_data(_payload(params, tables))),  # noqa: S704 - escaped there
+    )
+
+
+def as_script_data(value: Any) -> str:
+    """``value`` as JSON that no HTML parser takes for markup, to stand within a script element."""
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
+
+
+def _payload(params: Params, tables: dict[str, pd.DataFrame]) -> dict[str, Any]:
+    grid = params.grid
+    return {
+        "datasets": grid.datasets,
+        "embedders": grid.embedders,
+        "pools": grid.pools,
+        "focus": params.focus.embedder,
+        "strategies": [_strategy(name) for name in grid.strategies],
+        "seen": {f"{d}/{e}": seen(e, d) for d in grid.datasets for e in grid.embedders},
+        "curves": curve_data(tables),
+        "tables": {name: table.plain() for name, table in report_tables(tables).items()},
+    }
+
+
+def _strategy(name: str) -> dict[str, str]:
+    look = style.look(name)
+    dash = "" if look.dash == "-" else " ".join(str(2 * length) for length in look.dash[1])
+    return {"name": name, "light": look.colour, "dark": style.on_dark(look.colour, DARK_GROUND), "dash": dash}
+
+
+def _parameters(params: Params) -> dict[str, Any]:
+    """The parameters that had a part in the grid."""
+    whole, grid = params.model_dump(mode="json"), params.grid
+    budget = {"track": params.budget.track, params.budget.track: whole["budget"][params.budget.track]}
+    used = {key: {name: whole[key][name] for name in getattr(grid, key)} for key in ("datasets", "embedders")}
+    options = {key: {name: whole[key][name] for name in getattr(grid, key)} for key in ("pools", "strategies")}
+    return {"grid": whole["grid"], "budget": budget, "head": whole["head"], **used, **options}
+
+
+def _versions() -> dict[str, str]:
+    found = {"Python": platform.python_version()}
+    for name in PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def _part(name: str) -> str:
+    return files("nofreelunch.report").joinpath(name).read_text(encoding="utf-8")
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3g}".replace("-", "−")
+
+
+def _p(value: float) -> str:
+    return "< 0.001" if value < 0.001 else f"{value:.3f}"

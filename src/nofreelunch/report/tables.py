@@ -1,0 +1,295 @@
+"""The report's tables: which columns of the summary they show, under which names."""
+
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from nofreelunch.evaluation.aulc import SHARES
+from nofreelunch.evaluation.quality import MTEB, SITE
+from nofreelunch.evaluation.runs import FACTORS
+
+Kind = Literal["text", "points", "gain", "number", "count", "p", "share"]
+_Columns = list[tuple[str, str, Kind]]
+_SITE: _Columns = [("dataset", "task", "text"), ("embedder", "embedder", "text")]
+_SEEN: tuple[str, str, Kind] = ("seen", "labels seen", "text")
+SEEN = {"yes": "trained on", "related": "related", "no": "unseen", "unknown": "unknown"}
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a table.
+
+    Attributes:
+        name: in the summary.
+        label: its heading.
+        kind: how its values are shown; points and gains are stored times 100.
+    """
+
+    name: str
+    label: str
+    kind: Kind
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of the report.
+
+    Attributes:
+        title: its caption.
+        note: what a row is and how to read it.
+        columns: from left to right.
+        rows: one list of values per row; None where there is none.
+    """
+
+    title: str
+    note: str
+    columns: list[Column]
+    rows: list[list[Any]]
+
+    def plain(self) -> dict[str, Any]:
+        """As JSON."""
+        return asdict(self)
+
+
+def report_tables(tables: dict[str, pd.DataFrame]) -> dict[str, Table]:
+    """Every table of the report, of accuracy, from `evaluation.summary.read_tables`."""
+    accuracy = {
+        name: tables[name][tables[name]["metric"] == "accuracy"]
+        for name in ("aulc", "ranks", "strategy_gains", "pool_gains", "robustness")
+    }
+    return {
+        "cells": _cells(accuracy),
+        "pool_gains": _make(
+            "Gain of a pool selection over a random pool",
+            "Accuracy averaged over strategies, paired by seed; 95 % interval over seeds. Phases: round 0, the early, "
+            "middle and late third of the labels, the last round.",
+            [
+                *_SITE,
+                _SEEN,
+                ("ips", "pool", "text"),
+                ("phase", "phase", "text"),
+                *_interval("mean", "gain", "gain"),
+                ("n", "seeds", "count"),
+            ],
+            accuracy["pool_gains"],
+        ),
+        "robustness": _make(
+            "How steady a strategy is",
+            "Over all cells (task, embedder, pool), and over those of one embedder. Rank 1 is best; regret is the "
+            "distance to the best strategy of a cell in AULC.",
+            [
+                ("scope", "embedders", "text"),
+                ("strategy", "strategy", "text"),
+                ("mean_rank", "mean rank", "number"),
+                ("rank_spread", "spread of ranks", "number"),
+                ("best", "times best", "count"),
+                ("cells", "cells", "count"),
+                ("mean_gain", "mean gain", "gain"),
+                ("mean_regret", "mean regret", "points"),
+                ("worst_regret", "worst regret", "points"),
+            ],
+            accuracy["robustness"],
+        ),
+        "significance": _make(
+            "Pairs of strategies",
+            "Differences in AULC, paired by task, embedder, pool and seed (unit: seed) or averaged over seeds first "
+            "(unit: cell). Wilcoxon signed-rank p, Holm-corrected within an embedder scope and unit; 95 % bootstrap "
+            "interval over cells; matched-pairs rank-biserial correlation.",
+            [
+                ("scope", "embedders", "text"),
+                ("unit", "unit", "text"),
+                ("strategy", "strategy", "text"),
+                ("opponent", "opponent", "text"),
+                *_interval("difference", "difference", "gain"),
+                ("rank_biserial", "rank-biserial", "number"),
+                ("cohens_dz", "Cohen's d", "number"),
+                ("p", "p", "p"),
+                ("p_holm", "p (Holm)", "p"),
+                ("n", "pairs", "count"),
+            ],
+            tables["significance"],
+        ),
+        "wins": _make(
+            "Who beats whom",
+            "Accuracy after every round, paired by task, embedder, pool and seed. ties half: a tie is half a win; "
+            "legacy: ties count for nobody and round 0 is left out.",
+            [
+                ("scope", "embedders", "text"),
+                ("definition", "definition", "text"),
+                ("strategy", "strategy", "text"),
+                ("opponent", "opponent", "text"),
+                ("rate", "win rate", "share"),
+                ("wins", "wins", "count"),
+                ("ties", "ties", "count"),
+                ("losses", "losses", "count"),
+            ],
+            tables["wins"],
+        ),
+        "friedman": _make(
+            "Do the strategies differ at all?",
+            "Friedman's test on the ranks in every cell; strategies whose mean ranks differ by less than Nemenyi's "
+            "critical difference are not told apart.",
+            [
+                ("scope", "embedders", "text"),
+                ("cells", "cells", "count"),
+                ("statistic", "χ²", "number"),
+                ("p", "p", "p"),
+                ("critical_difference", "critical difference", "number"),
+            ],
+            tables["friedman"],
+        ),
+        "embeddings": _embeddings(tables),
+        "quality": _make(
+            "What goes with embedding quality",
+            "Rank correlations over (task, embedder). pooled: over all of them; within: mean over tasks of the "
+            "correlation among a task's embedders. 95 % bootstrap intervals.",
+            [
+                ("measure", "measure", "text"),
+                ("outcome", "outcome", "text"),
+                ("level", "level", "text"),
+                *_interval("spearman", "Spearman's ρ", "number", "spearman_lo", "spearman_hi"),
+                *_interval("kendall", "Kendall's τ", "number", "kendall_lo", "kendall_hi"),
+                ("n", "points", "count"),
+                ("k0", "k₀", "text"),
+                ("caveat", "caveat", "text"),
+            ],
+            tables["quality"],
+        ),
+        "explanations": _make(
+            "Which diagnostic explains which gain",
+            "Regression on differences between the embedders of a task. R² on tasks left out: 0 or less explains "
+            "nothing. Slope: points of accuracy per standard deviation of the measure; 'all' is a ridge regression on "
+            "all of them.",
+            [
+                ("outcome", "outcome", "text"),
+                ("measure", "measure", "text"),
+                ("r2", "R² left out", "number"),
+                ("slope", "slope", "gain"),
+                ("n", "points", "count"),
+            ],
+            tables["explanations"],
+        ),
+        "policies": _make(
+            "How good is a rule on a new task?",
+            "Each task was left out in turn, the rule learned from the others. Regret: points of accuracy (averaged "
+            "over labels up to the budget) below the best pool and strategy of the cell; 95 % t-interval over tasks.",
+            [
+                ("budget", "labels", "count"),
+                ("policy", "choice", "text"),
+                *_interval("regret", "regret", "points"),
+                ("worst", "worst regret", "points"),
+                ("gain", "gain over random", "gain"),
+                ("tasks", "tasks", "count"),
+            ],
+            tables["policies"],
+        ),
+        "advice": _make(
+            "What the learned rule said of each cell",
+            "Learned from label-free diagnostics of the other tasks. Foretold gain with its 95 % interval, the gain "
+            "that was reached, and the best choice in hindsight.",
+            [
+                *_SITE,
+                _SEEN,
+                ("budget", "labels", "count"),
+                ("ips", "pool", "text"),
+                ("strategy", "strategy", "text"),
+                *_interval("gain", "foretold", "gain"),
+                ("reached", "reached", "gain"),
+                ("best_ips", "best pool", "text"),
+                ("best_strategy", "best strategy", "text"),
+                ("regret", "regret", "points"),
+            ],
+            tables["advice"],
+        ),
+        "cost": _make(
+            "Seconds and gain",
+            "Seconds of one core per round and run, averaged over tasks, pools and seeds; gain in AULC over random.",
+            [
+                ("embedder", "embedder", "text"),
+                ("strategy", "strategy", "text"),
+                ("query_seconds", "query, s", "number"),
+                ("fit_seconds", "fit, s", "number"),
+                ("run_seconds", "whole run, s", "number"),
+                ("gain", "gain", "gain"),
+            ],
+            tables["cost"],
+        ),
+    }
+
+
+def _cells(accuracy: dict[str, pd.DataFrame]) -> Table:
+    numbers = ["aulc", "initial", "early", "middle", "late", "final", "probe", "headroom"]
+    targets = [f"labels_to_{share}" for share in SHARES]
+    means = accuracy["aulc"].groupby(FACTORS, observed=True)[numbers + targets].mean().reset_index()
+    table = means.merge(accuracy["ranks"][[*FACTORS, "rank", "gain", "regret", "seen"]], on=FACTORS)
+    table = table.merge(accuracy["strategy_gains"][[*FACTORS, "lo", "hi"]], on=FACTORS, how="left")
+    columns: _Columns = [
+        *_SITE,
+        _SEEN,
+        ("ips", "pool", "text"),
+        ("strategy", "strategy", "text"),
+        ("aulc", "AULC", "points"),
+        ("gain", "gain over random", "gain"),
+        ("lo", "from", "gain"),
+        ("hi", "to", "gain"),
+        ("rank", "rank", "number"),
+        ("regret", "regret", "points"),
+        *((name, name if name != "initial" else "round 0", "points") for name in numbers[1:6]),
+        ("probe", "full pool", "points"),
+        ("headroom", "headroom", "points"),
+        *((f"labels_to_{share}", f"labels to {share} %", "count") for share in SHARES),
+    ]
+    return _make(
+        "Every cell",
+        "Mean accuracy over seeds: area under the learning curve (AULC), its gain over random with the 95 % interval, "
+        "rank among the strategies of the cell, accuracy at round 0, in the thirds and at the end, of a linear probe "
+        "on the full pool, and the mean labels to reach a share of it (over the seeds that did).",
+        columns,
+        table,
+    )
+
+
+def _embeddings(tables: dict[str, pd.DataFrame]) -> Table:
+    wide = tables["diagnostics"].pivot(index=SITE, columns="measure", values="value")
+    names = list(dict.fromkeys(tables["diagnostics"]["measure"].astype(str)))
+    labelled = set(tables["diagnostics"].loc[tables["diagnostics"]["labelled"], "measure"])
+    table = tables["probes"][[*SITE, "accuracy", "seen"]].merge(wide.reset_index(), on=SITE)
+    table = table.assign(mteb=[MTEB.get(str(name)) for name in table["embedder"]])
+    columns: _Columns = [
+        *_SITE,
+        _SEEN,
+        ("accuracy", "full-pool probe *", "points"),
+        ("mteb", "MTEB", "number"),
+        *((name, f"{name.replace('_', ' ')}{' *' if name in labelled else ''}", "number") for name in names),
+    ]
+    note = "Diagnostics of the embedded pool; those with * use labels. MTEB: published average of 56 English tasks."
+    return _make("What the embeddings look like", note, columns, table)
+
+
+def _interval(name: str, label: str, kind: Kind, lo: str = "lo", hi: str = "hi") -> _Columns:
+    return [(name, label, kind), (lo, "from", kind), (hi, "to", kind)]
+
+
+def _make(title: str, note: str, columns: _Columns, table: pd.DataFrame) -> Table:
+    made = [Column(*column) for column in columns]
+    cells = [_values(table[column.name], column.kind) for column in made]
+    return Table(title, note, made, [list(row) for row in zip(*cells, strict=True)])
+
+
+def _values(column: "pd.Series[Any]", kind: Kind) -> list[Any]:
+    if column.name == "seen":
+        return [SEEN[str(value)] for value in column]
+    if kind == "text":
+        return [str(value) for value in column]
+    factor = 100 if kind in ("points", "gain") else 1
+    return [rounded(factor * value) for value in column.to_numpy(dtype=np.float64)]
+
+
+def rounded(value: float, digits: int = 5) -> float | int | None:
+    """``value`` to so many significant digits, whole numbers as such; None where it is not finite."""
+    if not np.isfinite(value):
+        return None
+    short = float(f"{value:.{digits}g}")
+    return int(short) if short == int(short) else short

@@ -1,0 +1,19 @@
+"""Stage report: the summary to one HTML file, plots/report.html."""
+
+from nofreelunch import layout, storage
+from nofreelunch.command import stage
+from nofreelunch.evaluation.summary import read_claims, read_tables
+from nofreelunch.params import Params
+from nofreelunch.report import render
+
+
+def report(params: Params) -> None:
+    """Write the report of the grid."""
+    page = render(params, read_tables(), read_claims())
+    with storage.atomic(layout.REPORT) as temporary:
+        temporary.write_text(page, encoding="utf-8")
+    print(f"{layout.REPORT}: {len(page.encode()) / 1e6:.2f} MB")
+
+
+if __name__ == "__main__":
+    stage(report)

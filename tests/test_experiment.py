@@ -1,0 +1,105 @@
+"""The runs of one cell from files: heads, annotator noise and the oracle as params.yaml asks for them."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+
+from nofreelunch import layout, storage
+from nofreelunch.errors import UserError
+from nofreelunch.experiment import active_learn
+from nofreelunch.initial_pools import initial_pools
+from nofreelunch.params import Params
+from nofreelunch.storage import Memo
+
+CLASSES = 3
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch):
+    """The tables of a small cell under the shipped params.yaml with some sections changed."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("NOFREELUNCH_JOBS", "1")
+    rng = np.random.default_rng(0)
+    labels = rng.integers(CLASSES, size=500)
+    features = (0.6 * rng.normal(size=(CLASSES, 10))[labels] + rng.normal(size=(500, 10))).astype(np.float32)
+    for split, part in (("train", slice(0, 200)), ("test", slice(200, 500))):
+        texts = [f"text {i}" for i in range(500)[part]]
+        storage.write_table(layout.task_split("toy", split), {"text": texts, "label": labels[part]})
+        storage.write_npy(layout.embedding("toy", "blobs", split), features[part])
+    storage.write_json(layout.task_card("toy"), {"classes": [str(c) for c in range(CLASSES)]})
+    shipped = yaml.safe_load((Path(__file__).parents[1] / "params.yaml").read_text())
+
+    def tables(**sections):
+        content = shipped | {
+            "grid": {
+                "datasets": ["toy"],
+                "embedders": ["blobs"],
+                "pools": ["random"],
+                "strategies": sections.pop("strategies", ["random", "margin"]),
+                "seeds": 2,
+            },
+            "focus": {"embedder": "blobs"},
+            "budget": shipped["budget"] | {"track": "custom", "custom": {"initial": 12, "batch": 8, "rounds": 3}},
+            "datasets": {"toy": {"source": "docs", "task": "kind", "train": 200, "test": 300}},
+            "embedders": {"blobs": {"kind": "lsa", "dim": 10}},
+        }
+        content |= {key: value for key, value in sections.items() if value is not None}
+        for key, value in sections.items():
+            if value is None:
+                del content[key]
+        params = Params.model_validate(content)
+        storage.write_table(layout.pools("toy", "blobs"), initial_pools(params, "toy", "blobs"))
+        return active_learn(params, "toy", "blobs", Memo(tmp_path / "memo"))
+
+    return tables
+
+
+def column(results, name, **keys):
+    rows = np.ones(len(results.runs["round"]), bool)
+    for key, value in keys.items():
+        rows &= np.array(results.runs[key]) == value
+    return np.array(results.runs[name])[rows]
+
+
+def test_without_noise_nothing_changes_by_a_byte(run):
+    before, after = run(annotator=None), run(annotator={"noise": "none"})
+    assert after.computed == 0
+    zero = run(annotator={"noise": "symmetric", "rate": 0.0})
+    assert zero.computed == zero.total
+    for table in ("runs", "acquired"):
+        for name, values in getattr(before, table).items():
+            np.testing.assert_array_equal(values, getattr(after, table)[name])
+            np.testing.assert_array_equal(values, getattr(zero, table)[name])
+
+
+def test_noise_is_the_same_for_every_strategy_and_reaches_no_test_label(run):
+    clean, noisy = run(), run(annotator={"noise": "next", "rate": 1.0})
+    for seed in range(2):
+        starts = [column(noisy, "nll", strategy=name, seed=seed, round=0) for name in ("random", "margin")]
+        np.testing.assert_array_equal(*starts)
+    # All that the learner hears is wrong, in a pattern it learns: it is right on what it never was told.
+    assert column(clean, "accuracy", round=3).min() > 0.6
+    assert column(noisy, "accuracy", round=3).max() < 0.2
+    assert noisy.probe == clean.probe
+
+
+def test_rates_for_other_classes_stop_with_their_reason(run):
+    with pytest.raises(UserError, match=r"annotator\.rates is for 2 classes, but the task has 3"):
+        run(annotator={"noise": "per_class", "rates": [0.1, 0.2]})
+
+
+@pytest.mark.parametrize("kind", ["mlp", "knn", "lda", "ridge"])
+def test_every_head_runs_and_learns(run, kind):
+    results = run(head={"kind": kind}, strategies=["random", "margin", "badge", "bait", "dropquery"])
+    last, first = column(results, "accuracy", round=3), column(results, "accuracy", round=0)
+    assert last.mean() > first.mean()
+    assert last.mean() > 0.6
+    assert results.probe["accuracy"] > 0.6
+
+
+def test_the_oracle_runs_beside_the_others(run):
+    results = run(strategies=["random", "oracle"])
+    oracle, random = (column(results, "accuracy", strategy=name).mean() for name in ("oracle", "random"))
+    assert oracle > random - 0.02
