@@ -47,6 +47,19 @@ def test_gains_up_to_a_budget_by_hand():
     assert table.to_dict() == pytest.approx({20: 0.1, 30: 0.15, 40: 0.4 / 3})
 
 
+def test_defaults_are_means_over_datasets_and_count_the_cells_in_which_an_arm_is_best():
+    rows = [("d", "a", 0.0, 0.1), ("d", "b", 0.0, 0.3), ("f", "a", 0.0, -0.1), ("f", "b", 0.0, 0.0)]
+    gains = pd.DataFrame(
+        [(d, e, 9, "random", s, g) for d, e, *both in rows for s, g in zip(("random", "margin"), both, strict=True)],
+        columns=["dataset", "embedder", "budget", "ips", "strategy", "gain"],
+    )
+    row = recommendation.defaults(gains).set_index("strategy").loc["margin"]
+    # means of d and f: 0.2 and −0.05; half width t₁ · s / √2 = 12.706 · 0.1768 / 1.414
+    assert row["mean"] == pytest.approx(0.075)
+    assert row["hi"] - row["mean"] == pytest.approx(12.706 * 0.125, rel=1e-3)
+    assert (row["best"], row["cells"], row["n"]) == (3, 4, 2)
+
+
 def test_where_the_best_arm_depends_on_a_diagnostic_the_rule_finds_out():
     measures, gains = crossing()
     rule = recommendation.learn(measures, gains)
@@ -126,6 +139,7 @@ def test_small_grids_say_what_they_can():
     diagnostics, gains = made(Truth(), pools=["typiclust"])
     assert gains.empty
     assert recommendation.policies(diagnostics, gains).empty
+    assert recommendation.defaults(gains).empty
 
 
 def test_without_margin_and_badge_their_policies_are_left_out():

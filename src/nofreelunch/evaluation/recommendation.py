@@ -17,7 +17,7 @@ from scipy import stats
 
 from nofreelunch.evaluation.aulc import aulc
 from nofreelunch.evaluation.diagnostics import LABEL_FREE
-from nofreelunch.evaluation.intervals import half_width
+from nofreelunch.evaluation.intervals import half_width, mean_interval
 from nofreelunch.evaluation.quality import SITE
 from nofreelunch.evaluation.runs import BASELINE, blocks
 
@@ -66,6 +66,24 @@ def _budgets(frame: pd.DataFrame) -> list[int]:
     labels = np.sort(frame.loc[frame["dataset"] == longest, "labels"].unique())
     rounds = len(labels) - 1
     return sorted({int(labels[-(-rounds * third // 3)]) for third in (1, 2, 3)})
+
+
+def defaults(gains: pd.DataFrame) -> pd.DataFrame:
+    """Every arm on average: what to take where nothing is known of a task.
+
+    Args:
+        gains: `arm_gains`.
+
+    Returns:
+        budget, ips, strategy, n (datasets), mean, lo, hi (gain, averaged over a dataset's embedders; 95 % t-interval
+        over datasets), best (cells in which no arm gains more), cells.
+    """
+    by_dataset = gains.groupby(["budget", *ARM, "dataset"], observed=True)["gain"].mean().reset_index()
+    table = mean_interval(by_dataset, ["budget", *ARM], "gain")
+    highest = gains.groupby([*SITE, "budget"], observed=True)["gain"].transform("max")
+    counts = gains.assign(best=gains["gain"] == highest).groupby(["budget", *ARM], observed=True)["best"]
+    counted = counts.agg(best="sum", cells="size").reset_index()
+    return table.merge(counted, on=["budget", *ARM], validate="one_to_one")
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from nofreelunch.evaluation.explanations import explain
 from nofreelunch.evaluation.gains import pool_gains, strategy_gains
 from nofreelunch.evaluation.printed import NOT_PRINTED, SITE_TABLES, claims_table, with_seen, write_printed
 from nofreelunch.evaluation.quality import correlations, gained, measures, outcomes
-from nofreelunch.evaluation.recommendation import advice, arm_gains, policies
+from nofreelunch.evaluation.recommendation import advice, arm_gains, defaults, policies
 from nofreelunch.evaluation.significance import friedman, pairwise
 from nofreelunch.evaluation.wins import paired_scores, ranks, robustness, scopes, win_table
 
@@ -35,6 +35,7 @@ TABLES = (
     "quality",
     "explanations",
     "arms",
+    "defaults",
     "advice",
     "policies",
     "cost",
@@ -100,6 +101,7 @@ def summarise(
         "quality": correlations(known, reached).assign(k0=_k0(frame)),
         "explanations": explain(known, gained(reached)),
         "arms": arms,
+        "defaults": defaults(arms),
         "advice": advice(diagnostics, arms),
         "policies": policies(diagnostics, arms),
         "cost": cost(seconds, placed),

@@ -36,7 +36,7 @@ SOURCES: dict[int, list[tuple[str, str]]] = {
     ],
     9: [
         ("after TypiClust pools", link("cells", ips="typiclust", strategy="margin|badge")),
-        ("all cells", link("cells")),
+        ("every pool and strategy", link("defaults")),
     ],
     10: [("MTEB averages", link("embeddings")), ("correlations", link("quality", measure="mteb"))],
     11: [("seconds", link("cost"))],

@@ -171,6 +171,21 @@ def report_tables(tables: dict[str, pd.DataFrame]) -> dict[str, Table]:
             ],
             tables["explanations"],
         ),
+        "defaults": _make(
+            "Every pool and strategy on average",
+            "Gain over a random pool and random querying: points of accuracy, averaged over labels up to the budget; "
+            "mean over tasks, 95 % t-interval. Times best: (task, embedder) in which no other choice gains more.",
+            [
+                ("budget", "labels", "count"),
+                ("ips", "pool", "text"),
+                ("strategy", "strategy", "text"),
+                *_interval("mean", "gain", "gain"),
+                ("best", "times best", "count"),
+                ("cells", "of", "count"),
+                ("n", "tasks", "count"),
+            ],
+            tables["defaults"],
+        ),
         "policies": _make(
             "How good is a rule on a new task?",
             "Each task was left out in turn, the rule learned from the others. Regret: points of accuracy (averaged "
