@@ -1,8 +1,9 @@
-"""Stage embed: one task by one embedder to data/embeddings/<dataset>/<embedder>.{train,test}.npy."""
+"""Stage embed: one task by one embedder to data/embeddings/<dataset>/<embedder>.*, and the labels beside it."""
 
 from nofreelunch import layout, storage
 from nofreelunch.command import stage
 from nofreelunch.embedders.embed import embed as embed_texts
+from nofreelunch.labels import copy_labels
 from nofreelunch.params import Params
 from nofreelunch.storage import Memo
 from nofreelunch.tasks.table import read_split
@@ -21,6 +22,7 @@ def embed(params: Params, dataset: str, embedder: str) -> None:
     storage.write_npy(layout.embedding(dataset, embedder, "train"), embedding.train)
     storage.write_npy(layout.embedding(dataset, embedder, "test"), embedding.test)
     storage.write_json(layout.embedding_card(dataset, embedder), embedding.card)
+    copy_labels(dataset, embedder)
 
 
 if __name__ == "__main__":

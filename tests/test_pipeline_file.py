@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[1]
 FRAME = {"engine", "errors", "layout", "options", "params", "provenance", "spec", "storage"}
 ROOTS = {
     "download": ["tasks.build"],
-    "embed": ["embedders.embed"],
+    "embed": ["embedders.embed", "labels"],
     "initialize": ["initial_pools", "pools"],
     "active_learn": ["experiment", "simulation", "strategies"],
     "aggregate": ["evaluation.summary", "evaluation.runs"],
