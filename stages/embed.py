@@ -1,8 +1,9 @@
-"""Stage embed: one task by one embedder to data/embeddings/<dataset>/<embedder>.{train,test}.npy."""
+"""Stage embed: one task by one embedder to data/embeddings/<dataset>/<embedder>.*, and the labels beside it."""
 
 from nofreelunch import layout, storage
 from nofreelunch.command import stage
 from nofreelunch.embedders.embed import embed as embed_texts
+from nofreelunch.labels import copy_labels
 from nofreelunch.params import Params
 from nofreelunch.storage import Memo
 from nofreelunch.tasks.table import SPLITS, read_split
@@ -22,6 +23,7 @@ def embed(params: Params, dataset: str, embedder: str) -> None:
     )
     embedding.write({split: layout.embedding(dataset, embedder, split) for split in SPLITS})
     storage.write_json(layout.embedding_card(dataset, embedder), embedding.card)
+    copy_labels(dataset, embedder)
 
 
 if __name__ == "__main__":

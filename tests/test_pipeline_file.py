@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[1]
 FRAME = {"engine", "errors", "layout", "memory", "options", "params", "progress", "provenance", "spec", "storage"}
 ROOTS = {
     "download": ["tasks.build"],
-    "embed": ["embedders.embed"],
+    "embed": ["embedders.embed", "labels"],
     "initialize": ["initial_pools", "pools"],
     "active_learn": ["experiment", "simulation", "strategies", "evaluation.diagnostics", "evaluation.plane"],
     "aggregate": ["evaluation.summary", "evaluation.runs", "evaluation.picks"],

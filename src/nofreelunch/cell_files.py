@@ -8,6 +8,7 @@ import numpy.typing as npt
 
 from nofreelunch import layout, storage
 from nofreelunch.errors import UserError
+from nofreelunch.labels import read_labels
 from nofreelunch.params import Params, Rounds
 
 IntArray = npt.NDArray[np.int64]
@@ -36,12 +37,11 @@ def read_data(dataset: str, embedder: str) -> Data:
     Raises:
         UserError: a file is missing or broken, sizes differ, or the embedding is not finite.
     """
-    card = storage.read_json(layout.task_card(dataset))
+    said = read_labels(dataset, embedder)
     arrays: dict[str, Any] = {}
-    for split in ("train", "test"):
+    for split, labels in (("train", said.train), ("test", said.test)):
         path = layout.embedding(dataset, embedder, split)
         features = storage.read_npy(path)
-        labels = storage.read_table(layout.task_split(dataset, split), required=("label",))["label"].astype(np.int64)
         if features.ndim != 2 or features.dtype.kind != "f" or len(features) != len(labels):
             raise UserError(
                 f"{path} holds {features.dtype} {features.shape}, but the task has {len(labels)} {split} rows. "
@@ -53,9 +53,8 @@ def read_data(dataset: str, embedder: str) -> Data:
                 f"{path}: {len(wrong)} rows are not finite, the first is row {wrong[0]}. "
                 "Check that text, then embed again; a lower-precision dtype may have overflowed."
             )
-        arrays[split] = features, labels
-    (pool, pool_labels), (test, test_labels) = arrays["train"], arrays["test"]
-    return Data(pool, test, pool_labels, test_labels, len(card["classes"]))
+        arrays[split] = features
+    return Data(arrays["train"], arrays["test"], said.train, said.test, len(said.classes))
 
 
 def rounds_of(params: Params, dataset: str, data: Data) -> Rounds:

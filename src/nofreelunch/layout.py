@@ -32,6 +32,11 @@ def embedding_card(dataset: str, embedder: str) -> Path:
     return EMBEDDINGS / dataset / f"{embedder}.json"
 
 
+def labels(dataset: str, embedder: str) -> Path:
+    """Class names and the labels of both splits, row i = row i of the embedding."""
+    return EMBEDDINGS / dataset / f"{embedder}.labels.json"
+
+
 def pools(dataset: str, embedder: str) -> Path:
     """Initial pools, long form: ips, seed, rank, row."""
     return POOLS / dataset / f"{embedder}.parquet"
