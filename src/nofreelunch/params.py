@@ -3,6 +3,7 @@
 import inspect
 import re
 from collections.abc import Callable, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -25,6 +26,7 @@ from nofreelunch.strategies import STRATEGIES
 from nofreelunch.tasks.spec import TaskSpec
 
 NAME = re.compile(r"[a-z0-9]+(_[a-z0-9]+)*")
+MAX_LABELS = 100_000_000
 
 
 def _name(value: str) -> str:
@@ -66,15 +68,15 @@ class Grid(Spec):
 class Rounds(Spec):
     """A budget in labels: ``initial`` (k₀), then ``rounds`` batches of ``batch``."""
 
-    initial: int = Field(ge=1)
-    batch: int = Field(ge=1)
+    initial: int = Field(ge=1, le=MAX_LABELS)
+    batch: int = Field(ge=1, le=MAX_LABELS)
     rounds: int = Field(ge=1, le=10_000)
 
 
 class PerClass(Spec):
     """A budget for few labels: k₀ and every batch hold ``per_class`` labels for each class of the task."""
 
-    per_class: float = Field(gt=0, allow_inf_nan=False)
+    per_class: float = Field(gt=0, le=1_000, allow_inf_nan=False)
     rounds: int = Field(ge=1, le=10_000)
 
 
@@ -165,6 +167,7 @@ def _check_options(
     return checked
 
 
+@cache
 def options_model(method: Callable[..., Any]) -> type[BaseModel]:
     """A model of the keyword-only parameters of ``method``: names, types and defaults."""
     fields: dict[str, Any] = {
@@ -201,14 +204,37 @@ def load(path: Path = Path("params.yaml")) -> Params:
         UserError: the file is absent, is no YAML, or any value in it is wrong.
     """
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = yaml.load(path.read_text(encoding="utf-8"), _UniqueKeys)  # noqa: S506 - a SafeLoader
     except FileNotFoundError as error:
         raise UserError(f"{path} is missing. Run from the folder that holds dvc.yaml.") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except OSError as error:
+        raise UserError(f"{path} cannot be read: {error.strerror or error}.") from error
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise UserError(f"{path} is no valid YAML: {error}") from error
+    return checked(content, path)
+
+
+def checked(content: Any, path: Path) -> Params:
+    """The ``content`` of params.yaml as it was read from ``path``, checked.
+
+    Raises:
+        UserError: any value in it is wrong.
+    """
     if not isinstance(content, dict):
         raise UserError(f"{path} must be a mapping with the sections {', '.join(Params.model_fields)}.")
     try:
         return Params.model_validate(content)
     except ValidationError as error:
         raise UserError(f"{path}:\n" + "\n".join(f"  {line}" for line in explain(error))) from error
+
+
+class _UniqueKeys(yaml.SafeLoader):
+    """Refuses a key that stands twice in a mapping, of which YAML's own loader takes the last."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen = set()
+        for key, _ in node.value:
+            if key.value in seen and isinstance(key, yaml.ScalarNode):
+                raise yaml.YAMLError(f"the key '{key.value}' stands twice in one mapping{key.start_mark}")
+            seen.add(key.value if isinstance(key, yaml.ScalarNode) else None)
+        return super().construct_mapping(node, deep)
