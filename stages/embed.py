@@ -1,6 +1,7 @@
 """Stage embed: one task by one embedder to data/embeddings/<dataset>/<embedder>.{train,test}.npy."""
 
 from nofreelunch import layout, storage
+from nofreelunch.cell_files import budget_for, class_count
 from nofreelunch.command import stage
 from nofreelunch.embedders.embed import embed as embed_texts
 from nofreelunch.params import Params
@@ -11,9 +12,12 @@ from nofreelunch.tasks.table import SPLITS, read_split
 def embed(params: Params, dataset: str, embedder: str) -> None:
     """Embed a task's texts; chunks that are already in the memo are not encoded again."""
     task = params.datasets[dataset]
+    train = read_split(dataset, "train")
+    # Refused here, before anything costly is done.
+    budget_for(params, dataset, class_count(dataset), len(train))
     embedding = embed_texts(
         params.embedders[embedder],
-        read_split(dataset, "train"),
+        train,
         read_split(dataset, "test"),
         task.pair_format,
         Memo.default(),
