@@ -1,6 +1,7 @@
 """Stage embed: one task by one embedder to data/embeddings/<dataset>/<embedder>.*, and the labels beside it."""
 
 from nofreelunch import layout, storage
+from nofreelunch.cell_files import budget_for
 from nofreelunch.command import stage
 from nofreelunch.embedders.embed import embed as embed_texts
 from nofreelunch.labels import copy_labels
@@ -12,6 +13,9 @@ from nofreelunch.tasks.table import SPLITS, read_split
 def embed(params: Params, dataset: str, embedder: str) -> None:
     """Embed a task's texts; chunks that are already in the memo are not encoded again."""
     task = params.datasets[dataset]
+    labels = copy_labels(dataset, embedder)
+    # Refused here, before anything costly is done.
+    budget_for(params, dataset, len(labels.classes), len(labels.train))
     embedding = embed_texts(
         params.embedders[embedder],
         read_split(dataset, "train"),
@@ -23,7 +27,6 @@ def embed(params: Params, dataset: str, embedder: str) -> None:
     )
     embedding.write({split: layout.embedding(dataset, embedder, split) for split in SPLITS})
     storage.write_json(layout.embedding_card(dataset, embedder), embedding.card)
-    copy_labels(dataset, embedder)
 
 
 if __name__ == "__main__":

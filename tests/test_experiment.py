@@ -10,6 +10,7 @@ from nofreelunch import layout, storage
 from nofreelunch.errors import UserError
 from nofreelunch.experiment import active_learn
 from nofreelunch.initial_pools import initial_pools
+from nofreelunch.labels import copy_labels
 from nofreelunch.params import Params
 from nofreelunch.storage import Memo
 
@@ -29,6 +30,7 @@ def run(tmp_path, monkeypatch):
         storage.write_table(layout.task_split("toy", split), {"text": texts, "label": labels[part]})
         storage.write_npy(layout.embedding("toy", "blobs", split), features[part])
     storage.write_json(layout.task_card("toy"), {"classes": [str(c) for c in range(CLASSES)]})
+    copy_labels("toy", "blobs")
     shipped = yaml.safe_load((Path(__file__).parents[1] / "params.yaml").read_text())
 
     def tables(**sections):

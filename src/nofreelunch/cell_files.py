@@ -13,6 +13,9 @@ from nofreelunch.params import Params, Rounds
 
 IntArray = npt.NDArray[np.int64]
 
+# The square of a row's length must be a float32.
+LARGEST = np.float64(1e15)
+
 
 @dataclass(frozen=True)
 class Data:
@@ -42,19 +45,45 @@ def read_data(dataset: str, embedder: str) -> Data:
     for split, labels in (("train", said.train), ("test", said.test)):
         path = layout.embedding(dataset, embedder, split)
         features = storage.read_npy(path)
-        if features.ndim != 2 or features.dtype.kind != "f" or len(features) != len(labels):
+        if features.ndim != 2 or features.dtype.kind != "f" or not features.size or len(features) != len(labels):
             raise UserError(
                 f"{path} holds {features.dtype} {features.shape}, but the task has {len(labels)} {split} rows. "
                 f"Run 'dvc repro -f embed@{dataset}-{embedder}'."
             )
-        wrong = np.flatnonzero(~np.isfinite(features).all(axis=1))
+        # Comparisons are false for NaN.
+        wrong = np.flatnonzero(~((features.max(axis=1) <= LARGEST) & (features.min(axis=1) >= -LARGEST)))
         if len(wrong):
             raise UserError(
-                f"{path}: {len(wrong)} rows are not finite, the first is row {wrong[0]}. "
+                f"{path}: {len(wrong)} rows are not finite or beyond ±{LARGEST:g}, the first is row {wrong[0]}. "
                 "Check that text, then embed again; a lower-precision dtype may have overflowed."
             )
         arrays[split] = features
-    return Data(arrays["train"], arrays["test"], said.train, said.test, len(said.classes))
+    pool, test = arrays["train"], arrays["test"]
+    if pool.shape[1] != test.shape[1]:
+        raise UserError(
+            f"the embedding of {dataset} by {embedder} has {pool.shape[1]} dimensions in the pool and {test.shape[1]} "
+            f"in the test rows. Run 'dvc repro -f embed@{dataset}-{embedder}'."
+        )
+    return Data(pool, test, said.train, said.test, len(said.classes))
+
+
+def read_pools(dataset: str, embedder: str, rows: int) -> dict[str, npt.NDArray[Any]]:
+    """The initial pools of a cell whose pool has ``rows`` rows: ips, seed, rank, row.
+
+    Raises:
+        UserError: the file is missing or broken, or holds what is no row of the pool, or a row twice.
+    """
+    path = layout.pools(dataset, embedder)
+    table = storage.read_table(path, required=("ips", "seed", "rank", "row"))
+    numbers = [table[name] for name in ("seed", "rank", "row")]
+    whole = all(column.dtype == np.int64 for column in numbers)
+    if not whole or ((table["row"] < 0) | (table["row"] >= rows)).any():
+        raise UserError(
+            f"{path} does not belong to a pool of {rows} rows. Run 'dvc repro -f initialize@{dataset}-{embedder}'."
+        )
+    if len(set(zip(*(table[name].tolist() for name in ("ips", "seed", "row")), strict=True))) < len(table["row"]):
+        raise UserError(f"{path} holds a row twice. Run 'dvc repro -f initialize@{dataset}-{embedder}'.")
+    return table
 
 
 def rounds_of(params: Params, dataset: str, data: Data) -> Rounds:
@@ -63,10 +92,19 @@ def rounds_of(params: Params, dataset: str, data: Data) -> Rounds:
     Raises:
         UserError: k₀ is larger than the pool.
     """
-    budget = params.budget.resolve(data.class_count)
-    if budget.initial > len(data.pool):
+    return budget_for(params, dataset, data.class_count, len(data.pool))
+
+
+def budget_for(params: Params, dataset: str, classes: int, rows: int) -> Rounds:
+    """The budget in labels for a task of ``classes`` classes and a pool of ``rows`` rows.
+
+    Raises:
+        UserError: k₀ is larger than the pool.
+    """
+    budget = params.budget.resolve(classes)
+    if budget.initial > rows:
         raise UserError(
             f"k₀ = {budget.initial} labels (budget.{params.budget.track}) is more than the pool of {dataset} has "
-            f"({len(data.pool)} rows). Lower it in params.yaml or raise datasets.{dataset}.train."
+            f"({rows} rows). Lower it in params.yaml or raise datasets.{dataset}.train."
         )
     return budget

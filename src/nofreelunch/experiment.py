@@ -10,7 +10,7 @@ from threadpoolctl import threadpool_limits
 
 from nofreelunch import engine, layout, storage
 from nofreelunch.annotator import answers
-from nofreelunch.cell_files import read_data, rounds_of
+from nofreelunch.cell_files import read_data, read_pools, rounds_of
 from nofreelunch.errors import UserError
 from nofreelunch.evaluation.scores import METRICS
 from nofreelunch.heads.scaling import scale
@@ -54,7 +54,7 @@ class Results:
 def active_learn(params: Params, dataset: str, embedder: str, memo: Memo) -> Results:
     """Run every AL run of the cell that the memo does not hold."""
     data = read_data(dataset, embedder)
-    runs = _runs(params, dataset, embedder, rounds_of(params, dataset, data))
+    runs = _runs(params, dataset, embedder, rounds_of(params, dataset, data), len(data.pool))
     base = {
         "cell": [dataset, embedder],
         "data": storage.digest(
@@ -93,8 +93,8 @@ def active_learn(params: Params, dataset: str, embedder: str, memo: Memo) -> Res
     )
 
 
-def _runs(params: Params, dataset: str, embedder: str, budget: Rounds) -> list[Run]:
-    table = storage.read_table(layout.pools(dataset, embedder), required=("ips", "seed", "rank", "row"))
+def _runs(params: Params, dataset: str, embedder: str, budget: Rounds, pool: int) -> list[Run]:
+    table = read_pools(dataset, embedder, pool)
     runs = []
     for ips in params.grid.pools:
         for strategy in params.grid.strategies:

@@ -1,6 +1,7 @@
 """The labels of a cell, kept beside its embedding so that active learning needs no texts."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -25,18 +26,23 @@ class Labels:
     test: IntArray
 
 
-def copy_labels(dataset: str, embedder: str) -> None:
-    """Write the labels of a task beside its embedding.
+def copy_labels(dataset: str, embedder: str) -> Labels:
+    """Write the labels of a task beside its embedding, and give them back.
 
     Raises:
         UserError: a file of the task is missing or broken.
     """
-    classes = storage.read_json(layout.task_card(dataset))["classes"]
-    rows = {
-        split: storage.read_table(layout.task_split(dataset, split), required=("label",))["label"].tolist()
-        for split in ("train", "test")
-    }
-    storage.write_json(layout.labels(dataset, embedder), {"classes": classes} | rows)
+    card = storage.read_json(layout.task_card(dataset))
+    columns = {}
+    for split in ("train", "test"):
+        path = layout.task_split(dataset, split)
+        columns[split] = storage.read_table(path, required=("label",))["label"]
+        if columns[split].dtype != np.int64:
+            raise UserError(f"{path}: the labels are {columns[split].dtype}, not int64. Delete it and run 'dvc repro'.")
+    said = _checked(card, columns, str(layout.TASKS / dataset))
+    rows = {"train": said.train.tolist(), "test": said.test.tolist()}
+    storage.write_json(layout.labels(dataset, embedder), {"classes": said.classes} | rows)
+    return said
 
 
 def read_labels(dataset: str, embedder: str) -> Labels:
@@ -47,7 +53,24 @@ def read_labels(dataset: str, embedder: str) -> Labels:
     """
     path = layout.labels(dataset, embedder)
     found = storage.read_json(path)
+    return _checked(found, found, str(path))
+
+
+def _checked(card: Any, columns: Any, where: str) -> Labels:
     try:
-        return Labels(list(found["classes"]), *(np.array(found[split], np.int64) for split in ("train", "test")))
+        classes = list(card["classes"])
+        train, test = (np.asarray(columns[split]) for split in ("train", "test"))
     except (KeyError, TypeError, ValueError) as error:
-        raise UserError(f"{path} holds no labels ({error!r}). Delete it and run 'dvc repro'.") from error
+        raise UserError(f"{where} holds no labels ({error!r}). Delete it and run 'dvc repro'.") from error
+    if len(classes) < 2:
+        raise UserError(f"{where} does not list the classes of the task. Delete it and run 'dvc repro'.")
+    for labels in (train, test):
+        if labels.ndim != 1 or labels.dtype != np.int64:
+            raise UserError(f"{where}: the labels are no whole numbers. Delete it and run 'dvc repro'.")
+        wrong = np.flatnonzero((labels < 0) | (labels >= len(classes)))
+        if len(wrong):
+            raise UserError(
+                f"{where}: row {wrong[0]} has the label {labels[wrong[0]]}, but the task has the classes 0 to "
+                f"{len(classes) - 1}. Delete it and run 'dvc repro'."
+            )
+    return Labels(classes, train, test)

@@ -3,6 +3,7 @@
 import inspect
 import re
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -26,6 +27,9 @@ from nofreelunch.strategies import STRATEGIES
 from nofreelunch.tasks.spec import TaskSpec
 
 NAME = re.compile(r"[a-z0-9]+(_[a-z0-9]+)*")
+MAX_LABELS = 100_000_000
+# The keys that say which kind of task, embedder, head or annotator an entry is.
+KINDS = ("source", "kind", "noise")
 
 
 def _name(value: str) -> str:
@@ -67,15 +71,15 @@ class Grid(Spec):
 class Rounds(Spec):
     """A budget in labels: ``initial`` (k₀), then ``rounds`` batches of ``batch``."""
 
-    initial: int = Field(ge=1)
-    batch: int = Field(ge=1)
+    initial: int = Field(ge=1, le=MAX_LABELS)
+    batch: int = Field(ge=1, le=MAX_LABELS)
     rounds: int = Field(ge=1, le=10_000)
 
 
 class PerClass(Spec):
     """A budget for few labels: k₀ and every batch hold ``per_class`` labels for each class of the task."""
 
-    per_class: float = Field(gt=0, allow_inf_nan=False)
+    per_class: float = Field(gt=0, le=1_000, allow_inf_nan=False)
     rounds: int = Field(ge=1, le=10_000)
 
 
@@ -173,6 +177,7 @@ def _check_options(
     return checked
 
 
+@cache
 def options_model(method: Callable[..., Any]) -> type[BaseModel]:
     """A model of the keyword-only parameters of ``method``: names, types and defaults."""
     fields: dict[str, Any] = {
@@ -205,9 +210,13 @@ def explain(error: ValidationError, content: Any) -> list[str]:
 def _path(places: Sequence[Any], content: Any, missing: bool) -> list[str]:
     """``places`` without the names of the kinds that pydantic puts between the keys of a union."""
     path = []
+    kind_is_due = True
     for number, place in enumerate(places):
-        if isinstance(content, list) or (isinstance(content, dict) and place in content):
-            content = content[place]
+        if isinstance(content, dict) and kind_is_due and any(content.get(key) == place for key in KINDS):
+            kind_is_due = False
+            continue
+        if (isinstance(content, dict) and place in content) or (isinstance(content, list) and isinstance(place, int)):
+            content, kind_is_due = content[place], True
         elif not (missing and number == len(places) - 1):
             continue
         path.append(str(place))
@@ -221,14 +230,37 @@ def load(path: Path = Path("params.yaml")) -> Params:
         UserError: the file is absent, is no YAML, or any value in it is wrong.
     """
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = yaml.load(path.read_text(encoding="utf-8"), _UniqueKeys)  # noqa: S506 - a SafeLoader
     except FileNotFoundError as error:
         raise UserError(f"{path} is missing. Run from the folder that holds dvc.yaml.") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except OSError as error:
+        raise UserError(f"{path} cannot be read: {error.strerror or error}.") from error
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise UserError(f"{path} is no valid YAML: {error}") from error
+    return checked(content, path)
+
+
+def checked(content: Any, path: Path) -> Params:
+    """The ``content`` of params.yaml as it was read from ``path``, checked.
+
+    Raises:
+        UserError: any value in it is wrong.
+    """
     if not isinstance(content, dict):
         raise UserError(f"{path} must be a mapping with the sections {', '.join(Params.model_fields)}.")
     try:
         return Params.model_validate(content)
     except ValidationError as error:
         raise UserError(f"{path}:\n" + "\n".join(f"  {line}" for line in explain(error, content))) from error
+
+
+class _UniqueKeys(yaml.SafeLoader):  # type: ignore[misc]
+    """Refuses a key that stands twice in a mapping, of which YAML's own loader takes the last."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen = set()
+        for key, _ in node.value:
+            if key.value in seen and isinstance(key, yaml.ScalarNode):
+                raise yaml.YAMLError(f"the key '{key.value}' stands twice in one mapping{key.start_mark}")
+            seen.add(key.value if isinstance(key, yaml.ScalarNode) else None)
+        return super().construct_mapping(node, deep)  # type: ignore[no-any-return]

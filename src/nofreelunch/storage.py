@@ -7,6 +7,7 @@ import socket
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from tokenize import TokenError
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,9 @@ import numpy.typing as npt
 from nofreelunch.errors import UserError
 
 Array = npt.NDArray[Any]
+
+# All that numpy raises for damaged .npy files.
+BROKEN_NPY = (ValueError, EOFError, OSError, SyntaxError, TokenError)
 
 
 @contextmanager
@@ -89,38 +93,42 @@ def read_npy(path: Path) -> Array:
         return np.load(path, mmap_mode="r", allow_pickle=False)  # type: ignore[no-any-return]
     except FileNotFoundError as error:
         raise UserError(f"{path} is missing. Run 'dvc repro' or 'dvc pull {path}' to get it.") from error
-    except (ValueError, EOFError) as error:
+    except BROKEN_NPY as error:
         raise UserError(f"{path} is no plain .npy array ({error}). Delete it and run 'dvc repro'.") from error
 
 
 def write_table(path: Path, columns: Mapping[str, Any]) -> None:
-    """Write equally long ``columns`` (arrays or lists) as parquet; the same columns give the same bytes."""
+    """Write equally long ``columns`` (arrays or lists) as parquet; the same columns give the same bytes.
+
+    Every page carries a checksum, without which altered bits can read as other values.
+    """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     with atomic(path) as temporary:
-        pq.write_table(pa.table(dict(columns)), temporary, compression="zstd")
+        pq.write_table(pa.table(dict(columns)), temporary, compression="zstd", write_page_checksum=True)
 
 
 def read_table(path: Path, required: tuple[str, ...] = ()) -> dict[str, Array]:
     """Read the parquet file at ``path`` as numpy columns (strings as objects of ``str``).
 
     Raises:
-        UserError: the file is absent, is no parquet, or lacks a ``required`` column.
+        UserError: the file is absent, damaged, no parquet, or lacks a ``required`` column.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
-        table = pq.read_table(path)
+        table = pq.read_table(path, page_checksum_verification=True)
+        columns = {name: table[name].to_numpy() for name in table.column_names}
     except FileNotFoundError as error:
         raise UserError(f"{path} is missing. Run 'dvc repro' or 'dvc pull {path}' to get it.") from error
-    except pa.ArrowException as error:
+    except (pa.ArrowException, OSError, ValueError) as error:
         raise UserError(f"{path} is no readable parquet file ({error}). Delete it and run 'dvc repro'.") from error
-    absent = [name for name in required if name not in table.column_names]
+    absent = [name for name in required if name not in columns]
     if absent:
-        raise UserError(f"{path} lacks the column(s) {', '.join(absent)}; it has {', '.join(table.column_names)}.")
-    return {name: table[name].to_numpy() for name in table.column_names}
+        raise UserError(f"{path} lacks the column(s) {', '.join(absent)}; it has {', '.join(columns)}.")
+    return columns
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -140,7 +148,7 @@ def read_json(path: Path) -> Any:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise UserError(f"{path} is missing. Run 'dvc repro' or 'dvc pull {path}' to get it.") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UserError(f"{path} is no JSON ({error}). Delete it and run 'dvc repro'.") from error
 
 
@@ -184,7 +192,7 @@ class Memo:
         """The named arrays stored under ``key``, or None if there are none that are whole."""
         try:
             content = self._path(key).read_bytes()
-        except FileNotFoundError:
+        except OSError:
             return None
         seal, body = content[:64], content[64:]
         if hashlib.sha256(body).hexdigest().encode() != seal:

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 import yaml
-from test_pipeline import TINY, Project
+from dvc_project import TINY, Project
 
 pytestmark = pytest.mark.slow
 

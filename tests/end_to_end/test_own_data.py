@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import yaml
-from test_pipeline import ROOT, Project
+from dvc_project import ROOT, Project
 
 from nofreelunch import params
 from nofreelunch.embedders.embed import embed

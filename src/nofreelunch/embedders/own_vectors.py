@@ -9,6 +9,7 @@ import numpy.typing as npt
 from nofreelunch.embedders.pair_formats import columns
 from nofreelunch.embedders.spec import Npy
 from nofreelunch.errors import UserError
+from nofreelunch.storage import BROKEN_NPY
 from nofreelunch.tasks.columns import file_digest, read_columns
 from nofreelunch.tasks.table import SPLITS, Split
 
@@ -116,7 +117,7 @@ def _task_keys(spec: Npy, split: Split, pair_format: str, dataset: str) -> list[
 def _read(path: Path) -> npt.NDArray[np.floating]:
     try:
         vectors: npt.NDArray[np.floating] = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (ValueError, EOFError) as error:
+    except BROKEN_NPY as error:
         raise UserError(f"{path} is no plain .npy array ({error}). Save it with numpy.save.") from error
     if vectors.ndim != 2 or vectors.dtype.kind != "f" or not vectors.size:
         raise UserError(f"{path} holds {vectors.dtype} {vectors.shape}, not floating point (texts, dimensions).")

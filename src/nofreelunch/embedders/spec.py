@@ -7,6 +7,8 @@ from pydantic import Field, model_validator
 
 from nofreelunch.spec import Spec
 
+# Of text features; beyond it a dense matrix of them fits no machine.
+MAX_DIM = 65_536
 Pooling = Literal["cls", "lasttoken", "max", "mean", "weightedmean"]
 
 _IDLE_IF_STATIC = {
@@ -26,14 +28,14 @@ class Hashing(Spec):
     """Hashed words, L2-normalised: weak on purpose."""
 
     kind: Literal["hashing"]
-    dim: int = Field(512, ge=2)
+    dim: int = Field(512, ge=2, le=MAX_DIM)
 
 
 class Lsa(Spec):
     """TF-IDF and truncated SVD, fitted on the unlabelled pool."""
 
     kind: Literal["lsa"]
-    dim: int = Field(256, ge=2)
+    dim: int = Field(256, ge=2, le=MAX_DIM)
 
 
 class Transformer(Spec):

@@ -32,6 +32,8 @@ def read_columns(path: Path, wanted: Sequence[str]) -> Columns:
         raise UserError(f"{path} is not UTF-8 (byte {error.start}: {error.reason}). Save it as UTF-8.") from error
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror or error}.") from error
+    except ValueError as error:
+        raise UserError(f"{str(path)!r} cannot be read: {error}. Correct the name of the file.") from error
 
 
 def _read_csv(path: Path, wanted: list[str], delimiter: str = ",") -> Columns:
@@ -80,7 +82,7 @@ def _read_jsonl(path: Path, wanted: list[str]) -> Columns:
                 continue
             try:
                 row = json.loads(line)
-            except ValueError as error:
+            except (ValueError, RecursionError) as error:
                 raise UserError(f"{path}, line {number}: no JSON ({error}). Write one object per line.") from error
             if not isinstance(row, dict):
                 raise UserError(f'{path}, line {number}: not an object like {{"text": …, "label": …}}.')

@@ -50,9 +50,14 @@ def build_mirror_task(spec: HubTask, name: str, root: Path) -> Task:
 
 
 def _has_names(path: Path) -> bool:
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
-    return path.is_file() and "label_name" in pq.read_schema(path).names
+    try:
+        return path.is_file() and "label_name" in pq.read_schema(path).names
+    except (pa.ArrowException, OSError):
+        # Whoever reads the columns says what is wrong.
+        return False
 
 
 def _learn_names(names: dict[int, str], labels: list[Any], label_names: list[Any], path: Path) -> None:

@@ -72,6 +72,9 @@ def validate(task: Task, name: str) -> Task:
         UserError: a split is empty, columns differ in length, a text is blank, a label is no class, only one of
             the splits has pairs, or the train split has fewer than two classes.
     """
+    broken = next((class_name for class_name in task.class_names if not is_unicode(class_name)), None)
+    if broken is not None:
+        raise UserError(f"task '{name}': the label {broken!r} holds half a character (a lone surrogate). Mend it.")
     for split_name in SPLITS:
         _validate_split(getattr(task, split_name), f"task '{name}', {split_name} split", len(task.class_names))
     if (task.train.text_pair is None) != (task.test.text_pair is None):
@@ -87,6 +90,15 @@ def validate(task: Task, name: str) -> Task:
     return replace(task, card=task.card | {"classes_only_in_test": [task.class_names[label] for label in unseen]})
 
 
+def is_unicode(text: str) -> bool:
+    """Whether UTF-8 can hold ``text``: it has no lone surrogate."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def _validate_split(split: Split, where: str, classes: int) -> None:
     if not len(split):
         raise UserError(f"{where} has no rows. Choose another split or file.")
@@ -96,6 +108,12 @@ def _validate_split(split: Split, where: str, classes: int) -> None:
         blank = next((i for i, text in enumerate(texts) if not isinstance(text, str) or not text.strip()), None)
         if blank is not None:
             raise UserError(f"{where}: row {blank} has no {column}. Remove the row or fill it in.")
+        broken = next((i for i, text in enumerate(texts) if not is_unicode(text)), None)
+        if broken is not None:
+            raise UserError(
+                f"{where}: the {column} of row {broken} holds half a character (a lone surrogate such as \\ud83d), "
+                "which no file can hold. Mend what cut it."
+            )
     wrong = np.flatnonzero((split.label < 0) | (split.label >= classes))
     if len(wrong):
         raise UserError(
