@@ -12,7 +12,7 @@ sys.path.append(str(Path(__file__).parents[1] / "embedders"))
 pytestmark = pytest.mark.slow
 CELLS = ["own-tiny", "own-hashing"]
 BATCHES_OF_15 = {"budget": {"custom": {"initial": 10, "batch": 15, "rounds": 3}}}
-SUMMARISED = {"aggregate", "plot"}
+SUMMARISED = {"aggregate", "plot", "report"}
 
 
 @pytest.fixture(scope="module")
