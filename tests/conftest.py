@@ -2,6 +2,11 @@ import io
 
 import pytest
 from hub_server import LoopbackHub
+from hypothesis import settings
+
+# A slow machine is no failure.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 
 @pytest.fixture
