@@ -4,7 +4,7 @@ from nofreelunch import layout, storage
 from nofreelunch.cell_files import budget_for
 from nofreelunch.command import stage
 from nofreelunch.embedders.embed import embed as embed_texts
-from nofreelunch.labels import copy_labels
+from nofreelunch.labels import write_labels
 from nofreelunch.params import Params
 from nofreelunch.storage import Memo
 from nofreelunch.tasks.table import SPLITS, read_split
@@ -13,13 +13,14 @@ from nofreelunch.tasks.table import SPLITS, read_split
 def embed(params: Params, dataset: str, embedder: str) -> None:
     """Embed a task's texts; chunks that are already in the memo are not encoded again."""
     task = params.datasets[dataset]
-    labels = copy_labels(dataset, embedder)
+    train, test = (read_split(dataset, split) for split in SPLITS)
+    labels = write_labels(dataset, embedder, train.label, test.label)
     # Refused here, before anything costly is done.
     budget_for(params, dataset, len(labels.classes), len(labels.train))
     embedding = embed_texts(
         params.embedders[embedder],
-        read_split(dataset, "train"),
-        read_split(dataset, "test"),
+        train,
+        test,
         task.pair_format,
         Memo.default(),
         dataset,

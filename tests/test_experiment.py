@@ -7,10 +7,11 @@ import pytest
 import yaml
 
 from nofreelunch import layout, storage
+from nofreelunch.cell_files import read_data
 from nofreelunch.errors import UserError
 from nofreelunch.experiment import active_learn
 from nofreelunch.initial_pools import initial_pools
-from nofreelunch.labels import copy_labels
+from nofreelunch.labels import write_labels
 from nofreelunch.params import Params
 from nofreelunch.storage import Memo
 
@@ -30,7 +31,7 @@ def run(tmp_path, monkeypatch):
         storage.write_table(layout.task_split("toy", split), {"text": texts, "label": labels[part]})
         storage.write_npy(layout.embedding("toy", "blobs", split), features[part])
     storage.write_json(layout.task_card("toy"), {"classes": [str(c) for c in range(CLASSES)]})
-    copy_labels("toy", "blobs")
+    write_labels("toy", "blobs", labels[:200], labels[200:])
     shipped = yaml.safe_load((Path(__file__).parents[1] / "params.yaml").read_text())
 
     def tables(**sections):
@@ -53,7 +54,7 @@ def run(tmp_path, monkeypatch):
                 del content[key]
         params = Params.model_validate(content)
         storage.write_table(layout.pools("toy", "blobs"), initial_pools(params, "toy", "blobs"))
-        return active_learn(params, "toy", "blobs", Memo(tmp_path / "memo"))
+        return active_learn(params, "toy", "blobs", read_data("toy", "blobs"), Memo(tmp_path / "memo"))
 
     return tables
 

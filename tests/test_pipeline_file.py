@@ -14,7 +14,7 @@ ROOTS = {
     "download": ["tasks.build"],
     "embed": ["embedders.embed", "labels"],
     "initialize": ["initial_pools", "pools"],
-    "active_learn": ["experiment", "simulation", "strategies", "evaluation.diagnostics", "evaluation.plane"],
+    "active_learn": ["experiment", "simulation", "strategies", "evaluation.portrait"],
     "aggregate": ["evaluation.summary", "evaluation.runs", "evaluation.picks"],
     "plot": ["figures"],
     "report": ["report"],

@@ -86,15 +86,6 @@ def read_pools(dataset: str, embedder: str, rows: int) -> dict[str, npt.NDArray[
     return table
 
 
-def rounds_of(params: Params, dataset: str, data: Data) -> Rounds:
-    """The budget in labels for ``data``.
-
-    Raises:
-        UserError: k₀ is larger than the pool.
-    """
-    return budget_for(params, dataset, data.class_count, len(data.pool))
-
-
 def budget_for(params: Params, dataset: str, classes: int, rows: int) -> Rounds:
     """The budget in labels for a task of ``classes`` classes and a pool of ``rows`` rows.
 

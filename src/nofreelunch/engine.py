@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar
 
-from nofreelunch.errors import UserError
+from nofreelunch.environment import whole_number
 
 Result = TypeVar("Result")
 
@@ -15,12 +15,8 @@ def jobs() -> int:
     Raises:
         UserError: the variable is no positive whole number.
     """
-    wanted = os.environ.get("NOFREELUNCH_JOBS")
-    if wanted is None:
-        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    if not wanted.isdecimal() or int(wanted) < 1:
-        raise UserError(f"NOFREELUNCH_JOBS must be a whole number of at least 1, not '{wanted}'.")
-    return int(wanted)
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return whole_number("NOFREELUNCH_JOBS", cores)
 
 
 def map_unordered(work: Callable[..., Result], shared: tuple[Any, ...], pieces: Sequence[Any]) -> Iterator[Result]:

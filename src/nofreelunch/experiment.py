@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from threadpoolctl import threadpool_limits
 
 from nofreelunch import engine, layout, storage
 from nofreelunch.annotator import answers
-from nofreelunch.cell_files import read_data, read_pools, rounds_of
+from nofreelunch.cell_files import Data, budget_for, read_pools
 from nofreelunch.errors import UserError
 from nofreelunch.evaluation.scores import METRICS
 from nofreelunch.heads.scaling import scale
@@ -51,10 +52,14 @@ class Results:
     stopped_early: bool
 
 
-def active_learn(params: Params, dataset: str, embedder: str, memo: Memo) -> Results:
-    """Run every AL run of the cell that the memo does not hold."""
-    data = read_data(dataset, embedder)
-    runs = _runs(params, dataset, embedder, rounds_of(params, dataset, data), len(data.pool))
+def active_learn(params: Params, dataset: str, embedder: str, data: Data, memo: Memo) -> Results:
+    """Run every AL run of the cell that the memo does not hold.
+
+    Raises:
+        UserError: k₀ is larger than the pool, or the initial pools are not those of ``params``.
+    """
+    budget = budget_for(params, dataset, data.class_count, len(data.pool))
+    runs = _runs(params, dataset, embedder, budget, len(data.pool))
     base = {
         "cell": [dataset, embedder],
         "data": storage.digest(
@@ -67,26 +72,26 @@ def active_learn(params: Params, dataset: str, embedder: str, memo: Memo) -> Res
     curves = {key: _unpack(stored) for key in keys if (stored := memo.load(key)) is not None}
     missing = [(key, run) for key, run in zip(keys, runs, strict=True) if key not in curves]
     probe_key = storage.digest(base, code_digest("nofreelunch.simulation", "nofreelunch.heads.scaling"), "probe")
-    stored_probe = memo.load(probe_key)
+
+    @cache
+    def cell() -> Cell:
+        pool, test = scale(data.pool, data.test, params.head.scaling)
+        return Cell.of(dataset, embedder, pool, test, data.test_labels, data.class_count, params.head)
 
     with threadpool_limits(1):
-        if missing or stored_probe is None:
-            pool, test = scale(data.pool, data.test, params.head.scaling)
-            cell = Cell.of(dataset, embedder, pool, test, data.test_labels, data.class_count, params.head)
-            if stored_probe is None:
-                stored_probe = {"metrics": np.array(list(probe(cell, data.pool_labels).values()))}
-                memo.save(probe_key, stored_probe)
+        probed = memo.once(probe_key, lambda: {"metrics": np.array(list(probe(cell(), data.pool_labels).values()))})
+        if missing:
             said = {
                 seed: answers(
                     params.annotator, data.pool_labels, data.class_count, generator(dataset, seed, "annotator")
                 )
                 for seed in range(params.grid.seeds)
             }
-            curves |= _simulate(cell, data.pool_labels, said, missing, memo)
+            curves |= _simulate(cell(), data.pool_labels, said, missing, memo)
     ordered = [curves[key] for key in keys]
     return Results(
         *_tables(runs, ordered),
-        probe=dict(zip(METRICS, stored_probe["metrics"].tolist(), strict=True)),
+        probe=dict(zip(METRICS, probed["metrics"].tolist(), strict=True)),
         computed=len(missing),
         total=len(runs),
         stopped_early=any(len(curve.labels) <= run.rounds for run, curve in zip(runs, ordered, strict=True)),

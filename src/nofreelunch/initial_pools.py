@@ -5,7 +5,7 @@ from typing import Any
 
 from threadpoolctl import threadpool_limits
 
-from nofreelunch.cell_files import read_data, rounds_of
+from nofreelunch.cell_files import budget_for, read_data
 from nofreelunch.geometry import Geometry, squared_norms
 from nofreelunch.heads.scaling import scale
 from nofreelunch.params import Params
@@ -23,7 +23,7 @@ def initial_pools(params: Params, dataset: str, embedder: str) -> Columns:
         UserError: k₀ is larger than the pool.
     """
     data = read_data(dataset, embedder)
-    size = rounds_of(params, dataset, data).initial
+    size = budget_for(params, dataset, data.class_count, len(data.pool)).initial
     pool, _ = scale(data.pool, data.test[:0], params.head.scaling)
     norms = squared_norms(pool)
     shared: dict[Hashable, Any] = {}

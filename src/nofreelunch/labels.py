@@ -26,20 +26,14 @@ class Labels:
     test: IntArray
 
 
-def copy_labels(dataset: str, embedder: str) -> Labels:
-    """Write the labels of a task beside its embedding, and give them back.
+def write_labels(dataset: str, embedder: str, train: IntArray, test: IntArray) -> Labels:
+    """Write the labels of a task's splits beside its embedding, with the classes its card lists, and give them back.
 
     Raises:
-        UserError: a file of the task is missing or broken.
+        UserError: the card is missing or broken, or the labels are not those of its classes.
     """
     card = storage.read_json(layout.task_card(dataset))
-    columns = {}
-    for split in ("train", "test"):
-        path = layout.task_split(dataset, split)
-        columns[split] = storage.read_table(path, required=("label",))["label"]
-        if columns[split].dtype != np.int64:
-            raise UserError(f"{path}: the labels are {columns[split].dtype}, not int64. Delete it and run 'dvc repro'.")
-    said = _checked(card, columns, str(layout.TASKS / dataset))
+    said = _checked(card, {"train": train, "test": test}, str(layout.TASKS / dataset))
     rows = {"train": said.train.tolist(), "test": said.test.tolist()}
     storage.write_json(layout.labels(dataset, embedder), {"classes": said.classes} | rows)
     return said

@@ -1,8 +1,6 @@
 """How much memory the scores of many heads may take at once. The environment's choice: it changes no result."""
 
-import os
-
-from nofreelunch.errors import UserError
+from nofreelunch.environment import whole_number
 
 
 def scores_bytes() -> int:
@@ -13,7 +11,4 @@ def scores_bytes() -> int:
     Raises:
         UserError: the variable is no positive whole number.
     """
-    wanted = os.environ.get("NOFREELUNCH_SCORES_MIB", "64")
-    if not wanted.isdecimal() or int(wanted) < 1:
-        raise UserError(f"NOFREELUNCH_SCORES_MIB must be a whole number of at least 1, not '{wanted}'.")
-    return int(wanted) * 2**20
+    return whole_number("NOFREELUNCH_SCORES_MIB", 64) * 2**20

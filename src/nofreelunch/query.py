@@ -97,6 +97,15 @@ class Strategy:
     uses_truth: bool = False
 
 
+def two_highest(columns: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """(m,) each: the highest and the second highest of the C values of ``columns`` ((C, m), ≥ 0); 0 for none."""
+    first, second = np.zeros((2, columns.shape[1]), np.float32)
+    for p in columns:
+        np.maximum(second, np.minimum(first, p), out=second)
+        np.maximum(first, p, out=first)
+    return first, second
+
+
 def lowest(scores: npt.NDArray[Any], query: Query) -> IntArray:
     """The ``batch_size`` candidates with the lowest ``scores`` ((m,), one per candidate); ties go to the lower row."""
     order = np.argsort(scores, kind="stable")[: query.batch_size]

@@ -71,9 +71,9 @@ TASKS: dict[str, TaskFacts] = {
     "wiki_toxic": TaskFacts(2, 159_571, 63_978, 74, "CC0-1.0; text CC-BY-SA-3.0", "9.6 % toxic; offensive content"),
     "yelp5": TaskFacts(5, 650_000, 50_000, 169, "Yelp dataset licence, research use"),
     "docs_library": TaskFacts(9, 4_000, 1_500, 41, "BSD, MIT and Apache-2.0"),
-    "docs_module": TaskFacts(56, 4_000, 1_500, 41, "BSD, MIT and Apache-2.0"),
+    "docs_module": TaskFacts(50, 3_980, 1_500, 41, "BSD, MIT and Apache-2.0"),
     "docs_kind": TaskFacts(15, 4_000, 1_500, 22, "BSD, MIT and Apache-2.0"),
-    "docs_param": TaskFacts(2, 3_579, 1_348, 44, "BSD, MIT and Apache-2.0"),
+    "docs_param": TaskFacts(2, 4_000, 1_500, 44, "BSD, MIT and Apache-2.0"),
 }
 
 _NV = "training data of NV-Embed (arXiv 2405.17428)"

@@ -4,7 +4,7 @@ import hashlib
 import json
 import os
 import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from tokenize import TokenError
@@ -170,6 +170,12 @@ def digest(*parts: Array | bytes | str | Mapping[str, Any]) -> str:
     return total.hexdigest()
 
 
+def file_digest(path: Path) -> str:
+    """SHA-256 (hex) of a file's bytes."""
+    with path.open("rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()
+
+
 class Memo:
     """A folder of finished results, each under the key of everything that determines it. Safe to delete.
 
@@ -198,6 +204,14 @@ class Memo:
         if hashlib.sha256(body).hexdigest().encode() != seal:
             return None
         return _unpack(body)
+
+    def once(self, key: str, compute: Callable[[], Mapping[str, Array]]) -> dict[str, Array]:
+        """The named arrays stored under ``key``; where there are none, those that ``compute`` gives, now stored."""
+        found = self.load(key)
+        if found is None:
+            found = dict(compute())
+            self.save(key, found)
+        return found
 
     def save(self, key: str, arrays: Mapping[str, Array]) -> None:
         """Store named arrays under ``key``."""

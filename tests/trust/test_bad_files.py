@@ -14,7 +14,7 @@ from nofreelunch.cell_files import read_data
 from nofreelunch.embedders.own_vectors import find_vectors
 from nofreelunch.embedders.spec import Npy
 from nofreelunch.errors import UserError
-from nofreelunch.labels import copy_labels
+from nofreelunch.labels import write_labels
 from nofreelunch.tasks.build import build_task
 from nofreelunch.tasks.columns import READERS, read_columns
 from nofreelunch.tasks.spec import FilesTask
@@ -160,7 +160,7 @@ def write_own_task(labels=LABELS, card=None):
 
 def write_cell(pool=GOOD):
     write_own_task()
-    copy_labels("own", "vectors")
+    write_labels("own", "vectors", LABELS, LABELS)
     for split, vectors in (("train", pool), ("test", GOOD)):
         path = layout.embedding("own", "vectors", split)
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -197,7 +197,7 @@ def test_legal_embeddings_are_read(own, vectors):
 def test_labels_that_are_none_of_the_classes_are_refused(own, labels, card, message):
     write_own_task(labels, card)
     with pytest.raises(UserError, match=message):
-        copy_labels("own", "vectors")
+        write_labels("own", "vectors", read_split("own", "train").label, read_split("own", "test").label)
 
 
 @pytest.mark.parametrize(

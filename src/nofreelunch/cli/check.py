@@ -8,7 +8,7 @@ from nofreelunch import layout, params, storage
 from nofreelunch.embedders.model_files import weights_digest
 from nofreelunch.embedders.spec import Npy, Transformer
 from nofreelunch.params import Params
-from nofreelunch.tasks.columns import file_digest
+from nofreelunch.storage import file_digest
 from nofreelunch.tasks.spec import FilesTask
 
 

@@ -5,14 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from pydantic import ValidationError
 
-from nofreelunch import storage
+from nofreelunch import params, storage
 from nofreelunch.cli.check import describe
 from nofreelunch.cli.named_grids import GRIDS, NamedGrid
 from nofreelunch.cli.yaml_edit import Value, set_values
 from nofreelunch.errors import UserError
-from nofreelunch.params import Params, explain
 
 PARAMS = Path("params.yaml")
 AXES = ("datasets", "embedders", "pools", "strategies")
@@ -39,7 +37,7 @@ def run(arguments: argparse.Namespace) -> None:
         return
     with storage.atomic(PARAMS) as temporary:
         temporary.write_text(new, encoding="utf-8")
-    print(f"now {describe(Params.model_validate(yaml.safe_load(new)))}")
+    print(f"now {describe(params.load(PARAMS))}")
     print("'python -m nofreelunch plan' estimates its cost; 'dvc repro' computes what is missing")
 
 
@@ -56,11 +54,7 @@ def with_grid(text: str, name: str) -> tuple[str, list[str]]:
         raise UserError(f"params.yaml is no valid YAML: {error}") from error
     wanted, messages = _available(named, old)
     new = set_values(text, wanted)
-    content = yaml.safe_load(new)
-    try:
-        Params.model_validate(content)
-    except ValidationError as error:
-        raise UserError("params.yaml:\n" + "\n".join(f"  {line}" for line in explain(error, content))) from error
+    params.checked(yaml.safe_load(new), PARAMS)
     return new, [*messages, *_differences(old, wanted)]
 
 

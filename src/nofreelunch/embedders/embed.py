@@ -10,7 +10,7 @@ from nofreelunch.embedders.model_embedder import ModelEmbedder
 from nofreelunch.embedders.pair_formats import FIELDS, columns
 from nofreelunch.embedders.spec import EmbedderSpec, Hashing, Lsa, Npy, Transformer
 from nofreelunch.provenance import code_digest
-from nofreelunch.storage import Memo, digest
+from nofreelunch.storage import Array, Memo, digest
 from nofreelunch.tasks.table import Split
 
 # Whose versions can change a vector.
@@ -66,13 +66,14 @@ def _compute(
         "code": code_digest("nofreelunch.embedders.text_features"),
     }
     key = digest("text features", settings)
-    found = memo.load(key)
-    if found is None:
+
+    def compute() -> dict[str, Array]:
         start = time.perf_counter()
         method = text_features.hashing if isinstance(spec, Hashing) else text_features.lsa
         train, test = method(spec.dim, texts["train"], texts["test"])
-        found = {"train": np.stack(train), "test": np.stack(test), "seconds": np.array([time.perf_counter() - start])}
-        memo.save(key, found)
+        return {"train": np.stack(train), "test": np.stack(test), "seconds": np.array([time.perf_counter() - start])}
+
+    found = memo.once(key, compute)
     every = [text for part in texts.values() for column in part for text in column]
     card = {
         "kind": spec.kind,

@@ -12,6 +12,7 @@ from typing import Any
 from nofreelunch.embedders.spec import Transformer
 from nofreelunch.errors import UserError
 from nofreelunch.hub import snapshot
+from nofreelunch.storage import file_digest
 
 ALLOW_REMOTE_CODE = "NOFREELUNCH_ALLOW_REMOTE_CODE"
 # What is fetched from the hub: no pickle, and Python code only where the entry and the user allow it.
@@ -182,7 +183,7 @@ def weight_files(folder: Path) -> list[Path]:
 
 def weights_digest(folder: Path) -> str:
     """SHA-256 (hex) of model.safetensors; of several shards, that of their digests, each on a line, in name order."""
-    digests = [_file_digest(path) for path in weight_files(folder)]
+    digests = [file_digest(path) for path in weight_files(folder)]
     return digests[0] if len(digests) == 1 else hashlib.sha256("\n".join(digests).encode()).hexdigest()
 
 
@@ -192,13 +193,8 @@ def configuration_digest(folder: Path) -> str:
     for path in sorted(folder.rglob("*")):
         part_weights = path.suffix == ".safetensors" and path.parent != folder
         if path.is_file() and (path.suffix in CONFIGURATION or part_weights):
-            total.update(f"{path.relative_to(folder).as_posix()} {_file_digest(path)}\n".encode())
+            total.update(f"{path.relative_to(folder).as_posix()} {file_digest(path)}\n".encode())
     return total.hexdigest()
-
-
-def _file_digest(path: Path) -> str:
-    with path.open("rb") as handle:
-        return hashlib.file_digest(handle, "sha256").hexdigest()
 
 
 def describe_pooling(folder: Path) -> str:

@@ -9,8 +9,8 @@ import numpy.typing as npt
 from nofreelunch.embedders.pair_formats import columns
 from nofreelunch.embedders.spec import Npy
 from nofreelunch.errors import UserError
-from nofreelunch.storage import BROKEN_NPY
-from nofreelunch.tasks.columns import file_digest, read_columns
+from nofreelunch.storage import BROKEN_NPY, file_digest
+from nofreelunch.tasks.columns import read_columns
 from nofreelunch.tasks.table import SPLITS, Split
 
 FloatArray = npt.NDArray[np.float32]

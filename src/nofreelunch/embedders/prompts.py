@@ -17,7 +17,7 @@ INSTRUCTIONS = {
     "yelp5": "Classify the given business review by its star rating",
     "docs_library": "Classify which software library the given documentation describes",
     "docs_module": "Classify which module of a software library the given documentation describes",
-    "docs_kind": "Classify the kind of program object the given documentation describes",
+    "docs_kind": "Classify which kind of work the given documentation is about",
     "docs_param": "Classify whether the parameter description belongs to the function description",
 }
 

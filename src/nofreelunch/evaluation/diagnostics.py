@@ -47,15 +47,6 @@ def diagnose(features: npt.NDArray[np.floating], labels: IntArray | None) -> dic
     return found
 
 
-def of_cell(features: npt.NDArray[np.floating], labels: IntArray) -> dict[str, dict[str, float | None]]:
-    """`diagnose` as it is written: under 'label_free' and 'labelled', None for what is undefined."""
-    found = diagnose(features, labels)
-    return {
-        kind: {name: found[name] if np.isfinite(found[name]) else None for name in names}
-        for kind, names in (("label_free", LABEL_FREE), ("labelled", LABELLED))
-    }
-
-
 def knn_purity(distances: FloatArray, labels: IntArray) -> float:
     """Mean share of a row's `NEIGHBOURS` nearest other rows that have its label ((n, n), (n,))."""
     near = _nearest(distances, NEIGHBOURS)

@@ -8,6 +8,8 @@ import pandas as pd
 from scipy import stats
 
 FloatArray = npt.NDArray[np.float64]
+# Bootstrap samples behind every interval.
+DRAWS = 2000
 
 
 def mean_interval(frame: pd.DataFrame, by: Sequence[str], column: str, level: float = 0.95) -> pd.DataFrame:

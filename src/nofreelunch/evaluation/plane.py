@@ -3,6 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
+from nofreelunch.geometry import unit_rows
 from nofreelunch.randomness import generator
 
 
@@ -17,9 +18,7 @@ def plane(features: npt.NDArray[np.floating]) -> dict[str, npt.NDArray[np.float3
     """
     from sklearn.utils.extmath import randomized_svd
 
-    rows = np.asarray(features, dtype=np.float32)
-    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
-    rows = np.divide(rows, lengths, out=np.zeros_like(rows), where=lengths > 0)
+    rows = unit_rows(np.asarray(features, dtype=np.float32))
     places = np.zeros((len(rows), 2), np.float32)
     found = min(2, *rows.shape)
     seed = int(generator("plane").integers(2**31))

@@ -5,14 +5,13 @@ import numpy.typing as npt
 import pandas as pd
 from scipy.stats import rankdata
 
-from nofreelunch.evaluation.intervals import bootstrap_interval, resamples
+from nofreelunch.evaluation.intervals import DRAWS, bootstrap_interval, resamples
 from nofreelunch.randomness import generator
 from nofreelunch.registry import EMBEDDERS
 
 FloatArray = npt.NDArray[np.float64]
 SITE = ["dataset", "embedder"]
 FEWEST = 4
-DRAWS = 2000
 MTEB = {name: facts.mteb for name, facts in EMBEDDERS.items() if facts.mteb is not None}
 
 

@@ -9,6 +9,7 @@ import pandas as pd
 
 from nofreelunch import layout, storage
 from nofreelunch.errors import UserError
+from nofreelunch.evaluation import scores
 from nofreelunch.params import Grid
 
 FloatArray = npt.NDArray[np.float64]
@@ -16,9 +17,9 @@ FloatArray = npt.NDArray[np.float64]
 FACTORS = ["dataset", "embedder", "ips", "strategy"]
 CELL = ["dataset", "embedder", "ips"]
 RUN = [*FACTORS, "seed"]
-# A linear probe on the full pool has the first three, the targets of learning.
-SCORES = ["accuracy", "balanced_accuracy", "macro_f1"]
-METRICS = [*SCORES, "nll", "ece"]
+METRICS = list(scores.METRICS)
+# What a linear probe on the full pool has, the targets of learning.
+SCORES = METRICS[:3]
 BASELINE = "random"
 _KEYS = ("ips", "strategy", "seed", "round")
 

@@ -8,13 +8,12 @@ import numpy.typing as npt
 import pandas as pd
 from scipy import stats
 
-from nofreelunch.evaluation.intervals import bootstrap_interval, resamples
+from nofreelunch.evaluation.intervals import DRAWS, bootstrap_interval, resamples
 from nofreelunch.evaluation.runs import CELL
 from nofreelunch.evaluation.wins import scopes
 from nofreelunch.randomness import generator
 
 FloatArray = npt.NDArray[np.float64]
-DRAWS = 2000
 
 
 def wilcoxon(differences: FloatArray) -> tuple[float, float]:

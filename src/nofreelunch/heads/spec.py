@@ -4,6 +4,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field
 
+from nofreelunch.heads.scaling import Scaling
 from nofreelunch.options import Count, NotNegative, Positive
 from nofreelunch.spec import Spec
 
@@ -18,7 +19,7 @@ class _Head(Spec):
     """
 
     linear: ClassVar[bool] = True
-    scaling: Literal["none", "unit", "standardize"] = "unit"
+    scaling: Scaling = "unit"
 
 
 class LogisticSpec(_Head):

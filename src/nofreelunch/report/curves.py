@@ -5,9 +5,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from nofreelunch.evaluation.runs import FACTORS, SCORES
 from nofreelunch.report.tables import rounded
-
-METRICS = ("accuracy", "balanced_accuracy", "macro_f1")
 
 
 def curve_data(tables: dict[str, pd.DataFrame]) -> dict[str, Any]:
@@ -23,16 +22,14 @@ def curve_data(tables: dict[str, pd.DataFrame]) -> dict[str, Any]:
     views = {"value": curves, "gain": tables["differences"]}
     return {
         "labels": labels,
-        **{view: {metric: _lines(table, metric) for metric in METRICS} for view, table in views.items()},
+        **{view: {metric: _lines(table, metric) for metric in SCORES} for view, table in views.items()},
     }
 
 
 def _lines(table: pd.DataFrame, metric: str) -> dict[str, dict[str, list[list[Any]]]]:
     part = table[table["metric"] == metric].sort_values("round", kind="stable")
     lines: dict[str, dict[str, list[list[Any]]]] = {}
-    for (dataset, embedder, ips, strategy), own in part.groupby(
-        ["dataset", "embedder", "ips", "strategy"], observed=True
-    ):
+    for (dataset, embedder, ips, strategy), own in part.groupby(FACTORS, observed=True):
         columns = 100 * own[["mean", "lo", "hi"]].to_numpy(dtype=np.float64).T
         line = [[rounded(round(value, 2)) for value in column] for column in columns.tolist()]
         lines.setdefault(f"{dataset}/{embedder}/{ips}", {})[str(strategy)] = line

@@ -10,6 +10,7 @@ import pandas as pd
 from nofreelunch.evaluation.evidence import over_datasets
 from nofreelunch.evaluation.recommendation import HINDSIGHT, LEARNED
 from nofreelunch.evaluation.runs import BASELINE
+from nofreelunch.figures import style
 from nofreelunch.report.sources import link
 
 
@@ -56,7 +57,7 @@ def _strategy(tables: dict[str, pd.DataFrame]) -> Finding | None:
     first = int((own["regret"] == 0).sum())
     return Finding(
         f"{_points(gain.estimate)}{_interval(gain.lo, gain.hi)}",
-        f"points of AULC that {_words(best)}, the best strategy on average, gains over random",
+        f"points of AULC that {style.words(best)}, the best strategy on average, gains over random",
         f"it is best in {first} of {len(own)} cells; interval over tasks",
         link("cells", strategy=best),
     )
@@ -72,7 +73,7 @@ def _start(tables: dict[str, pd.DataFrame]) -> Finding | None:
     gain = over_datasets("", own.groupby("dataset", observed=True)["mean"].mean())
     return Finding(
         f"{_points(gain.estimate)}{_interval(gain.lo, gain.hi)}",
-        f"points of accuracy that a {_words(best)} pool gains over a random one before the first query",
+        f"points of accuracy that a {style.words(best)} pool gains over a random one before the first query",
         f"it gains in {int((own['mean'] > 0).sum())} of {len(own)} (task, embedder); interval over tasks",
         link("pool_gains", ips=best, phase="initial"),
     )
@@ -108,7 +109,7 @@ def _saturation(tables: dict[str, pd.DataFrame]) -> Finding:
 def _seconds(tables: dict[str, pd.DataFrame]) -> Finding:
     cost = tables["cost"]
     means = cost.groupby("strategy", observed=True)["run_seconds"].mean()
-    least, most = (f"{means[name]:.2g} s ({_words(str(name))})" for name in (means.idxmin(), means.idxmax()))
+    least, most = (f"{means[name]:.2g} s ({style.words(str(name))})" for name in (means.idxmin(), means.idxmax()))
     return Finding(
         f"{cost['run_seconds'].mean():.2g} s",
         "of one core for a run of active learning, embedding not counted",
@@ -127,7 +128,3 @@ def _plain(value: float) -> str:
 
 def _interval(lo: float, hi: float) -> str:
     return f" [{_plain(lo)}, {_plain(hi)}]" if np.isfinite(lo) else ""
-
-
-def _words(name: str) -> str:
-    return name.replace("_", " ")

@@ -89,7 +89,8 @@ def _parameters(params: Params) -> dict[str, Any]:
     budget = {"track": params.budget.track, params.budget.track: whole["budget"][params.budget.track]}
     used = {key: {name: whole[key][name] for name in getattr(grid, key)} for key in ("datasets", "embedders")}
     options = {key: {name: whole[key][name] for name in getattr(grid, key)} for key in ("pools", "strategies")}
-    return {"grid": whole["grid"], "budget": budget, "head": whole["head"], **used, **options}
+    common = {"head": whole["head"], "annotator": whole["annotator"]}
+    return {"grid": whole["grid"], "budget": budget, **common, **used, **options}
 
 
 def _versions() -> dict[str, str]:

@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from nofreelunch.geometry import draw
 from nofreelunch.options import NotNegative
-from nofreelunch.query import IntArray, Query
+from nofreelunch.query import IntArray, Query, two_highest
 
 
 def select(query: Query, *, gamma: NotNegative = 10.0, relevance: Literal["sum", "distance"] = "sum") -> IntArray:
@@ -22,8 +22,8 @@ def select(query: Query, *, gamma: NotNegative = 10.0, relevance: Literal["sum",
             authors' configuration; ``distance``: the distance alone, the default of the authors' class.
     """
     p = query.probabilities.T[:, query.candidates]
-    top = np.partition(p, -2, axis=0)[-2:] if len(p) > 1 else np.stack([np.zeros_like(p[0]), p[0]])
-    uncertainty = 1 - (top[1] - top[0])
+    first, second = two_highest(p)
+    uncertainty = 1 - (first - second)
     distances = uncertainty.copy()
     free = np.ones(len(distances), bool)
     picks = np.empty(min(query.batch_size, len(distances)), np.int64)

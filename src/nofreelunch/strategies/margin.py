@@ -1,16 +1,9 @@
 """Margin (Scheffer et al. 2001): the smallest difference between the two highest probabilities."""
 
-import numpy as np
-
-from nofreelunch.query import IntArray, Query, lowest
+from nofreelunch.query import IntArray, Query, lowest, two_highest
 
 
 def select(query: Query) -> IntArray:
     """The candidates with the smallest p₁ − p₂, ascending."""
-    first = np.zeros(len(query.candidates), np.float32)
-    second = np.zeros_like(first)
-    for column in query.probabilities.T:
-        p = column[query.candidates]
-        np.maximum(second, np.minimum(first, p), out=second)
-        np.maximum(first, p, out=first)
-    return lowest(first - second, query)
+    first, second = two_highest(query.probabilities.T)
+    return lowest((first - second)[query.candidates], query)

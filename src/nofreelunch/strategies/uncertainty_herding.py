@@ -6,7 +6,7 @@ from nofreelunch.batches import fill
 from nofreelunch.coverage import cover, gaussian, nearest_labelled
 from nofreelunch.geometry import FloatArray, Geometry
 from nofreelunch.options import Positive
-from nofreelunch.query import IntArray, Query
+from nofreelunch.query import IntArray, Query, two_highest
 
 
 def select(
@@ -36,12 +36,9 @@ def select(
 def _uncertainty(probabilities: FloatArray, temperature: float) -> FloatArray:
     """(n,) float32 1 − (p₁ − p₂) at ``temperature``: softmax(log p / T) is p^(1/T), scaled to sum to 1."""
     tempered = probabilities.T if temperature == 1 else probabilities.T ** np.float32(1 / temperature)
-    first, second, total = np.zeros((3, len(probabilities)), np.float32)
-    for p in tempered:
-        np.maximum(second, np.minimum(first, p), out=second)
-        np.maximum(first, p, out=first)
-        total += p
-    return 1 - (first - second) / total
+    first, second = two_highest(tempered)
+    uncertainty: FloatArray = 1 - (first - second) / tempered.sum(axis=0)
+    return uncertainty
 
 
 def _smallest_distance(geometry: Geometry, labelled: IntArray) -> float:

@@ -27,6 +27,12 @@ class Rows:
     text_pair: list[Any] | None
     label: list[Any]
 
+    @classmethod
+    def of(cls, columns: Mapping[str, list[Any]], spec: TableTask) -> "Rows":
+        """From the columns that ``spec`` names."""
+        pair = None if spec.text_pair is None else columns[spec.text_pair]
+        return cls(columns[spec.text], pair, columns[spec.label])
+
     def keep(self, rows: npt.NDArray[np.int64]) -> "Rows":
         """The rows at ``rows``, in that order."""
         text, pair, label = self.text, self.text_pair, self.label

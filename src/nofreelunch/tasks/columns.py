@@ -1,7 +1,6 @@
 """Tables of your own: the columns of CSV, TSV, JSON lines and parquet files."""
 
 import csv
-import hashlib
 import json
 import sys
 from collections.abc import Callable, Sequence
@@ -112,9 +111,3 @@ READERS: dict[str, Callable[[Path, list[str]], Columns]] = {
     ".jsonl": _read_jsonl,
     ".parquet": _read_parquet,
 }
-
-
-def file_digest(path: Path) -> str:
-    """SHA-256 (hex) of a file's bytes."""
-    with path.open("rb") as handle:
-        return hashlib.file_digest(handle, "sha256").hexdigest()

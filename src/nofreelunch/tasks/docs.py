@@ -49,11 +49,12 @@ def build_docs_task(spec: DocsTask, memo: Memo) -> Task:
 def _read(name: str, package: str, memo: Memo) -> list[Documented]:
     installed = distribution(name).read_text("RECORD") or ""
     key = digest(name, package, {"skip": SKIP}, installed, code_digest("nofreelunch.tasks.docstrings"))
-    stored = memo.load(key)
-    if stored is None:
+
+    def read() -> dict[str, Any]:
         things = [astuple(thing) for thing in documented(name, package, SKIP)]
-        stored = {"json": np.frombuffer(json.dumps(things).encode(), np.uint8)}
-        memo.save(key, stored)
+        return {"json": np.frombuffer(json.dumps(things).encode(), np.uint8)}
+
+    stored = memo.once(key, read)
     return [Documented(*fields) for fields in json.loads(stored["json"].tobytes())]
 
 

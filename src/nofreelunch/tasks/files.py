@@ -5,8 +5,9 @@ from pathlib import Path
 import numpy as np
 
 from nofreelunch.randomness import generator
+from nofreelunch.storage import file_digest
 from nofreelunch.tasks.assemble import Rows, assemble
-from nofreelunch.tasks.columns import file_digest, read_columns
+from nofreelunch.tasks.columns import read_columns
 from nofreelunch.tasks.spec import FilesTask
 from nofreelunch.tasks.table import Task
 
@@ -18,7 +19,7 @@ def build_files_task(spec: FilesTask, name: str) -> Task:
         UserError: a file or a column is absent, a file is not what its name says, or its rows are no task.
     """
     paths = [Path(spec.train_file), *([Path(spec.test_file)] if spec.test_file is not None else [])]
-    parts = [_rows(path, spec) for path in paths]
+    parts = [Rows.of(read_columns(path, spec.columns), spec) for path in paths]
     card = {
         "source": "local files",
         "files": {path.as_posix(): file_digest(path) for path in paths},
@@ -29,12 +30,6 @@ def build_files_task(spec: FilesTask, name: str) -> Task:
         return assemble(spec, name, parts[0], parts[1], card)
     train, test = _hold_out(parts[0], spec, name)
     return assemble(spec, name, train, test, card)
-
-
-def _rows(path: Path, spec: FilesTask) -> Rows:
-    wanted = [spec.text, *([spec.text_pair] if spec.text_pair is not None else []), spec.label]
-    columns = read_columns(path, wanted)
-    return Rows(columns[spec.text], None if spec.text_pair is None else columns[spec.text_pair], columns[spec.label])
 
 
 def _hold_out(rows: Rows, spec: FilesTask, name: str) -> tuple[Rows, Rows]:

@@ -76,12 +76,10 @@ def _load_converted(folder: Path, spec: HubTask, split: str) -> Any:
 
 
 def _rows(data: Any, spec: HubTask, split: str) -> Rows:
-    wanted = [spec.text, *([spec.text_pair] if spec.text_pair is not None else []), spec.label]
-    for column in wanted:
+    for column in spec.columns:
         if column not in data.column_names:
             raise UserError(f"{spec.hub}, split '{split}': {unknown('column', column, data.column_names)}")
-    columns = data.select_columns(list(dict.fromkeys(wanted)))[:]
-    return Rows(columns[spec.text], None if spec.text_pair is None else columns[spec.text_pair], columns[spec.label])
+    return Rows.of(data.select_columns(list(dict.fromkeys(spec.columns)))[:], spec)
 
 
 def _class_names(data: Any, label: str) -> dict[int, str] | None:

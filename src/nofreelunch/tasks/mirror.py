@@ -11,8 +11,9 @@ from typing import Any
 
 from nofreelunch import storage
 from nofreelunch.errors import UserError
+from nofreelunch.storage import file_digest
 from nofreelunch.tasks.assemble import Rows, assemble
-from nofreelunch.tasks.columns import file_digest, read_columns
+from nofreelunch.tasks.columns import read_columns
 from nofreelunch.tasks.spec import HubTask
 from nofreelunch.tasks.table import SPLITS, Task
 

@@ -63,6 +63,11 @@ class TableTask(Spec):
         """The names of the two texts in the pair format ``labelled``."""
         return self.text, self.text_pair or self.text
 
+    @property
+    def columns(self) -> list[str]:
+        """The columns to read."""
+        return [self.text, *([] if self.text_pair is None else [self.text_pair]), self.label]
+
 
 class HubTask(TableTask):
     """A data set of the Hugging Face hub, or of the local mirror that takes the hub's place (see ``mirror``).

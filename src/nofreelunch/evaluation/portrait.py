@@ -1,0 +1,46 @@
+"""How a cell's embedding looks, in numbers and as a picture: computed once, then taken from the memo."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from threadpoolctl import threadpool_limits
+
+from nofreelunch.evaluation.diagnostics import LABEL_FREE, LABELLED, diagnose
+from nofreelunch.evaluation.plane import plane
+from nofreelunch.provenance import code_digest
+from nofreelunch.storage import Array, Memo, digest
+
+
+@dataclass(frozen=True)
+class Portrait:
+    """One embedding.
+
+    Attributes:
+        diagnostics: under 'label_free' and 'labelled', None for what is undefined.
+        plane: x and y, (n,) float32.
+    """
+
+    diagnostics: dict[str, dict[str, float | None]]
+    plane: dict[str, npt.NDArray[np.float32]]
+
+
+def portrait(pool: npt.NDArray[np.floating], labels: npt.NDArray[np.int64], memo: Memo) -> Portrait:
+    """The diagnostics and the principal plane of a pool (n, d) with its true labels (n,)."""
+    code = code_digest("nofreelunch.evaluation.diagnostics", "nofreelunch.evaluation.plane")
+    names = LABEL_FREE + LABELLED
+
+    def compute() -> dict[str, Array]:
+        with threadpool_limits(1):
+            found = diagnose(pool, labels)
+            return {"diagnostics": np.array([found[name] for name in names])} | plane(pool)
+
+    stored = memo.once(digest("portrait", np.asarray(pool), labels, code), compute)
+    values = dict(zip(names, stored["diagnostics"].tolist(), strict=True))
+    return Portrait(
+        {
+            kind: {name: values[name] if np.isfinite(values[name]) else None for name in members}
+            for kind, members in (("label_free", LABEL_FREE), ("labelled", LABELLED))
+        },
+        {axis: stored[axis] for axis in ("x", "y")},
+    )
