@@ -91,7 +91,7 @@ def run(arguments: argparse.Namespace) -> None:
     learning = sum(learning_seconds(loaded, d, e, sizes[d]) for d, e in stages.active_learn) / 3600
     print(
         text_table(
-            ["stage", "GPU h", "or core h", "core h", "disk GB"],
+            ["stage", "GPU h", "or, without one, core h", "core h", "disk GB"],
             [
                 ["download", "", "", "", f"{sum(text_bytes(sizes[d]) for d in stages.download) / 1e9:,.2f}"],
                 ["embed", f"{embedding_gpu:,.2f}", f"{embedding_cpu:,.2f}", "", f"{vectors:,.2f}"],
@@ -105,7 +105,7 @@ def run(arguments: argparse.Namespace) -> None:
     print()
     print(
         text_table(
-            ["GPUs", "cores", "h to embed", "h for the rest", "price", "price, GPUs kept"],
+            ["GPUs", "cores", "h to embed", "h for the rest", "$, each while needed", "$, all to the end"],
             [
                 [
                     str(f.gpus),
@@ -119,7 +119,7 @@ def run(arguments: argparse.Namespace) -> None:
     )
     counted, sized = all(size.measured for size in sizes.values()), not any(math.isnan(row[2]) for row in rows.values())
     consent = [name for name in rows if getattr(loaded.embedders[name], "remote_code", False)]
-    print("\n".join(_notes(cpu, gpu, counted, sized, consent)))
+    print("\n".join(_notes(cpu, gpu, counted, sized, consent, prices)))
 
 
 def _priced(fleet: Fleet, hours: tuple[float, float], prices: tuple[float, float]) -> list[str]:
@@ -168,7 +168,14 @@ def _shown(numbers: list[float]) -> list[str]:
     return [f"{numbers[0]:,.0f}", *("?" if math.isnan(number) else f"{number:,.2f}" for number in numbers[1:])]
 
 
-def _notes(cpu: float, gpu: tuple[str, float] | None, counted: bool, sized: bool, consent: list[str]) -> list[str]:
+def _notes(
+    cpu: float,
+    gpu: tuple[str, float] | None,
+    counted: bool,
+    sized: bool,
+    consent: list[str],
+    prices: tuple[float, float],
+) -> list[str]:
     """What of the plan is measured and what is not, and what must be allowed beforehand."""
     notes = [f"measured now: {cpu / 1e9:,.0f} GFLOP/s in float32 matrix products on this CPU"]
     if gpu is not None:
@@ -176,8 +183,13 @@ def _notes(cpu: float, gpu: tuple[str, float] | None, counted: bool, sized: bool
     else:
         notes.append(f"assumed: {H100 / 1e12:,.0f} TFLOP/s in bfloat16 for the GPU column; there is no GPU here")
     notes.append(
+        f"assumed: ${prices[0]:g} for an hour of a GPU and ${prices[1]:g} for one of a core; work spreads without "
+        "loss, and DVC's own time, figures and transfers are left out"
+    )
+    notes.append(
         f"assumed: encoding reaches {CPU_SHARE:.0%} of that on a CPU and {GPU_SHARE:.0%} on a GPU, unless an earlier "
-        "run of the cell left its rate; a query of AL costs in proportion to rows × dimensions, a fit to dimensions"
+        "run of the cell left its rate; a query of AL costs in proportion to rows × dimensions (BAIT: their square), a "
+        "fit to dimensions"
     )
     if not counted:
         notes.append("not counted yet: rows and tokens of tasks that are not downloaded are those of the registry")
