@@ -36,7 +36,7 @@ def atomic(path: Path) -> Iterator[Path]:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         for left in path.parent.glob(f".{path.name}.{host}.*.tmp"):
-            if not _alive(int(left.suffixes[-2][1:])):
+            if not alive(int(left.suffixes[-2][1:])):
                 left.unlink(missing_ok=True)
         yield temporary
         with temporary.open("rb") as handle:
@@ -52,7 +52,8 @@ def atomic(path: Path) -> Iterator[Path]:
             temporary.unlink(missing_ok=True)
 
 
-def _alive(pid: int) -> bool:
+def alive(pid: int) -> bool:
+    """Whether a process of this host has the number ``pid``."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
