@@ -114,7 +114,8 @@ class Cluster:
                 with self._watched():
                     threads = sum(self.client.nthreads().values())
                 for task in islice(tasks, max(0, AHEAD * max(1, threads) - len(running))):
-                    future = self.client.submit(run_checked, FACTS, *_arguments(task), pure=False)
+                    workers = list(task.batch.workers) or None
+                    future = self.client.submit(run_checked, FACTS, *_arguments(task), pure=False, workers=workers)
                     running[future] = task
                     done.add(future)
                 if not running:

@@ -21,11 +21,13 @@ class Batch(Generic[Result]):
         work: a function of a module; ``work(*shared, piece)`` is done for every piece.
         shared: large arrays in it, at any depth, reach a worker once.
         pieces: in the order in which they are begun.
+        workers: addresses of those workers of a cluster that may do them; all where there are none.
     """
 
     work: Callable[..., Result]
     shared: tuple[Any, ...]
     pieces: Sequence[Any]
+    workers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,6 +110,18 @@ def map_batches(batches: Iterable[Batch[Result]], at_most: int | None = None) ->
     from nofreelunch.local_pool import LocalPool
 
     yield from _spread(batches, LocalPool(width))
+
+
+def ask_workers(question: Callable[[], Any]) -> dict[str, Any]:
+    """The answer of each of the cluster's workers, by address; an exception where there is none.
+
+    Raises:
+        UserError: the cluster cannot be used.
+    """
+    from nofreelunch.cluster import connected
+
+    with connected(os.environ[SCHEDULER]) as cluster:
+        return cluster.everywhere(question)
 
 
 def _spread(batches: Iterable[Batch[Result]], pool: Pool) -> Iterator[tuple[Batch[Result], Result]]:

@@ -8,7 +8,10 @@ from nofreelunch.embedders import model_files, own_vectors, text_features
 from nofreelunch.embedders.embedding import Embedding
 from nofreelunch.embedders.model_embedder import ModelEmbedder
 from nofreelunch.embedders.pair_formats import FIELDS, columns
+from nofreelunch.embedders.shards import best_hardware, fill
 from nofreelunch.embedders.spec import EmbedderSpec, Hashing, Lsa, Npy, Transformer
+from nofreelunch.engine import on_cluster
+from nofreelunch.progress import Progress
 from nofreelunch.provenance import code_digest
 from nofreelunch.storage import Array, Memo, digest
 from nofreelunch.tasks.table import Split
@@ -41,7 +44,14 @@ def embed(
         UserError: the model or the vectors cannot be had or loaded, or a setting does not fit.
     """
     if isinstance(spec, Transformer):
-        return ModelEmbedder(spec, memo).embed(train, test, pair_format, dataset, fields)
+        embedder = ModelEmbedder(spec, memo)
+        if on_cluster() and not spec.static:
+            where, workers = best_hardware()
+            embedder = ModelEmbedder(spec, memo, where)
+            texts = embedder.texts(train, test, pair_format, dataset, fields)
+            with Progress(dataset, len(texts.distinct), "texts") as progress:
+                fill([(embedder, texts)], workers, progress)
+        return embedder.embed(train, test, pair_format, dataset, fields)
     if isinstance(spec, Npy):
         return _find(spec, {"train": train, "test": test}, pair_format, dataset)
     return _compute(spec, {"train": train, "test": test}, pair_format, memo, fields)
