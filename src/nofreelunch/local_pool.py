@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, wait
+from contextlib import suppress
 from itertools import islice
 from typing import Any
 
@@ -72,5 +73,8 @@ class LocalPool:
         return get_reusable_executor(self.width, env=ONE_THREAD)
 
     def _submit(self, task: Task) -> Future[Any]:
-        future: Future[Any] = self._executor().submit(run_piece, task.batch.work, task.parcel, None, task.piece)
-        return future
+        while True:
+            # Processes may die at any moment; the executor that comes next is whole.
+            with suppress(BrokenExecutor):
+                future: Future[Any] = self._executor().submit(run_piece, task.batch.work, task.parcel, None, task.piece)
+                return future

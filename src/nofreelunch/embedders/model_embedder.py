@@ -45,6 +45,9 @@ class Texts:
     distinct: list[str]
     prompt: str
 
+    def __len__(self) -> int:
+        return sum(len(column) for part in self.parts.values() for column in part)
+
 
 class ModelEmbedder:
     """A transformer or its static word vectors, for any number of tasks: loaded once, when a text first needs it.

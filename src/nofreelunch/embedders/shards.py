@@ -53,7 +53,7 @@ def fill(wanted: Iterable[tuple[ModelEmbedder, Texts]], workers: dict[str, int],
             chunks = embedder.missing(texts)
             memos.update(dict.fromkeys(chunks, embedder.memo))
             sizes.update({key: len(chunk) for key, chunk in chunks.items()})
-            progress.known(len(texts.distinct) - sum(len(chunk) for chunk in chunks.values()))
+            progress.known(len(texts) - sum(len(chunk) for chunk in chunks.values()))
             model = (embedder.spec, embedder.where, embedder.files.weights, embedder.files.configuration, workers)
             pieces: list[Piece] = [(key, texts.prompt, chunk) for key, chunk in chunks.items()]
             yield Batch(_encode, model, pieces, tuple(workers))
