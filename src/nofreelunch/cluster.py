@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from importlib import metadata
 from itertools import islice
 from pathlib import Path
+from queue import Empty, SimpleQueue
 from typing import Any
 
 from nofreelunch.engine import SCHEDULER, Task
@@ -17,8 +18,9 @@ from nofreelunch.handoff import Array, Parcel, Spool, run_piece, sees
 from nofreelunch.provenance import ROOT
 
 CONNECT_SECONDS = 30
-# Workers may start after the scheduler.
+# Workers may start after the scheduler, and others may follow them.
 WORKER_SECONDS = 300
+PATIENCE = 20
 # Pieces in waiting for each thread, so that none waits for this process.
 AHEAD = 2
 # Whose versions can change a result.
@@ -80,11 +82,19 @@ class Cluster:
                 f"the worker {several[0]} has more than one thread, which would share their arrays' caches. Start "
                 "workers with '--nthreads 1', and '--nworkers N' for N of them on a machine."
             )
-        for address, found in self.everywhere(started_with).items():
-            if isinstance(found, ModuleNotFoundError):
-                raise UserError(f"the worker {address} cannot import this package ({found}). Install the same there.")
-            if isinstance(found, dict):
-                _refuse_others(found, facts(), address)
+        wanted = facts()
+        try:
+            _refuse_others(self.client.run_on_scheduler(started_with), wanted, f"the scheduler {self.name}")
+            for address, found in self.everywhere(started_with).items():
+                if isinstance(found, ModuleNotFoundError):
+                    raise found
+                if isinstance(found, dict):
+                    _refuse_others(found, wanted, f"the worker {address}")
+        except ModuleNotFoundError as error:
+            raise UserError(
+                f"the scheduler {self.name} or one of its workers cannot import this package ({error}). Install the "
+                "same there."
+            ) from error
 
     def everywhere(self, function: Callable[..., Any], *arguments: Any) -> dict[str, Any]:
         """What ``function`` returns in each worker, by address; an exception where it, or the worker, failed."""
@@ -105,10 +115,10 @@ class Cluster:
         Raises:
             UserError: the scheduler is lost, or a piece lost its worker again and again.
         """
-        from distributed import KilledWorker, as_completed
+        from distributed import KilledWorker
 
         running: dict[Any, Task] = {}
-        done = as_completed(loop=self.client.loop)
+        done: SimpleQueue[Any] = SimpleQueue()
         try:
             while True:
                 with self._watched():
@@ -117,17 +127,15 @@ class Cluster:
                     workers = list(task.batch.workers) or None
                     future = self.client.submit(run_checked, FACTS, *_arguments(task), pure=False, workers=workers)
                     running[future] = task
-                    done.add(future)
+                    future.add_done_callback(done.put)
                 if not running:
                     return
-                future = next(done)
+                future = self._patiently(lambda seconds: done.get(timeout=seconds))
                 task = running.pop(future)
                 if future.status == "error":
                     # With the traceback of the worker.
                     future.result()
-                with self._watched():
-                    result = future.result()
-                yield task, result
+                yield task, self._patiently(future.result)
         except KilledWorker as error:
             raise UserError(
                 "a piece of work lost its worker again and again, most likely because memory ran out. Give each worker "
@@ -136,6 +144,25 @@ class Cluster:
         finally:
             if running and self.client.status == "running":
                 self.client.cancel(list(running))
+
+    def _patiently(self, ask: Callable[[float], Any]) -> Any:
+        """The answer of ``ask``, which is asked again each time it raises after the seconds that it is given.
+
+        Raises:
+            UserError: the scheduler is lost, or there was no worker for WORKER_SECONDS.
+        """
+        away = 0.0
+        while True:
+            with self._watched():
+                try:
+                    return ask(PATIENCE)
+                except (TimeoutError, Empty):
+                    away = 0 if self.client.nthreads() else away + PATIENCE
+            if away >= WORKER_SECONDS:
+                raise UserError(
+                    f"all workers of the Dask scheduler {self.name} have been gone for {away:,.0f} s; memory or their "
+                    f"time may have run out. Start new ones. {RESUME}"
+                )
 
     @contextmanager
     def _watched(self) -> Iterator[None]:
@@ -155,20 +182,20 @@ def run_checked(wanted: dict[str, str], *arguments: Any) -> Any:
     Raises:
         UserError: it has other code or other versions.
     """
-    _refuse_others(FACTS, wanted, socket.gethostname())
+    _refuse_others(FACTS, wanted, f"a worker on {socket.gethostname()}")
     return run_piece(*arguments)
 
 
-def _refuse_others(found: dict[str, str], wanted: dict[str, str], worker: str) -> None:
+def _refuse_others(found: dict[str, str], wanted: dict[str, str], who: str) -> None:
     other = [name for name in wanted if found.get(name) != wanted[name]]
     if other == ["code"]:
         raise UserError(
-            f"the worker {worker} runs other code of this package than this process, and would give other results. "
-            "Install the same there; after a change of code, restart the workers."
+            f"{who} runs other code of this package than this process, and would give other results. Install the same "
+            "there; after a change of code, restart scheduler and workers."
         )
     if other:
         differences = ", ".join(f"{name} {found.get(name)} (here {wanted[name]})" for name in other if name != "code")
-        raise UserError(f"the worker {worker} would give other results; it has {differences}. Install the same there.")
+        raise UserError(f"{who} would give other results: it has {differences}. Install the same there.")
 
 
 @contextmanager

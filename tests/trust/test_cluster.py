@@ -1,0 +1,187 @@
+"""A Dask cluster gives the bytes of one process, whatever dies on the way. Tests of one class share a cluster and run
+in order: each leaves it with fewer workers."""
+
+import shutil
+import traceback
+from pathlib import Path
+
+import pieces
+import pytest
+
+pytest.importorskip("distributed")
+
+from dask_cluster import ROOT, DaskCluster, can_hide_folders
+
+from nofreelunch import cluster as cluster_module
+from nofreelunch import handoff
+from nofreelunch.engine import map_unordered
+from nofreelunch.errors import UserError
+from nofreelunch.storage import Memo
+
+STRATEGIES = ["random", "margin", "badge", "typiclust", "probcover"]
+
+
+@pytest.fixture(scope="class")
+def dask(tmp_path_factory):
+    made = DaskCluster(tmp_path_factory.mktemp("dask") / "cluster")
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def on(monkeypatch, tmp_path):
+    """Let a cluster do the work from here on."""
+    monkeypatch.setenv("NOFREELUNCH_CACHE", str(tmp_path / "memo"))
+    return lambda place: monkeypatch.setenv("NOFREELUNCH_SCHEDULER", str(place))
+
+
+@pytest.fixture
+def runs(own, monkeypatch):
+    """Bytes of the runs of a cell, computed anew into the memo ``name``."""
+    # So that the arrays of this small cell count as large ones.
+    monkeypatch.setattr(handoff, "LARGE", 512)
+    params = own.params(grid={"strategies": STRATEGIES, "seeds": 4, "pools": ["random", "typiclust"]})
+    own.run(params, "download", "embed", "initialize")
+
+    def computed(name):
+        monkeypatch.setenv("NOFREELUNCH_CACHE", name)
+        own.run(params, "active_learn")
+        files = {path: path.read_bytes() for path in Path("data/runs").rglob("*.*") if "seconds" not in path.name}
+        assert len(files) == 5
+        assert not list(Path(name).glob(f"{handoff.NAME}*"))
+        shutil.rmtree("data/runs")
+        return files
+
+    return computed
+
+
+@pytest.fixture
+def at_first_result(monkeypatch):
+    """Have something done when the first finished block reaches the memo."""
+
+    def arrange(action):
+        real, waiting = Memo.save, [action]
+
+        def save(self, key, arrays):
+            real(self, key, arrays)
+            if waiting:
+                waiting.pop()()
+
+        monkeypatch.setattr(Memo, "save", save)
+
+    return arrange
+
+
+class TestSharedDisk:
+    def test_workers_that_would_give_other_results_are_refused(self, dask, on, tmp_path):
+        other = tmp_path / "src"
+        shutil.copytree(ROOT / "src", other, ignore=shutil.ignore_patterns("__pycache__"))
+        with (other / "nofreelunch/geometry.py").open("a") as file:
+            file.write("LLOYD_ITERATIONS = 5\n")
+        on(dask.file)
+        dask.address()
+        wrong = dask.worker(source=other), dask.worker("--nthreads", "2")
+        dask.wait_for(2)
+        for worker, message in zip(reversed(wrong), ("has more than one thread", "runs other code"), strict=True):
+            with pytest.raises(UserError, match=message):
+                list(map_unordered(pieces.slow, ("",), range(4)))
+            worker.kill()
+            worker.wait()
+            dask.processes.remove(worker)
+            dask.wait_for(len(dask.processes) - 1)
+
+    def test_bytes_are_those_of_one_and_of_two_processes(self, dask, runs, on, monkeypatch, at_first_result):
+        workers = dask.worker(), dask.worker()
+        one = runs("one")
+        monkeypatch.setenv("NOFREELUNCH_JOBS", "2")
+        assert runs("two") == one
+        dask.wait_for(2)
+        on(dask.address())
+        scattered = []
+        monkeypatch.setattr(cluster_module.Cluster, "everywhere", spied(scattered))
+        assert runs("cluster") == one
+        assert {answer for _, answers in scattered for answer in answers} == {True}
+
+        at_first_result(workers[0].kill)
+        assert runs("one worker dies") == one
+        assert workers[0].wait() == -9
+        dask.processes.remove(workers[0])
+
+    def test_a_poisoned_piece_fails_with_its_own_traceback(self, dask, on):
+        on(dask.address())
+        with pytest.raises(KeyError, match="the third is poisoned") as caught:
+            list(map_unordered(pieces.poisoned, ("",), range(8)))
+        assert "in poisoned" in "".join(traceback.format_exception(caught.value))
+
+    def test_a_lost_scheduler_leaves_a_memo_to_go_on_from(self, dask, runs, on, at_first_result, own, monkeypatch):
+        on(dask.address())
+        at_first_result(dask.scheduler.kill)
+        with pytest.raises(UserError, match=rf"lost the Dask scheduler {dask.address()}.*Finished work is kept"):
+            runs("lost")
+        kept = {path for path in Path("lost").rglob("*") if path.is_file()}
+        assert 1 <= len(kept) < 41
+        monkeypatch.setattr(cluster_module, "CONNECT_SECONDS", 0.5)
+        with pytest.raises(UserError, match=rf"there is no Dask scheduler at {dask.address()}"):
+            runs("lost")
+        monkeypatch.delenv("NOFREELUNCH_SCHEDULER")
+        assert runs("lost") == runs("one")
+        assert kept <= set(Path("lost").rglob("*"))
+
+
+@pytest.mark.skipif(not can_hide_folders(), reason="this user may not make a mount namespace")
+class TestNoSharedDisk:
+    def test_bytes_are_those_of_one_process(self, dask, runs, on, monkeypatch, tmp_path):
+        dask.worker(hidden=tmp_path)
+        dask.worker()
+        one = runs("one")
+        dask.wait_for(2)
+        on(dask.address())
+        scattered = []
+        monkeypatch.setattr(cluster_module.Cluster, "everywhere", spied(scattered))
+        assert runs("cluster") == one
+        assert [sorted(answers) for _, answers in scattered] == [[False, True]]
+
+    def test_unaligned_arrays_are_aligned_in_the_worker(self, dask, on, tmp_path):
+        import numpy as np
+
+        on(dask.address())
+        rows = np.random.default_rng(0).normal(size=(301, 997)).astype(np.float32)
+        here = pieces.layout_of(rows, None)
+        for found in map_unordered(pieces.layout_of, (rows,), range(4)):
+            assert found == (0, True, False, False, here[4])
+
+    def test_a_piece_that_always_kills_its_worker_ends_it_with_the_likely_cause(self, dask, on, monkeypatch):
+        on(dask.address())
+        dask.worker()
+        dask.wait_for(3)
+        with pytest.raises(UserError, match=r"lost its worker again and again, most likely because memory ran out"):
+            list(map_unordered(pieces.deadly, ("",), range(8)))
+        monkeypatch.setattr(cluster_module, "WORKER_SECONDS", 0.5)
+        monkeypatch.setattr(cluster_module, "PATIENCE", 0.2)
+        results = map_unordered(pieces.slow, ("",), range(100))
+        assert next(results) in range(100)
+        for process in dask.processes[1:]:
+            process.kill()
+        with pytest.raises(UserError, match=r"all workers of the Dask scheduler .* have been gone .*Start new ones"):
+            list(results)
+
+
+def spied(seen):
+    """`Cluster.everywhere` that also notes whether workers saw the folder."""
+    real = cluster_module.Cluster.everywhere
+
+    def everywhere(self, function, *arguments):
+        found = real(self, function, *arguments)
+        if function is handoff.sees:
+            seen.append((arguments, [*found.values()]))
+        return found
+
+    return everywhere
+
+
+@pytest.mark.parametrize("place", ["nowhere.json", "localhost:8786", "tcp://127.0.0.1:1", "tcp//x", "http://x"])
+def test_no_scheduler_is_said_at_once(on, monkeypatch, place):
+    monkeypatch.setattr(cluster_module, "CONNECT_SECONDS", 0.5)
+    on(place)
+    with pytest.raises(UserError, match=r"NOFREELUNCH_SCHEDULER is '|there is no Dask scheduler at"):
+        list(map_unordered(pieces.slow, ("",), range(4)))
