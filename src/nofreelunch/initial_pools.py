@@ -19,7 +19,7 @@ from nofreelunch.query import Start
 from nofreelunch.randomness import generator
 from nofreelunch.storage import Memo, digest
 
-Columns = dict[str, Any]
+Columns = dict[str, npt.NDArray[Any]]
 Entry = dict[str, npt.NDArray[Any]]
 Options = Mapping[str, dict[str, Any]]
 
@@ -93,7 +93,7 @@ class PoolPlan:
     def table(self, entries: Mapping[str, Entry]) -> Columns:
         """All of them, long form: ips, seed, rank, row."""
         return {
-            "ips": np.repeat([ips for _, ips in self.keys], self.size).tolist(),
+            "ips": np.repeat([ips for _, ips in self.keys], self.size),
             "seed": np.repeat([seed for seed, _ in self.keys], self.size),
             "rank": np.tile(np.arange(self.size), len(self.keys)),
             "row": np.concatenate([entries[key]["rows"] for key in self.keys.values()]),
