@@ -5,6 +5,7 @@ import shutil
 import traceback
 from pathlib import Path
 
+import numpy as np
 import pieces
 import pytest
 
@@ -97,10 +98,10 @@ class TestSharedDisk:
         assert runs("two") == one
         dask.wait_for(2)
         on(dask.address())
-        scattered = []
-        monkeypatch.setattr(cluster_module.Cluster, "everywhere", spied(scattered))
+        asked = []
+        monkeypatch.setattr(cluster_module.Cluster, "everywhere", spied(asked))
         assert runs("cluster") == one
-        assert {answer for _, answers in scattered for answer in answers} == {True}
+        assert {answer for _, answers in asked for answer in answers} == {True}
 
         at_first_result(workers[0].kill)
         assert runs("one worker dies") == one
@@ -128,27 +129,34 @@ class TestSharedDisk:
         assert kept <= set(Path("lost").rglob("*"))
 
 
+@pytest.fixture(scope="class")
+def hidden(tmp_path_factory):
+    """A folder that one of two workers does not see."""
+    return tmp_path_factory.mktemp("hidden")
+
+
 @pytest.mark.skipif(not can_hide_folders(), reason="this user may not make a mount namespace")
 class TestNoSharedDisk:
-    def test_bytes_are_those_of_one_process(self, dask, runs, on, monkeypatch, tmp_path):
-        dask.worker(hidden=tmp_path)
+    def test_bytes_are_those_of_one_process(self, dask, hidden, runs, on, monkeypatch):
+        dask.worker(hidden=hidden)
         dask.worker()
         one = runs("one")
         dask.wait_for(2)
         on(dask.address())
-        scattered = []
-        monkeypatch.setattr(cluster_module.Cluster, "everywhere", spied(scattered))
-        assert runs("cluster") == one
-        assert [sorted(answers) for _, answers in scattered] == [[False, True]]
+        asked = []
+        monkeypatch.setattr(cluster_module.Cluster, "everywhere", spied(asked))
+        assert runs(str(hidden / "memo")) == one
+        assert [sorted(answers) for _, answers in asked] == [[False, True]]
 
-    def test_unaligned_arrays_are_aligned_in_the_worker(self, dask, on, tmp_path):
-        import numpy as np
-
+    def test_sums_over_what_was_sent_are_those_of_this_process(self, dask, hidden, on, monkeypatch):
         on(dask.address())
-        rows = np.random.default_rng(0).normal(size=(301, 997)).astype(np.float32)
-        here = pieces.layout_of(rows, None)
-        for found in map_unordered(pieces.layout_of, (rows,), range(4)):
-            assert found == (0, True, False, False, here[4])
+        monkeypatch.setenv("NOFREELUNCH_CACHE", str(hidden / "memo"))
+        rng = np.random.default_rng(0)
+        # The odd one puts the others off their alignment in the message.
+        arrays = rng.normal(size=(301, 997)).astype(np.float32), np.ones((3, 2**15 + 1), bool), rng.normal(size=(300, 77))
+        here = [pieces.layout_of(array, None)[4] for array in arrays]
+        for found in map_unordered(pieces.layouts_of, arrays, range(4)):
+            assert [(*lies, sums) for *lies, sums in found] == [(0, True, False, False, sums) for sums in here]
 
     def test_a_piece_that_always_kills_its_worker_ends_it_with_the_likely_cause(self, dask, on, monkeypatch):
         on(dask.address())
