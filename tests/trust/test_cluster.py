@@ -153,7 +153,11 @@ class TestNoSharedDisk:
         monkeypatch.setenv("NOFREELUNCH_CACHE", str(hidden / "memo"))
         rng = np.random.default_rng(0)
         # The odd one puts the others off their alignment in the message.
-        arrays = rng.normal(size=(301, 997)).astype(np.float32), np.ones((3, 2**15 + 1), bool), rng.normal(size=(300, 77))
+        arrays = (
+            rng.normal(size=(301, 997)).astype(np.float32),
+            np.ones((3, 2**15 + 1), bool),
+            rng.normal(size=(300, 77)),
+        )
         here = [pieces.layout_of(array, None)[4] for array in arrays]
         for found in map_unordered(pieces.layouts_of, arrays, range(4)):
             assert [(*lies, sums) for *lies, sums in found] == [(0, True, False, False, sums) for sums in here]

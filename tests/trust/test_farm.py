@@ -1,6 +1,7 @@
 """`python -m nofreelunch farm`, then the stages: they compute nothing and write the same bytes as without it."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from nofreelunch.experiment import BLOCK_RUNS
 
 ROOT = Path(__file__).parents[2]
 sys.path.append(str(ROOT / "tests" / "embedders"))
+SCRIPT = ROOT / "cluster" / "slurm.sh"
 GRID = {"strategies": ["random", "margin", "badge", "maxherding"], "pools": ["random", "typiclust"], "seeds": 2}
 CELLS = ("vectors", "lsa")
 # In the memo for a cell: initial pools, a portrait, a probe and runs.
@@ -113,9 +115,22 @@ def test_a_pulled_embedding_needs_no_texts(farm, own, capsys):
     assert "0 of 16 runs computed" in capsys.readouterr().out
 
 
-def test_a_cluster_embeds_and_runs_what_the_stages_then_assemble(farm, own, tmp_path, monkeypatch, capsys):
+SRUN = """#!/usr/bin/env bash
+trap 'kill $(jobs -p)' TERM
+for ((task = 0; task < SLURM_NTASKS; task++)); do "$@" & done
+wait
+"""
+
+
+def test_the_slurm_script_is_sound():
+    subprocess.run(["bash", "-n", SCRIPT], check=True)
+    if shutil.which("shellcheck"):
+        subprocess.run(["shellcheck", SCRIPT], check=True)
+
+
+def test_the_slurm_script_embeds_and_runs_what_the_stages_then_assemble(farm, own, tmp_path, monkeypatch, capsys):
+    """For real but for Slurm: in its place, tasks are processes of this machine."""
     pytest.importorskip("distributed")
-    from dask_cluster import DaskCluster
     from tiny_models import save_sentence_model
 
     model = {"kind": "transformer", "hub": str(save_sentence_model(tmp_path / "model")), "max_tokens": 16}
@@ -123,23 +138,23 @@ def test_a_cluster_embeds_and_runs_what_the_stages_then_assemble(farm, own, tmp_
         grid=GRID | {"embedders": ["tiny"], "seeds": 1}, focus={"embedder": "tiny"}, embedders={"tiny": model}
     )
     Path("params.yaml").write_text(yaml.safe_dump(params.model_dump()))
-    dask = DaskCluster(tmp_path / "cluster")
-    try:
-        dask.worker()
-        dask.worker()
-        dask.wait_for(2)
-        refused = farm("--only", "runs")
-        assert (
-            "own is not embedded by tiny. Run 'python -m nofreelunch farm --only embed' first"
-            in refused.communicate()[1]
-        )
-        running = farm(NOFREELUNCH_SCHEDULER=dask.address())
-        out, err = running.communicate()
-        assert running.returncode == 0, err + (tmp_path / "cluster/log").read_text()
-    finally:
-        dask.close()
-    assert "embeddings: 460 of 460 texts" in err
-    assert "8 of 8 runs computed" in out
+    refused = farm("--only", "runs").communicate()[1]
+    assert "own is not embedded by tiny. Run 'python -m nofreelunch farm --only embed' first" in refused
+
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin/srun").write_text(SRUN)
+    (tmp_path / "bin/srun").chmod(0o755)
+    environment = os.environ | {
+        "PATH": os.pathsep.join((str(tmp_path / "bin"), str(Path(sys.executable).parent), os.environ["PATH"])),
+        "PYTHONPATH": os.pathsep.join((str(ROOT / "src"), *sys.path)),
+        "SLURM_NTASKS": "2",
+        "SLURM_SUBMIT_DIR": str(tmp_path),
+    }
+    done = subprocess.run(["bash", SCRIPT], env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "embeddings: 460 of 460 texts" in done.stderr
+    assert "8 of 8 runs computed" in done.stdout
+    assert not list(tmp_path.glob("memo/slurm*"))
     filled = entries()
     farmed = stages(own, params, ["tiny"])
     assert "0 of 8 runs computed" in capsys.readouterr().out
