@@ -1,7 +1,6 @@
 """How arguments that many pieces of work share reach worker processes: once, large arrays as files where possible."""
 
 import io
-import os
 import pickle
 import secrets
 import shutil
@@ -16,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nofreelunch.errors import UserError
-from nofreelunch.storage import Memo, alive, read_npy
+from nofreelunch.storage import Memo, cannot_write, read_npy
 
 Array = npt.NDArray[Any]
 Result = TypeVar("Result")
@@ -24,7 +23,6 @@ Result = TypeVar("Result")
 # Bytes from which on an array travels apart from what holds it.
 LARGE = 2**16
 TOKEN = "token"  # noqa: S105
-NAME = "handoff"
 
 
 @dataclass(frozen=True)
@@ -102,10 +100,7 @@ class Spool:
             for number, array in enumerate(arrays):
                 np.save(parcel.folder / f"{number}.npy", array, allow_pickle=False)
         except OSError as error:
-            raise UserError(
-                f"cannot write {parcel.folder}: {error.strerror or error}. Free some space or set NOFREELUNCH_CACHE to "
-                "a folder with more, then run the same command again; finished work is kept."
-            ) from error
+            raise cannot_write(parcel.folder, error) from error
 
     def drop(self, parcel: Parcel) -> None:
         """Remove the arrays of ``parcel``; a worker that maps them keeps them until it lets go."""
@@ -114,28 +109,17 @@ class Spool:
 
 @contextmanager
 def spool() -> Iterator[Spool]:
-    """Yield a new `Spool` that is removed in the end, after those that a killed process on this host left behind.
+    """Yield a new `Spool` that is removed in the end.
 
     Raises:
         UserError: the memo's folder cannot be written.
     """
-    memo = Memo.default().folder.resolve()
-    host = socket.gethostname().replace(".", "-")
-    folder = memo / f"{NAME}.{host}.{os.getpid()}.{secrets.token_hex(4)}"
-    try:
-        for left in memo.glob(f"{NAME}.{host}.*.*"):
-            if not alive(int(left.name.split(".")[2])):
-                shutil.rmtree(left, ignore_errors=True)
-        folder.mkdir(parents=True)
-        made = Spool(folder)
-    except OSError as error:
-        raise UserError(
-            f"cannot write {folder}: {error.strerror or error}. Set NOFREELUNCH_CACHE to a folder that can be written."
-        ) from error
-    try:
+    with Memo.default().scratch() as folder:
+        try:
+            made = Spool(folder.resolve())
+        except OSError as error:
+            raise cannot_write(folder, error) from error
         yield made
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def sees(folder: Path, token: str) -> bool:
