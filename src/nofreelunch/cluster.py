@@ -20,7 +20,8 @@ from nofreelunch.provenance import ROOT
 CONNECT_SECONDS = 30
 # Workers may start after the scheduler, and others may follow them.
 WORKER_SECONDS = 300
-PATIENCE = 20
+# An answer that a worker took with it is asked for again.
+PATIENCE = 5
 # Pieces in waiting for each thread, so that none waits for this process.
 AHEAD = 2
 # Whose versions can change a result.
@@ -103,6 +104,8 @@ class Cluster:
 
     def hand_over(self, spooled: Spool, parcel: Parcel, arrays: Sequence[Array]) -> Any:
         """Write the arrays where every worker sees the folder; else send them to each worker."""
+        if not arrays:
+            return []
         with self._watched():
             if all(seen is True for seen in self.everywhere(sees, spooled.folder, spooled.token).values()):
                 spooled.write(parcel, arrays)

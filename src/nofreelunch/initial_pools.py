@@ -10,13 +10,12 @@ from threadpoolctl import threadpool_limits
 
 from nofreelunch.cell_files import budget_for
 from nofreelunch.engine import Batch
-from nofreelunch.geometry import FloatArray, Geometry, squared_norms
+from nofreelunch.geometry import FloatArray, squared_norms
 from nofreelunch.heads.scaling import scale
 from nofreelunch.params import Params
 from nofreelunch.pools import POOLS
+from nofreelunch.pools.start import select_all
 from nofreelunch.provenance import code_digest
-from nofreelunch.query import Start
-from nofreelunch.randomness import generator
 from nofreelunch.storage import Memo, digest
 
 Columns = dict[str, npt.NDArray[Any]]
@@ -57,7 +56,7 @@ class PoolPlan:
         kinds = {
             ips: digest(
                 {"ips": ips, "options": params.pools[ips]},
-                code_digest("nofreelunch.heads.scaling", "nofreelunch.query", POOLS[ips].__module__),
+                code_digest("nofreelunch.heads.scaling", "nofreelunch.pools.start", POOLS[ips].__module__),
             )
             for ips in params.grid.pools
         }
@@ -87,7 +86,7 @@ class PoolPlan:
         shared: dict[Hashable, Any] = {}
         options = {ips: self.params.pools[ips] for ips in self.params.grid.pools}
         return Batch(
-            _select, (pool, norms, (self.dataset, self.embedder), self.size, options, shared), list(missing.items())
+            _select, (pool, norms, shared, self.size, (self.dataset, self.embedder), options), list(missing.items())
         )
 
     def table(self, entries: Mapping[str, Entry]) -> Columns:
@@ -121,21 +120,15 @@ def initial_pools(
 def _select(
     pool: FloatArray,
     norms: FloatArray,
-    names: tuple[str, str],
-    size: int,
-    options: Options,
     shared: dict[Hashable, Any],
+    size: int,
+    names: tuple[str, str],
+    options: Options,
     piece: tuple[int, dict[str, str]],
 ) -> dict[str, Entry]:
-    """The initial pools of one seed: a key for each selection that is wanted."""
-    seed, wanted = piece
-    geometry = Geometry(pool, norms, *names, seed, shared=shared)
+    """The initial pools of one seed that are wanted, each of which has a key."""
+    seed, keys = piece
+    selections = {ips: (POOLS[ips], options[ips]) for ips in keys}
     with threadpool_limits(1):
-        return {
-            key: {
-                "rows": POOLS[ips](
-                    Start(pool, geometry, size, generator(*names, ips, seed, "initial pool")), **options[ips]
-                )
-            }
-            for ips, key in wanted.items()
-        }
+        found = select_all(pool, norms, shared, size, names, seed, selections)
+    return {keys[ips]: {"rows": rows} for ips, rows in found.items()}

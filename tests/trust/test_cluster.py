@@ -2,6 +2,7 @@
 in order: each leaves it with fewer workers."""
 
 import shutil
+import sys
 import traceback
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from nofreelunch.engine import map_unordered
 from nofreelunch.errors import UserError
 from nofreelunch.storage import Memo
 
+sys.path.append(str(ROOT / "tests" / "embedders"))
 STRATEGIES = ["random", "margin", "badge", "typiclust", "probcover"]
 
 
@@ -33,6 +35,7 @@ def dask(tmp_path_factory):
 def on(monkeypatch, tmp_path):
     """Let a cluster do the work from here on."""
     monkeypatch.setenv("NOFREELUNCH_CACHE", str(tmp_path / "memo"))
+    monkeypatch.setattr(cluster_module, "PATIENCE", 1)
     return lambda place: monkeypatch.setenv("NOFREELUNCH_SCHEDULER", str(place))
 
 
@@ -114,6 +117,21 @@ class TestSharedDisk:
             list(map_unordered(pieces.poisoned, ("",), range(8)))
         assert "in poisoned" in "".join(traceback.format_exception(caught.value))
 
+    def test_the_embed_stage_has_its_texts_embedded(self, dask, on, own, tmp_path, monkeypatch, capsys):
+        from tiny_models import save_sentence_model
+
+        model = {"kind": "transformer", "hub": str(save_sentence_model(tmp_path / "model")), "max_tokens": 16}
+        params = own.params(embedders={"tiny": model})
+        found = []
+        for memo in ("here", "there"):
+            monkeypatch.setenv("NOFREELUNCH_CACHE", memo)
+            own.run(params, "download", "embed", embedder="tiny")
+            found.append({path.name: path.read_bytes() for path in Path("data/embeddings").rglob("*.npy")})
+            on(dask.address())
+        assert "own: 460 of 460 texts" in capsys.readouterr().err
+        assert len(found[0]) == 2
+        assert found[0] == found[1]
+
     def test_a_lost_scheduler_leaves_a_memo_to_go_on_from(self, dask, runs, on, at_first_result, own, monkeypatch):
         on(dask.address())
         at_first_result(dask.scheduler.kill)
@@ -161,6 +179,7 @@ class TestNoSharedDisk:
         here = [pieces.layout_of(array, None)[4] for array in arrays]
         for found in map_unordered(pieces.layouts_of, arrays, range(4)):
             assert [(*lies, sums) for *lies, sums in found] == [(0, True, False, False, sums) for sums in here]
+        assert sorted(map_unordered(pieces.slow, ("",), range(8))) == list(range(8))
 
     def test_a_piece_that_always_kills_its_worker_ends_it_with_the_likely_cause(self, dask, on, monkeypatch):
         on(dask.address())

@@ -11,7 +11,10 @@ from pathlib import Path
 import pytest
 import yaml
 
+from nofreelunch.errors import UserError
 from nofreelunch.experiment import BLOCK_RUNS
+from nofreelunch.farm import Farm
+from nofreelunch.storage import Memo
 
 ROOT = Path(__file__).parents[2]
 sys.path.append(str(ROOT / "tests" / "embedders"))
@@ -138,8 +141,8 @@ def test_the_slurm_script_embeds_and_runs_what_the_stages_then_assemble(farm, ow
         grid=GRID | {"embedders": ["tiny"], "seeds": 1}, focus={"embedder": "tiny"}, embedders={"tiny": model}
     )
     Path("params.yaml").write_text(yaml.safe_dump(params.model_dump()))
-    refused = farm("--only", "runs").communicate()[1]
-    assert "own is not embedded by tiny. Run 'python -m nofreelunch farm --only embed' first" in refused
+    with pytest.raises(UserError, match=r"own is not embedded by tiny\. Run '.* farm --only embed'"):
+        Farm(params, ["own"], ["tiny"], Memo.default()).run()
 
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin/srun").write_text(SRUN)
