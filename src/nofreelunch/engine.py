@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar
 
 from nofreelunch.environment import whole_number
+from nofreelunch.storage import Memo
 
 Result = TypeVar("Result")
 
@@ -22,7 +23,8 @@ def jobs() -> int:
 def map_unordered(work: Callable[..., Result], shared: tuple[Any, ...], pieces: Sequence[Any]) -> Iterator[Result]:
     """Yield ``work(*shared, piece)`` for every piece as each is done, in any order.
 
-    Large arrays in ``shared`` reach the workers as memory maps, written once. One worker means this process.
+    Large arrays in ``shared`` reach the workers as memory maps, written once, into the memo's scratch folder: a
+    killed process group would leave those in /dev/shm. One worker means this process.
     """
     width = min(jobs(), len(pieces))
     if width <= 1:
@@ -31,6 +33,9 @@ def map_unordered(work: Callable[..., Result], shared: tuple[Any, ...], pieces: 
         return
     from joblib import Parallel, delayed, parallel_config
 
-    with parallel_config(backend="loky", inner_max_num_threads=1):
+    with (
+        Memo.default().scratch() as folder,
+        parallel_config(backend="loky", inner_max_num_threads=1, temp_folder=folder),
+    ):
         parallel = Parallel(n_jobs=width, batch_size=1, return_as="generator_unordered")
         yield from parallel(delayed(work)(*shared, piece) for piece in pieces)
