@@ -66,6 +66,8 @@ class LocalPool:
                     else:
                         yield task, result
         finally:
+            for future in running:
+                future.cancel()
             if running:
                 self._executor().shutdown(kill_workers=True)
 
