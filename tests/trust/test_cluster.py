@@ -20,6 +20,7 @@ from nofreelunch.engine import map_unordered
 from nofreelunch.errors import UserError
 from nofreelunch.storage import Memo
 
+pytestmark = pytest.mark.slow
 sys.path.append(str(ROOT / "tests" / "embedders"))
 STRATEGIES = ["random", "margin", "badge", "typiclust", "probcover"]
 

@@ -16,6 +16,7 @@ from nofreelunch.experiment import BLOCK_RUNS
 from nofreelunch.farm import Farm
 from nofreelunch.storage import Memo
 
+pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[2]
 sys.path.append(str(ROOT / "tests" / "embedders"))
 SCRIPT = ROOT / "cluster" / "slurm.sh"
