@@ -6,10 +6,12 @@ from nofreelunch.initial_pools import initial_pools
 from nofreelunch.params import Params
 
 
-def initialize(params: Params, dataset: str, embedder: str) -> None:
+def initialize(params: Params, dataset: str, embedder: str) -> int:
     """Select the initial pools of every selection and seed."""
-    storage.write_table(layout.pools(dataset, embedder), initial_pools(params, dataset, embedder))
+    pools = initial_pools(params, dataset, embedder)
+    storage.write_table(layout.pools(dataset, embedder), pools)
+    return len(pools["row"])
 
 
 if __name__ == "__main__":
-    stage(initialize, "dataset", "embedder")
+    stage(initialize, "dataset", "embedder", unit="rows")
