@@ -26,8 +26,10 @@ def embed(params: Params, dataset: str, embedder: str) -> int:
         dataset,
         task.fields,
     )
-    embedding.write({split: layout.embedding(dataset, embedder, split) for split in SPLITS})
-    storage.write_json(layout.embedding_card(dataset, embedder), embedding.card)
+    paths = {split: layout.embedding(dataset, embedder, split) for split in SPLITS}
+    embedding.write(paths)
+    digests = {split: storage.file_digest(path) for split, path in paths.items()}
+    storage.write_json(layout.embedding_card(dataset, embedder), embedding.card | {"files": digests})
     return len(train) + len(test)
 
 
