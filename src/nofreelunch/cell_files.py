@@ -35,12 +35,14 @@ class Data:
 
 
 def read_data(dataset: str, embedder: str) -> Data:
-    """Read and check the files of a cell.
+    """Read and check the files of a cell; the embedding against the digests in its card, where that is at hand.
 
     Raises:
-        UserError: a file is missing or broken, sizes differ, or the embedding is not finite.
+        UserError: a file is missing, broken or altered, sizes differ, or the embedding is not finite.
     """
     said = read_labels(dataset, embedder)
+    card = layout.embedding_card(dataset, embedder)
+    digests = (storage.read_json(card).get("files") or {}) if card.is_file() else {}
     arrays: dict[str, Any] = {}
     for split, labels in (("train", said.train), ("test", said.test)):
         path = layout.embedding(dataset, embedder, split)
@@ -49,6 +51,10 @@ def read_data(dataset: str, embedder: str) -> Data:
             raise UserError(
                 f"{path} holds {features.dtype} {features.shape}, but the task has {len(labels)} {split} rows. "
                 f"Run 'dvc repro -f embed@{dataset}-{embedder}'."
+            )
+        if split in digests and storage.file_digest(path) != digests[split]:
+            raise UserError(
+                f"{path} is not the file that was written: {card} names another digest. Delete it and run 'dvc repro'."
             )
         # Comparisons are false for NaN.
         wrong = np.flatnonzero(~((features.max(axis=1) <= LARGEST) & (features.min(axis=1) >= -LARGEST)))
