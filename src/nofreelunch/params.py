@@ -36,8 +36,8 @@ KINDS = ("source", "kind", "noise")
 def _name(value: str) -> str:
     if not NAME.fullmatch(value) or len(value) > LONGEST_NAME:
         raise ValueError(
-            f"'{value}' is no legal name: use up to {LONGEST_NAME} lower-case letters and digits in groups joined by single '_' "
-            f"(it becomes a folder and a DVC stage), e.g. 'my_task_2'"
+            f"'{value}' is no legal name: use up to {LONGEST_NAME} lower-case letters and digits in groups joined "
+            f"by single '_' (it becomes a folder and a DVC stage), e.g. 'my_task_2'"
         )
     return value
 
