@@ -13,7 +13,7 @@ def test_a_pipeline_that_is_killed_again_and_again_ends_as_if_it_had_not_been(tm
     undisturbed = of_a_grid(tmp_path / "undisturbed", {})
     undisturbed.dvc("repro", TARGET)
     pipeline, counts = Pipeline(of_a_grid(tmp_path / "killed", {}), TARGET), Counts()
-    kill_until_through(pipeline, counts, random.Random(1), 6, 5)
+    kill_until_through(pipeline, counts, random.Random(1), 5, 3)
     assert counts.kills.total() >= 1
     assert counts.computed + counts.saved == runs(undisturbed) == 8
     assert_like(pipeline.project, undisturbed)
