@@ -9,7 +9,7 @@ from nofreelunch.params import Params
 from nofreelunch.storage import Memo
 
 
-def active_learn(params: Params, dataset: str, embedder: str) -> None:
+def active_learn(params: Params, dataset: str, embedder: str) -> int:
     """Simulate the AL runs that are not in the memo, and write all of them."""
     data, memo = read_data(dataset, embedder), Memo.default()
     results = run_all(params, dataset, embedder, data, memo)
@@ -23,7 +23,8 @@ def active_learn(params: Params, dataset: str, embedder: str) -> None:
     print(f"{dataset} × {embedder}: {results.computed} of {results.total} runs computed")
     if results.stopped_early:
         print(f"note: the pool of {dataset} was used up before the budget; its curves end there")
+    return results.total
 
 
 if __name__ == "__main__":
-    stage(active_learn, "dataset", "embedder")
+    stage(active_learn, "dataset", "embedder", unit="runs")

@@ -7,13 +7,14 @@ from nofreelunch.evaluation.summary import summarise, write
 from nofreelunch.params import Params
 
 
-def aggregate(params: Params) -> None:
+def aggregate(params: Params) -> int:
     """Summarise every run of the grid."""
     grid = params.grid
     focus = params.focus.embedder
     runs = load(grid), load_probes(grid), load_seconds(grid), load_diagnostics(grid), load_picks(grid, focus)
     write(summarise(*runs, focus))
+    return len(runs[0])
 
 
 if __name__ == "__main__":
-    stage(aggregate)
+    stage(aggregate, unit="rows")

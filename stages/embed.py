@@ -10,7 +10,7 @@ from nofreelunch.storage import Memo
 from nofreelunch.tasks.table import SPLITS, read_split
 
 
-def embed(params: Params, dataset: str, embedder: str) -> None:
+def embed(params: Params, dataset: str, embedder: str) -> int:
     """Embed a task's texts; chunks that are already in the memo are not encoded again."""
     task = params.datasets[dataset]
     train, test = (read_split(dataset, split) for split in SPLITS)
@@ -26,9 +26,12 @@ def embed(params: Params, dataset: str, embedder: str) -> None:
         dataset,
         task.fields,
     )
-    embedding.write({split: layout.embedding(dataset, embedder, split) for split in SPLITS})
-    storage.write_json(layout.embedding_card(dataset, embedder), embedding.card)
+    paths = {split: layout.embedding(dataset, embedder, split) for split in SPLITS}
+    embedding.write(paths)
+    digests = {split: storage.file_digest(path) for split, path in paths.items()}
+    storage.write_json(layout.embedding_card(dataset, embedder), embedding.card | {"files": digests})
+    return len(train) + len(test)
 
 
 if __name__ == "__main__":
-    stage(embed, "dataset", "embedder")
+    stage(embed, "dataset", "embedder", unit="texts")

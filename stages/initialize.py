@@ -8,12 +8,13 @@ from nofreelunch.params import Params
 from nofreelunch.storage import Memo
 
 
-def initialize(params: Params, dataset: str, embedder: str) -> None:
+def initialize(params: Params, dataset: str, embedder: str) -> int:
     """Select the initial pools of every selection and seed that are not in the memo, and write all of them."""
     data = read_data(dataset, embedder)
     table = initial_pools(params, dataset, embedder, data.pool, data.class_count, Memo.default())
     storage.write_table(layout.pools(dataset, embedder), table)
+    return len(table["row"])
 
 
 if __name__ == "__main__":
-    stage(initialize, "dataset", "embedder")
+    stage(initialize, "dataset", "embedder", unit="rows")

@@ -6,10 +6,10 @@ from nofreelunch.figures import draw_all
 from nofreelunch.params import Params
 
 
-def plot(params: Params) -> None:
+def plot(params: Params) -> int:
     """Draw every figure of the grid."""
-    draw_all(read_tables(), params.grid.pools, params.focus.embedder)
+    return draw_all(read_tables(), params.grid.pools, params.focus.embedder)
 
 
 if __name__ == "__main__":
-    stage(plot)
+    stage(plot, unit="figures")

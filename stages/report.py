@@ -7,13 +7,15 @@ from nofreelunch.params import Params
 from nofreelunch.report import render
 
 
-def report(params: Params) -> None:
+def report(params: Params) -> int:
     """Write the report of the grid."""
     page = render(params, read_tables(), read_claims())
     with storage.atomic(layout.REPORT) as temporary:
         temporary.write_text(page, encoding="utf-8")
-    print(f"{layout.REPORT}: {len(page.encode()) / 1e6:.2f} MB")
+    size = len(page.encode())
+    print(f"{layout.REPORT}: {size / 1e6:.2f} MB")
+    return size
 
 
 if __name__ == "__main__":
-    stage(report)
+    stage(report, unit="bytes")

@@ -37,12 +37,19 @@ class Data:
 
 
 def read_data(dataset: str, embedder: str) -> Data:
-    """Read and check the files of a cell.
+    """Read and check the files of a cell; the embedding against the digests in its card, where that is at hand.
 
     Raises:
-        UserError: a file is missing or broken, sizes differ, or the embedding is not finite.
+        UserError: a file is missing, broken or altered, sizes differ, or the embedding is not finite.
     """
     paths = {split: layout.embedding(dataset, embedder, split) for split in ("train", "test")}
+    card = layout.embedding_card(dataset, embedder)
+    written = (storage.read_json(card).get("files") or {}) if card.is_file() else {}
+    for split, path in paths.items():
+        if split in written and path.is_file() and storage.file_digest(path) != written[split]:
+            raise UserError(
+                f"{path} is not the file that was written: {card} names another digest. Delete it and run 'dvc repro'."
+            )
     return data_at(paths, read_labels(dataset, embedder), dataset, embedder)
 
 

@@ -1,32 +1,47 @@
 """What every command line of the project has in common: --help, checked parameters, and errors a person can act on."""
 
 import argparse
+import os
 import sys
 from collections.abc import Callable
+from contextlib import nullcontext, redirect_stdout
+from io import StringIO
 
 from nofreelunch import params
 from nofreelunch.errors import UserError, unknown
+from nofreelunch.progress import QUIET, quiet
+from nofreelunch.stage_log import logged
+
+# For this process, its workers and the libraries that show bars of their own.
+SILENT = {QUIET: "1", "HF_HUB_DISABLE_PROGRESS_BARS": "1", "HF_DATASETS_DISABLE_PROGRESS_BARS": "1"}
 
 
-def stage(work: Callable[..., None], *factors: str) -> None:
+def stage(work: Callable[..., int], *factors: str, unit: str) -> None:
     """Run a stage script: ``work(params, *names)`` with one positional name for each of ``factors``.
 
     Args:
-        work: its docstring is the help text.
+        work: its docstring is the help text; it gives the number of things it wrote.
         factors: 'dataset' and/or 'embedder'; each name must stand in the grid.
+        unit: what these things are, in the plural.
     """
     parser = argparse.ArgumentParser(description=work.__doc__)
     for factor in factors:
         parser.add_argument(factor, help=f"a name from grid.{factor}s in params.yaml")
-    arguments = vars(parser.parse_args())
+    parser.add_argument(
+        "--quiet", action="store_true", help=f"say only errors and the last line; {QUIET}=1 does so, too"
+    )
+    names = vars(parser.parse_args())
+    if names.pop("quiet") or quiet():
+        os.environ.update(SILENT)
 
     def checked() -> None:
         loaded = params.load()
-        for factor, name in arguments.items():
+        for factor, name in names.items():
             legal = getattr(loaded.grid, f"{factor}s")
             if name not in legal:
                 raise UserError(unknown(f"{factor} of the grid", name, legal))
-        work(loaded, *arguments.values())
+        with logged(work.__name__, names, unit) as done, redirect_stdout(StringIO()) if quiet() else nullcontext():
+            done.items = work(loaded, *names.values())
 
     sys.exit(guarded(checked))
 

@@ -27,16 +27,17 @@ from nofreelunch.strategies import STRATEGIES
 from nofreelunch.tasks.spec import TaskSpec
 
 NAME = re.compile(r"[a-z0-9]+(_[a-z0-9]+)*")
+LONGEST_NAME = 64
 MAX_LABELS = 100_000_000
 # The keys that say which kind of task, embedder, head or annotator an entry is.
 KINDS = ("source", "kind", "noise")
 
 
 def _name(value: str) -> str:
-    if not NAME.fullmatch(value):
+    if not NAME.fullmatch(value) or len(value) > LONGEST_NAME:
         raise ValueError(
-            f"'{value}' is no legal name: use lower-case letters and digits in groups joined by single '_' "
-            f"(it becomes a folder and a DVC stage), e.g. 'my_task_2'"
+            f"'{value}' is no legal name: use up to {LONGEST_NAME} lower-case letters and digits in groups joined "
+            f"by single '_' (it becomes a folder and a DVC stage), e.g. 'my_task_2'"
         )
     return value
 

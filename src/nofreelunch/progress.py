@@ -1,11 +1,21 @@
-"""Progress on standard error, with the rate and the time left: a bar on a terminal, a line now and then elsewhere."""
+"""Progress on standard error, with the rate and the time left: a bar on a terminal, a line now and then elsewhere.
 
+Nothing at all where ``$NOFREELUNCH_QUIET`` is set, to anything but 0.
+"""
+
+import os
 import sys
 import time
 from types import TracebackType
 from typing import Self
 
 SECONDS_BETWEEN_LINES = 15.0
+QUIET = "NOFREELUNCH_QUIET"
+
+
+def quiet() -> bool:
+    """Whether only errors and the last line are wanted."""
+    return os.environ.get(QUIET, "") not in ("", "0")
 
 
 class Progress:
@@ -23,7 +33,8 @@ class Progress:
 
         self.label, self.total, self.unit, self.done, self.found = label, total, unit, found, found
         self.start = self.spoken = time.monotonic()
-        terminal = sys.stderr.isatty()
+        self.quiet = quiet()
+        terminal = sys.stderr.isatty() and not self.quiet
         self.bar = tqdm(total=total, initial=found, desc=label, unit=f" {unit}", smoothing=0.1) if terminal else None
 
     def __enter__(self) -> Self:
@@ -53,6 +64,8 @@ class Progress:
             self.bar.update(count)
 
     def _speak(self) -> None:
+        if self.quiet:
+            return
         self.spoken = time.monotonic()
         rate = (self.done - self.found) / max(self.spoken - self.start, 1e-9)
         left = f", {(self.total - self.done) / rate:,.0f} s left" if rate > 0 and self.done < self.total else ""

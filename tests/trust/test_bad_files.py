@@ -278,3 +278,16 @@ def test_a_memo_that_cannot_be_a_folder_is_refused(own, monkeypatch):
     monkeypatch.setenv("NOFREELUNCH_CACHE", "file")
     with pytest.raises(UserError, match="cannot write"):
         own.run(own.params())
+
+
+@pytest.mark.parametrize("split", ["train", "test"])
+def test_a_bit_turned_in_an_embedding_is_noticed_by_the_digest_in_its_card(own, split):
+    own.run(own.params(), "download", "embed")
+    read_data("own", "vectors")
+    path = layout.embedding("own", "vectors", split)
+    content = bytearray(path.read_bytes())
+    # The lowest bit of the last value: no other check can see it.
+    content[-4] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(UserError, match=r"is not the file that was written.*dvc repro"):
+        read_data("own", "vectors")

@@ -21,16 +21,15 @@ from nofreelunch.figures import (
 from nofreelunch.figures.write import save
 
 
-def draw_all(tables: dict[str, pd.DataFrame], pools: Sequence[str], focus: str) -> None:
-    """Write plots/figures/<name>.{png,svg} for every figure of `drawn`.
+def draw_all(tables: dict[str, pd.DataFrame], pools: Sequence[str], focus: str) -> int:
+    """Write plots/figures/<name>.{png,svg} for every figure of `drawn`, and give their number.
 
     Args:
         tables: `evaluation.summary.read_tables`.
         pools: the pool selections, a figure of curves and one of differences for each.
         focus: the embedder whose picks are shown.
     """
-    for name, figure in drawn(tables, pools, focus):
-        save(figure, layout.PLOTS / "figures" / name)
+    return len([save(figure, layout.PLOTS / "figures" / name) for name, figure in drawn(tables, pools, focus)])
 
 
 def drawn(tables: dict[str, pd.DataFrame], pools: Sequence[str], focus: str) -> Iterator[tuple[str, Figure]]:
