@@ -108,9 +108,10 @@ def cores(counts: tuple[int, ...] = (1, 2)) -> None:
 
 def _block(features: np.ndarray, seed: int) -> int:
     from nofreelunch.geometry import kmeans
+    from nofreelunch.rows import Rows
 
     with threadpool_limits(1):
-        return int(kmeans(features, 300, np.random.default_rng(seed))[0].max())
+        return int(kmeans(Rows(features), 300, np.random.default_rng(seed))[0].max())
 
 
 def main() -> None:

@@ -6,8 +6,9 @@ from scipy import stats
 from scipy.spatial.distance import cdist
 from sklearn.neighbors import NearestNeighbors
 
-from nofreelunch import geometry
-from nofreelunch.geometry import Geometry, LabelledDistances, squared_norms
+from nofreelunch import geometry, rows
+from nofreelunch.geometry import Geometry, LabelledDistances
+from nofreelunch.rows import Rows, squared_norms
 
 
 def mixture(n: int, d: int, parts: int, seed: int = 0) -> np.ndarray:
@@ -37,8 +38,8 @@ def lloyd(features: np.ndarray, centres: np.ndarray) -> np.ndarray:
 @pytest.mark.parametrize("seed", range(6))
 def test_kmeans_equals_plain_lloyd_from_the_same_seeds(seed: int) -> None:
     features = mixture(500, 8, 12, seed)
-    seeds = geometry.kmeans_plus_plus(features, squared_norms(features), 20, np.random.default_rng(seed))
-    labels, centres = geometry.kmeans(features, 20, np.random.default_rng(seed))
+    seeds = geometry.kmeans_plus_plus(Rows(features), 20, np.random.default_rng(seed))
+    labels, centres = geometry.kmeans(Rows(features), 20, np.random.default_rng(seed))
     np.testing.assert_array_equal(labels, lloyd(features, features[seeds]))
     means = [features[labels == c].mean(axis=0) for c in range(20)]
     np.testing.assert_allclose(centres, means, rtol=1e-4, atol=1e-5)
@@ -54,7 +55,7 @@ def test_kmeans_equals_plain_lloyd_from_the_same_seeds(seed: int) -> None:
 )
 def test_every_cluster_has_a_row_and_a_medoid_of_its_own(n: int, d: int, count: int, levels: int, seed: int) -> None:
     features = np.random.default_rng(seed).integers(-levels, levels + 1, (n, d)).astype(np.float32)
-    labels, centres = geometry.kmeans(features, count, np.random.default_rng(seed))
+    labels, centres = geometry.kmeans(Rows(features), count, np.random.default_rng(seed))
     assert np.unique(labels).tolist() == list(range(min(n, count)))
     assert centres.shape == (min(n, count), d)
     rows = geometry.medoids(features, count, np.random.default_rng(seed))
@@ -67,9 +68,8 @@ def test_every_cluster_has_a_row_and_a_medoid_of_its_own(n: int, d: int, count: 
 def test_seeds_follow_the_law_of_squared_distances() -> None:
     # Six points on a line, the first seed uniform: P(second = j) = mean over i of D²(i, j) / Σ D²(i, ·).
     features = np.array([[0.0], [1], [2], [4], [7], [11]], np.float32)
-    norms = squared_norms(features)
     draws = np.array(
-        [geometry.kmeans_plus_plus(features, norms, 3, np.random.default_rng(seed)) for seed in range(4000)]
+        [geometry.kmeans_plus_plus(Rows(features), 3, np.random.default_rng(seed)) for seed in range(4000)]
     )
     squared = cdist(features, features) ** 2
     pairs = squared / squared.sum(axis=1, keepdims=True) / 6
@@ -89,23 +89,23 @@ def test_seeds_follow_the_law_of_squared_distances() -> None:
 def test_seeds_are_distinct_even_among_duplicates(n: int, count: int, seed: int) -> None:
     features = np.random.default_rng(seed).integers(0, 2, (n, 2)).astype(np.float32)
     count = min(n, count)
-    rows = geometry.kmeans_plus_plus(features, squared_norms(features), count, np.random.default_rng(seed))
-    assert len(np.unique(rows)) == count
+    seeds = geometry.kmeans_plus_plus(Rows(features), count, np.random.default_rng(seed))
+    assert len(np.unique(seeds)) == count
 
 
 @pytest.mark.parametrize("neighbours", [1, 4, 19])
 @pytest.mark.parametrize("squared", [False, True])
 def test_mean_neighbour_distance_equals_scikit_learn(neighbours: int, squared: bool, monkeypatch) -> None:
-    monkeypatch.setattr(geometry, "BLOCK_BYTES", 9000)
+    monkeypatch.setattr(rows, "BLOCK_BYTES", 9000)
     features = mixture(60, 7, 3)
     distances, _ = NearestNeighbors(n_neighbors=neighbours + 1).fit(features).kneighbors(features)
     expected = (distances[:, 1:] ** (2 if squared else 1)).mean(axis=1)
-    actual = geometry.mean_neighbour_distance(features, neighbours, squared=squared)
+    actual = Rows(features).mean_neighbour_distance(np.arange(60), neighbours, squared=squared)
     np.testing.assert_allclose(actual, expected, rtol=1e-4, atol=1e-4)
 
 
 def test_labelled_distances_are_those_to_the_nearest_label(monkeypatch) -> None:
-    monkeypatch.setattr(geometry, "BLOCK_BYTES", 1000)
+    monkeypatch.setattr(rows, "BLOCK_BYTES", 1000)
     features = mixture(80, 6, 4)
     kept = LabelledDistances(of(features))
     assert np.isinf(kept.to(np.empty(0, np.int64))).all()

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from threadpoolctl import threadpool_limits
 
-from nofreelunch import engine, layout, storage
+from nofreelunch import device, engine, layout, storage
 from nofreelunch.annotator import answers
 from nofreelunch.cell_files import Data, budget_for, read_pools
 from nofreelunch.errors import UserError
@@ -67,6 +67,7 @@ def active_learn(params: Params, dataset: str, embedder: str, data: Data, memo: 
         ),
         "head": params.head.model_dump(),
         "annotator": params.annotator.model_dump(),
+        **({} if device.kind() == "cpu" else {"device": device.kind()}),
     }
     keys = [_key(base, run) for run in runs]
     curves = {key: _unpack(stored) for key in keys if (stored := memo.load(key)) is not None}

@@ -6,12 +6,13 @@ from typing import Any
 from threadpoolctl import threadpool_limits
 
 from nofreelunch.cell_files import budget_for, read_data
-from nofreelunch.geometry import Geometry, squared_norms
+from nofreelunch.geometry import Geometry
 from nofreelunch.heads.scaling import scale
 from nofreelunch.params import Params
 from nofreelunch.pools import POOLS
 from nofreelunch.query import Start
 from nofreelunch.randomness import generator
+from nofreelunch.rows import squared_norms
 
 Columns = dict[str, Any]
 

@@ -18,9 +18,9 @@ picks are those of the plain search, which multiplies all rows with u and w once
 import numpy as np
 import numpy.typing as npt
 
-from nofreelunch.geometry import BLOCK_BYTES
 from nofreelunch.options import Count, Positive
 from nofreelunch.query import FloatArray, IntArray, Query
+from nofreelunch.rows import Rows, blocks
 
 Float64Array = npt.NDArray[np.float64]
 
@@ -47,22 +47,11 @@ def select(query: Query, *, regularisation: Positive = 1.0, oversample: Count = 
     # The authors' scales: L/(L + b) on the mean over the labelled rows, b/(L + b) on each row of the batch.
     total = len(query.labelled) + size
     base = regularisation * np.eye(query.features.shape[1])
-    base += fisher(query.features[query.labelled], weights[query.labelled]) / total
-    pool = fisher(query.features, weights) / len(weights)
+    base += Rows(query.features[query.labelled]).gram(weights[query.labelled]) / total
+    pool = query.geometry.rows.gram(weights) / len(weights)
     search = _Search(query, weights[query.candidates] * np.float32(size / total), pool, base, regularisation)
     added = search.add(min(oversample * size, len(query.candidates)))
     return query.candidates[added[search.prune(added, size)]]
-
-
-def fisher(features: FloatArray, weights: FloatArray) -> Float64Array:
-    """(d, d) Σ wᵢ xᵢxᵢᵀ of ``features`` ((n, d)) and ``weights`` ((n,))."""
-    total = np.zeros((features.shape[1], features.shape[1]))
-    height = max(1, BLOCK_BYTES // (4 * features.shape[1]))
-    roots = np.sqrt(weights)
-    for first in range(0, len(features), height):
-        block = features[first : first + height] * roots[first : first + height, None]
-        total += block.T @ block
-    return total
 
 
 class _Search:
@@ -80,9 +69,9 @@ class _Search:
         gammas, axes = eigh(pool, base)
         self.gammas, self.axes = gammas[::-1], np.ascontiguousarray(axes[:, ::-1])
         self.axes32 = self.axes.astype(np.float32)
-        self.features, self.rows, self.weights = query.features, query.candidates, weights.astype(np.float64)
+        self.pool, self.rows, self.weights = query.geometry.rows, query.candidates, weights.astype(np.float64)
         lead = max(1, len(pool) // LEADING)
-        squares = (query.features @ self.axes32[:, :lead])[query.candidates] ** 2
+        squares = self.pool.products(self.axes32[:, :lead])[query.candidates] ** 2
         self.low = self.weights * squares.sum(axis=1)
         lengths = query.geometry.squared_norms[query.candidates]
         # TTᵀ = (λI + …)⁻¹ is at most I/λ.
@@ -110,7 +99,7 @@ class _Search:
         width = max(8 * STEPS, len(bounds) // ACTIVE)
         active = np.sort(np.argpartition(bounds, -width)[-width:]) if width < len(bounds) else np.arange(len(bounds))
         self._bring_up(active, start)
-        coordinates = self.features[self.rows[active]] @ self.axes32
+        coordinates = self.pool.products(self.axes32, self.rows[active])
         quadratic, high = self.quadratic[active], self.high[active]
         weights, free = self.weights[active], self.free[active]
         gains = np.empty(stop - start)
@@ -157,7 +146,7 @@ class _Search:
         """Make the values of ``rows`` exact as of ``now`` picks."""
         fresh = rows[self.stamp[rows] < 0]
         for block in self._blocks(fresh):
-            squares = (self.features[self.rows[block]] @ self.axes32) ** 2
+            squares = self.pool.products(self.axes32, self.rows[block]) ** 2
             weights = self.weights[block]
             self._set(block, weights * (squares @ self.gammas.astype(np.float32)), weights * squares.sum(axis=1), 0)
         for stamp in np.unique(self.stamp[rows]):
@@ -171,9 +160,9 @@ class _Search:
         changes, losses = np.zeros((2, len(rows), stop - start + 1))
         u, w = ((self.axes @ vectors[start:stop].T).astype(np.float32) for vectors in (self.u, self.w))
         for block in self._blocks(np.arange(len(rows))):
-            features = self.features[self.rows[rows[block]]]
             weights = self.weights[rows[block], None]
-            change, loss = self._changes(weights, features @ u, features @ w, slice(start, stop))
+            t, r = (self.pool.products(vectors, self.rows[rows[block]]) for vectors in (u, w))
+            change, loss = self._changes(weights, t, r, slice(start, stop))
             changes[block, 1:] = np.cumsum(change, axis=1)
             losses[block, 1:] = np.cumsum(loss, axis=1)
         return changes, losses
@@ -187,8 +176,7 @@ class _Search:
         return weighted * (t * (form / scale**2) - r * (2 / scale)), weighted * (t / scale)
 
     def _blocks(self, rows: IntArray) -> list[IntArray]:
-        height = max(1, BLOCK_BYTES // (4 * max(len(self.gammas), 4 * STEPS)))
-        return [rows[first : first + height] for first in range(0, len(rows), height)]
+        return [rows[block] for block in blocks(len(rows), max(len(self.gammas), 4 * STEPS))]
 
     def _set(self, rows: IntArray, quadratic: Float64Array, high: Float64Array, stamp: int) -> None:
         self.quadratic[rows], self.high[rows], self.low[rows] = quadratic, high, high
@@ -213,7 +201,7 @@ class _Search:
     def prune(self, added: IntArray, size: int) -> IntArray:
         """Positions in ``added`` that stay when those whose loss hurts least are taken away one by one, ascending."""
         roots = np.sqrt(self.weights[added])
-        coordinates = (self.features[self.rows[added]].astype(np.float64) @ self.axes) * roots[:, None]
+        coordinates = (self.pool.features[self.rows[added]].astype(np.float64) @ self.axes) * roots[:, None]
         inverse = np.linalg.inv(np.eye(len(added)) + coordinates @ coordinates.T)
         p = np.eye(len(added)) - inverse
         g = inverse @ ((coordinates * self.gammas) @ coordinates.T) @ inverse
