@@ -57,8 +57,8 @@ def _find(name: str) -> "torch.device":
     count = torch.cuda.device_count()
     if device.type == "cuda" and (device.index or 0) >= count:
         raise UserError(
-            f"{VARIABLE} is '{name}', but torch {torch.__version__} sees {count} CUDA devices here. Set it to one of "
-            f"them, install torch for your GPU (https://pytorch.org/get-started), or set it to 'cpu'."
+            f"{VARIABLE} is '{name}', but torch {torch.__version__} sees {count} CUDA devices here. Set it to 'cpu', "
+            f"or install a driver and a torch that see your GPU (https://pytorch.org/get-started)."
         )
     return device
 

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nofreelunch.geometry import Geometry
-from nofreelunch.rows import BLOCK_BYTES, FloatArray, IntArray
+from nofreelunch.rows import FloatArray, IntArray, blocks
 
 TABLE_BYTES = 128 * 2**20
 MOST = 1024
@@ -68,5 +68,4 @@ def within(
 
 
 def _row_blocks(rows: IntArray, width: int) -> list[IntArray]:
-    height = max(1, BLOCK_BYTES // (8 * width))
-    return [rows[first : first + height] for first in range(0, len(rows), height)]
+    return [rows[block] for block in blocks(len(rows), 2 * width)]

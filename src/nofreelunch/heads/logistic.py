@@ -15,6 +15,7 @@ from typing import Self
 
 import numpy as np
 
+from nofreelunch.device import place
 from nofreelunch.heads.head import FloatArray, IntArray
 from nofreelunch.heads.linear import LinearHead
 
@@ -40,7 +41,8 @@ class Basis:
     def of(cls, features: FloatArray) -> Self:
         """The axes of ``features`` ((n, d) float32)."""
         mean = features.mean(axis=0, dtype=np.float64).astype(np.float32)
-        covariance = features.T @ features / np.float32(len(features)) - np.outer(mean, mean)
+        square = place(features).gram(np.ones(len(features), np.float32)) / len(features)
+        covariance = (square - np.outer(mean, mean)).astype(np.float32)
         return cls(mean, np.ascontiguousarray(np.linalg.eigh(covariance)[1]))
 
     def rotate(self, features: FloatArray) -> FloatArray:
