@@ -38,7 +38,10 @@ def lloyd(features: np.ndarray, centres: np.ndarray) -> np.ndarray:
 @pytest.mark.parametrize("seed", range(6))
 def test_kmeans_equals_plain_lloyd_from_the_same_seeds(seed: int) -> None:
     features = mixture(500, 8, 12, seed)
-    seeds = geometry.kmeans_plus_plus(Rows(features), 20, np.random.default_rng(seed))
+    seeds, first, scores = geometry.kmeans_plus_plus(Rows(features), 20, np.random.default_rng(seed))
+    squared = cdist(features, features[seeds]) ** 2
+    np.testing.assert_array_equal(first, squared.argmin(axis=1))
+    np.testing.assert_allclose(squared_norms(features) - 2 * scores, squared.min(axis=1), rtol=1e-4, atol=1e-3)
     labels, centres = geometry.kmeans(Rows(features), 20, np.random.default_rng(seed))
     np.testing.assert_array_equal(labels, lloyd(features, features[seeds]))
     means = [features[labels == c].mean(axis=0) for c in range(20)]
@@ -69,7 +72,7 @@ def test_seeds_follow_the_law_of_squared_distances() -> None:
     # Six points on a line, the first seed uniform: P(second = j) = mean over i of D²(i, j) / Σ D²(i, ·).
     features = np.array([[0.0], [1], [2], [4], [7], [11]], np.float32)
     draws = np.array(
-        [geometry.kmeans_plus_plus(Rows(features), 3, np.random.default_rng(seed)) for seed in range(4000)]
+        [geometry.kmeans_plus_plus(Rows(features), 3, np.random.default_rng(seed))[0] for seed in range(4000)]
     )
     squared = cdist(features, features) ** 2
     pairs = squared / squared.sum(axis=1, keepdims=True) / 6
@@ -89,7 +92,7 @@ def test_seeds_follow_the_law_of_squared_distances() -> None:
 def test_seeds_are_distinct_even_among_duplicates(n: int, count: int, seed: int) -> None:
     features = np.random.default_rng(seed).integers(0, 2, (n, 2)).astype(np.float32)
     count = min(n, count)
-    seeds = geometry.kmeans_plus_plus(Rows(features), count, np.random.default_rng(seed))
+    seeds, *_ = geometry.kmeans_plus_plus(Rows(features), count, np.random.default_rng(seed))
     assert len(np.unique(seeds)) == count
 
 

@@ -174,8 +174,8 @@ def kmeans(rows: Rows, count: int, rng: np.random.Generator) -> tuple[IntArray, 
     """
     norms = rows.squared_norms
     count = min(count, len(norms))
-    centres = rows.features[kmeans_plus_plus(rows, count, rng)]
-    labels, scores = rows.assign(centres)
+    seeds, labels, scores = kmeans_plus_plus(rows, count, rng)
+    centres = rows.features[seeds]
     _fill_empty(labels, norms - 2 * scores, count)
     changed = np.ones(count, bool)
     for _ in range(LLOYD_ITERATIONS - 1):
@@ -200,17 +200,32 @@ def medoids(features: FloatArray, count: int, rng: np.random.Generator) -> IntAr
     return order[firsts]
 
 
-def kmeans_plus_plus(rows: Rows, count: int, rng: np.random.Generator) -> IntArray:
+def kmeans_plus_plus(rows: Rows, count: int, rng: np.random.Generator) -> tuple[IntArray, IntArray, FloatArray]:
     """``count`` distinct seeds among ``rows`` by D² sampling (Arthur & Vassilvitskii 2007).
 
     Rows are proposed from distances that lag behind and accepted with probability true / lagging: the law is that of
     one draw after the other, with one product for many seeds. Duplicates of chosen rows have weight 0; where nothing
     else is left, unchosen rows follow in order.
+
+    Returns:
+        (count,) int64 seeds, and what `Rows.assign` says of them: (n,) labels and (n,) scores.
     """
     features, norms = rows.features, rows.squared_norms
-    distances = np.full(len(features), np.inf, np.float32)
-    chosen = [int(rng.integers(len(features)))]
-    update_nearest(distances, rows, np.array(chosen))
+    chosen: list[int] = []
+    labels = np.zeros(len(features), np.int64)
+    scores = np.full(len(features), -np.inf, np.float32)
+    distances = np.empty(len(features), np.float32)
+
+    def add(accepted: list[int]) -> None:
+        nearest, best = rows.assign(features[accepted])
+        nearer = best > scores
+        labels[nearer] = nearest[nearer] + len(chosen)
+        np.maximum(scores, best, out=scores)
+        np.maximum(norms - 2 * scores, 0, out=distances)
+        chosen.extend(accepted)
+        distances[chosen] = 0
+
+    add([int(rng.integers(len(features)))])
     while len(chosen) < count and distances.any():
         total = np.cumsum(distances, dtype=np.float64)
         proposed = np.searchsorted(total, rng.random(PROPOSALS) * total[-1], side="right")
@@ -224,10 +239,9 @@ def kmeans_plus_plus(rows: Rows, count: int, rng: np.random.Generator) -> IntArr
                 accepted.append(int(row))
                 _lower(nearest, near, near.features[i][None], near.squared_norms[i][None])
                 nearest[proposed == row] = 0
-        update_nearest(distances, rows, np.array(accepted, np.int64))
-        chosen += accepted
+        add(accepted)
     left = np.setdiff1d(np.arange(len(features)), chosen)[: count - len(chosen)]
-    return np.concatenate([np.array(chosen, np.int64), left])
+    return np.concatenate([np.array(chosen, np.int64), left]), labels, scores
 
 
 def draw(weights: npt.NDArray[np.floating], rng: np.random.Generator) -> int:
