@@ -94,7 +94,7 @@ def test_kernels_agree(pair: tuple[Rows, Rows], kernel) -> None:
 
 def test_equal_centres_go_to_the_lower_one(pair: tuple[Rows, Rows]) -> None:
     for matrix in pair:
-        labels, _ = matrix.assign(np.repeat(CENTRES[:3], 2, axis=0))
+        labels, *_ = matrix.assign(np.repeat(CENTRES[:3], 2, axis=0))
         assert set(labels) <= {0, 2, 4}
 
 

@@ -125,17 +125,22 @@ class DeviceRows(Rows):
         products = (self._x @ self._up(centres).T).mul_(-2).add_(self._up(norms))
         return _down((products.amin(dim=1) + self._norms).clamp_(min=0))
 
-    def assign(self, centres: FloatArray, rows: IntArray | None = None) -> tuple[IntArray, FloatArray]:
+    def assign(self, centres: FloatArray, rows: IntArray | None = None) -> tuple[IntArray, FloatArray, FloatArray]:
         """As on the CPU."""
+        import torch
+
         moved, half = self._up(centres), self._up(squared_norms(centres) / 2)
         wanted = None if rows is None else self._up(rows)
         count = len(self.features) if rows is None else len(rows)
-        labels, scores = np.empty(count, np.int64), np.empty(count, np.float32)
+        labels = np.empty(count, np.int64)
+        scores, seconds = np.empty((2, count), np.float32)
         for block in blocks(count, max(centres.shape)):
             features = self._x[block] if wanted is None else self._x[wanted[block]]
-            best = (features @ moved.T).sub_(half).max(dim=1)
+            products = (features @ moved.T).sub_(half)
+            best = products.max(dim=1)
             labels[block], scores[block] = _down(best.indices), _down(best.values)
-        return labels, scores
+            seconds[block] = _down(products.scatter_(1, best.indices[:, None], -torch.inf).amax(dim=1))
+        return labels, scores, seconds
 
     def move_means(self, centres: FloatArray, labels: IntArray, changed: BoolArray) -> None:
         """As on the CPU, by a product with the clusters' indicators: scattered sums would add in any order."""

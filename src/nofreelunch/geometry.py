@@ -14,6 +14,7 @@ T = TypeVar("T")
 
 LLOYD_ITERATIONS = 20
 PROPOSALS = 64
+FEW_MOVED = 0.9
 
 
 class Geometry:
@@ -175,14 +176,14 @@ def kmeans(rows: Rows, count: int, rng: np.random.Generator) -> tuple[IntArray, 
     norms = rows.squared_norms
     count = min(count, len(norms))
     seeds, labels, scores = kmeans_plus_plus(rows, count, rng)
-    centres = rows.features[seeds]
-    _fill_empty(labels, norms - 2 * scores, count)
+    centres, others = rows.features[seeds], np.full(len(norms), np.inf, np.float32)
+    _fill_empty(labels, norms, scores, others, count)
     changed = np.ones(count, bool)
     for _ in range(LLOYD_ITERATIONS - 1):
         rows.move_means(centres, labels, changed)
         before = labels
-        labels, scores = _reassign(rows, centres, changed, labels, scores)
-        _fill_empty(labels, norms - 2 * scores, count)
+        labels, scores, others = _reassign(rows, centres, changed, labels, scores, others)
+        _fill_empty(labels, norms, scores, others, count)
         differs = labels != before
         changed = np.bincount(np.concatenate([labels[differs], before[differs]]), minlength=count) > 0
         if not changed.any():
@@ -208,7 +209,7 @@ def kmeans_plus_plus(rows: Rows, count: int, rng: np.random.Generator) -> tuple[
     else is left, unchosen rows follow in order.
 
     Returns:
-        (count,) int64 seeds, and what `Rows.assign` says of them: (n,) labels and (n,) scores.
+        (count,) int64 seeds, and what `Rows.assign` says of them: (n,) labels and (n,) best scores.
     """
     features, norms = rows.features, rows.squared_norms
     chosen: list[int] = []
@@ -217,7 +218,7 @@ def kmeans_plus_plus(rows: Rows, count: int, rng: np.random.Generator) -> tuple[
     distances = np.empty(len(features), np.float32)
 
     def add(accepted: list[int]) -> None:
-        nearest, best = rows.assign(features[accepted])
+        nearest, best, _ = rows.assign(features[accepted])
         nearer = best > scores
         labels[nearer] = nearest[nearer] + len(chosen)
         np.maximum(scores, best, out=scores)
@@ -254,27 +255,32 @@ def draw(weights: npt.NDArray[np.floating], rng: np.random.Generator) -> int:
 
 
 def _reassign(
-    rows: Rows, centres: FloatArray, moved: BoolArray, labels: IntArray, scores: FloatArray
-) -> tuple[IntArray, FloatArray]:
-    """`Rows.assign` after some centres moved: a row looks at the others only where its best score fell."""
-    if 2 * moved.sum() > len(moved):
+    rows: Rows, centres: FloatArray, moved: BoolArray, labels: IntArray, scores: FloatArray, others: FloatArray
+) -> tuple[IntArray, FloatArray, FloatArray]:
+    """`Rows.assign` after some centres moved; ``others`` bounds from above the scores of all but a row's own centre.
+
+    All rows look at the centres that moved, and at the others only where the best of these does not top the bound.
+    """
+    if moved.mean() > FEW_MOVED:
         return rows.assign(centres)
-    nearest, best = rows.assign(centres[moved])
+    nearest, best, second = rows.assign(centres[moved])
     own_moved = moved[labels]
-    taken = np.where(own_moved, best >= scores, best > scores)
+    taken = own_moved | (best > scores)
+    again = np.flatnonzero(own_moved & (best <= others))
+    others = np.maximum(others, np.where(taken, np.where(own_moved, second, np.maximum(second, scores)), best))
     labels = np.where(taken, np.flatnonzero(moved)[nearest], labels)
-    again = np.flatnonzero(own_moved & ~taken)
     scores = np.where(taken, best, scores)
     if len(again):
-        labels[again], scores[again] = rows.assign(centres, again)
-    return labels, scores
+        labels[again], scores[again], others[again] = rows.assign(centres, again)
+    return labels, scores, others
 
 
-def _fill_empty(labels: IntArray, distances: FloatArray, count: int) -> None:
+def _fill_empty(labels: IntArray, norms: FloatArray, scores: FloatArray, others: FloatArray, count: int) -> None:
     sizes = np.bincount(labels, minlength=count)
     for cluster in np.flatnonzero(sizes == 0):
-        movable = np.where(sizes[labels] > 1, distances, -np.inf)
+        movable = np.where(sizes[labels] > 1, norms - 2 * scores, -np.inf)
         row = int(np.argmax(movable))
         sizes[labels[row]] -= 1
         labels[row] = cluster
+        others[row] = max(others[row], scores[row])
         sizes[cluster] = 1

@@ -76,28 +76,33 @@ class Rows:
         nearest += self.squared_norms
         return np.maximum(nearest, 0, out=nearest)
 
-    def assign(self, centres: FloatArray, rows: IntArray | None = None) -> tuple[IntArray, FloatArray]:
+    def assign(self, centres: FloatArray, rows: IntArray | None = None) -> tuple[IntArray, FloatArray, FloatArray]:
         """Nearest of ``centres`` ((k, d)) for each of ``rows`` or all; ties go to the lower centre.
 
         Returns:
-            (r,) int64 labels and (r,) float32 scores ⟨x, c⟩ − ‖c‖²/2: half of ‖x‖² minus the squared distance.
+            (r,) int64 labels, (r,) float32 scores ⟨x, c⟩ − ‖c‖²/2, half of ‖x‖² minus the squared distance, and (r,)
+            those of the second nearest, −inf where there is none.
         """
         features = self.features if rows is None else self.features[rows]
         labels = np.empty(len(features), np.int64)
-        scores = np.empty(len(features), np.float32)
+        scores, seconds = np.empty((2, len(features)), np.float32)
         half = squared_norms(centres) / 2
         for block in blocks(len(features), len(centres)):
             products = features[block] @ centres.T
             products -= half
             labels[block] = products.argmax(axis=1)
-            scores[block] = products[np.arange(len(products)), labels[block]]
-        return labels, scores
+            own = np.arange(len(products)), labels[block]
+            scores[block] = products[own]
+            products[own] = -np.inf
+            seconds[block] = products.max(axis=1)
+        return labels, scores, seconds
 
     def move_means(self, centres: FloatArray, labels: IntArray, changed: BoolArray) -> None:
         """Put each of ``centres`` ((k, d)) whose cluster ``changed`` at the mean of its rows; every label occurs."""
         members = groups(labels, len(centres))
         for cluster in np.flatnonzero(changed):
-            self.features[members[cluster]].mean(axis=0, out=centres[cluster])
+            np.add.reduce(self.features[members[cluster]], axis=0, out=centres[cluster])
+            centres[cluster] /= np.float32(len(members[cluster]))
 
     def mean_neighbour_distance(self, rows: IntArray, neighbours: int, *, squared: bool = False) -> FloatArray:
         """(r,) mean Euclidean distance of each of ``rows`` to its nearest others among them.
