@@ -98,8 +98,10 @@ class _Search:
         bounds = self._bounds(start)
         width = max(8 * STEPS, len(bounds) // ACTIVE)
         active = np.sort(np.argpartition(bounds, -width)[-width:]) if width < len(bounds) else np.arange(len(bounds))
-        self._bring_up(active, start)
         coordinates = self.pool.products(self.axes32, self.rows[active])
+        new = self.stamp[active] < 0
+        self._evaluate(active[new], coordinates[new])
+        self._bring_up(active, start)
         quadratic, high = self.quadratic[active], self.high[active]
         weights, free = self.weights[active], self.free[active]
         gains = np.empty(stop - start)
@@ -146,14 +148,17 @@ class _Search:
         """Make the values of ``rows`` exact as of ``now`` picks."""
         fresh = rows[self.stamp[rows] < 0]
         for block in self._blocks(fresh):
-            squares = self.pool.products(self.axes32, self.rows[block]) ** 2
-            weights = self.weights[block]
-            self._set(block, weights * (squares @ self.gammas.astype(np.float32)), weights * squares.sum(axis=1), 0)
+            self._evaluate(block, self.pool.products(self.axes32, self.rows[block]))
         for stamp in np.unique(self.stamp[rows]):
             if stamp < now:
                 old = rows[self.stamp[rows] == stamp]
                 changes, losses = self._along(old, stamp, now)
                 self._set(old, self.quadratic[old] + changes[:, -1], self.high[old] - losses[:, -1], now)
+
+    def _evaluate(self, rows: IntArray, coordinates: FloatArray) -> None:
+        """Make the values of ``rows``, at ``coordinates`` ((r, d)), exact as of the start."""
+        squares, weights = coordinates**2, self.weights[rows]
+        self._set(rows, weights * (squares @ self.gammas.astype(np.float32)), weights * squares.sum(axis=1), 0)
 
     def _along(self, rows: IntArray, start: int, stop: int) -> tuple[Float64Array, Float64Array]:
         """(r, stop − start + 1) by how much vᵀGv has grown and vᵀPv has fallen since ``start``."""
@@ -205,12 +210,18 @@ class _Search:
         inverse = np.linalg.inv(np.eye(len(added)) + coordinates @ coordinates.T)
         p = np.eye(len(added)) - inverse
         g = inverse @ ((coordinates * self.gammas) @ coordinates.T) @ inverse
-        left = np.ones(len(added), bool)
-        for _ in range(len(added) - size):
-            worth = np.where(left, np.diag(g) / (1 - np.diag(p)), np.inf)
-            row = int(worth.argmin())
+        # Taking a row away changes p by −aaᵀ/s and g by −(acᵀ + caᵀ): only their diagonals and one row are ever needed.
+        worths, falls, left = np.diag(g).copy(), 1 - np.diag(p), np.ones(len(added), bool)
+        scaled, a, c = np.empty((3, len(added) - size, len(added)))
+        for step in range(len(added) - size):
+            row = int(np.divide(worths, falls, out=np.full(len(added), np.inf), where=left).argmin())
+            done = slice(0, step)
+            scale = -falls[row]
+            a[step] = p[row] - scaled[done, row] @ a[done]
+            b = g[row] - a[done, row] @ c[done] - c[done, row] @ a[done]
+            c[step] = b / scale - a[step] * (b[row] / (2 * scale**2))
+            scaled[step] = a[step] / scale
+            falls += a[step] * scaled[step]
+            worths -= 2 * a[step] * c[step]
             left[row] = False
-            a, b, scale = p[row].copy(), g[row].copy(), p[row, row] - 1
-            p -= np.outer(a, a) / scale
-            g += np.outer(a, a) * (b[row] / scale**2) - (np.outer(a, b) + np.outer(b, a)) / scale
         return np.flatnonzero(left)
