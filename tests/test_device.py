@@ -12,6 +12,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from nofreelunch import device, rows
 from nofreelunch.errors import UserError
 from nofreelunch.geometry import Geometry
+from nofreelunch.heads.linear import PANEL
 from nofreelunch.heads.spec import LogisticSpec
 from nofreelunch.pools import POOLS
 from nofreelunch.query import Start
@@ -157,7 +158,7 @@ def test_blocks_bound_the_memory_on_the_device(strategy: str, monkeypatch: pytes
     with Largest() as largest:
         simulate(cell, lambda picked, seed: labels[picked], [run])
     # A panel of heads scores all rows at once; all else but the pool's own copy is within the bound.
-    assert largest.bytes <= 4 * 64 * 2000
+    assert largest.bytes <= 4 * PANEL * 2000
 
 
 def test_a_copy_on_the_device_does_not_travel(pair: tuple[Rows, Rows]) -> None:

@@ -43,7 +43,8 @@ class Rows:
 
     def scores(self, weights: FloatArray, out: FloatArray) -> None:
         """``weights`` @ features.T into ``out`` ((k, n)), for ``weights`` ((k, d))."""
-        np.matmul(weights, self.features.T, out=out)
+        # In this order BLAS need not pack the features, which takes it longer than a product with few columns.
+        out[:] = (self.features @ weights.T).T
 
     def products(self, matrix: FloatArray, rows: IntArray | None = None) -> FloatArray:
         """(r, k) features @ ``matrix`` ((d, k)), of the ``rows`` or of all."""

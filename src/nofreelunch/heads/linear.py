@@ -10,7 +10,7 @@ from nofreelunch.heads.head import FloatArray, Head, IntArray, spread_classes
 from nofreelunch.memory import scores_bytes
 from nofreelunch.rows import Rows
 
-PANEL = 64
+PANEL = 32
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ def panel_products(heads: Sequence[LinearHead], rows: Rows) -> list[FloatArray]:
     """For each head its coefficients @ features.T ((K, n) float32) of all ``rows``, by products of one shape.
 
     BLAS chooses its kernels by shape, so a head scored beside others would differ in the last bit from the same head
-    scored alone, and near ties would break differently. Every product here is (PANEL, d) × (d, n): a head's result
+    scored alone, and near ties would break differently. Every product here is (n, d) × (d, PANEL): a head's result
     depends on that head alone, whatever runs share the block.
     """
     stacked = np.concatenate([head.coefficients for head in heads])
