@@ -15,6 +15,8 @@ BoolArray = npt.NDArray[np.bool_]
 BLOCK_BYTES = 64 * 2**20
 # Beyond this share of the rows one product with all of them is faster than gathering those that are wanted.
 GATHERED = 0.25
+# OpenBLAS multiplies in place where there are no more multiplications than this; not worth it for fewer rows at a time.
+SMALL, LEAST = 10**6, 16
 
 
 def squared_norms(features: FloatArray) -> FloatArray:
@@ -27,6 +29,20 @@ def blocks(count: int, width: int) -> Iterator[slice]:
     """Slices of 0..count-1, each of so many rows that ``width`` float32 for each fit into BLOCK_BYTES."""
     height = max(1, BLOCK_BYTES // (4 * max(1, width)))
     return (slice(first, first + height) for first in range(0, count, height))
+
+
+def thin_product(a: FloatArray, b: FloatArray, out: FloatArray | None = None) -> FloatArray:
+    """``a`` @ ``b`` into ``out``, for ``b`` of few columns: in pieces so small that OpenBLAS does not pack them first,
+    which takes longer than the product itself."""
+    n, width = len(a), b.shape[1]
+    if out is None:
+        out = np.empty((n, width), np.float32)
+    height = SMALL // max(1, b.size)
+    if height < LEAST:
+        height = max(1, n)
+    for first in range(0, n, height):
+        out[first : first + height] = a[first : first + height] @ b
+    return out
 
 
 class Rows:
@@ -43,8 +59,7 @@ class Rows:
 
     def scores(self, weights: FloatArray, out: FloatArray) -> None:
         """``weights`` @ features.T into ``out`` ((k, n)), for ``weights`` ((k, d))."""
-        # In this order BLAS need not pack the features, which takes it longer than a product with few columns.
-        out[:] = (self.features @ weights.T).T
+        thin_product(self.features, np.ascontiguousarray(weights.T), out.T)
 
     def products(self, matrix: FloatArray, rows: IntArray | None = None) -> FloatArray:
         """(r, k) features @ ``matrix`` ((d, k)), of the ``rows`` or of all."""

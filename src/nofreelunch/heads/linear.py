@@ -8,7 +8,7 @@ import numpy as np
 
 from nofreelunch.heads.head import FloatArray, Head, IntArray, spread_classes
 from nofreelunch.memory import scores_bytes
-from nofreelunch.rows import Rows
+from nofreelunch.rows import Rows, thin_product
 
 PANEL = 32
 
@@ -31,8 +31,9 @@ class LinearHead:
 
     def probabilities(self, features: FloatArray) -> FloatArray:
         """(n, C) float32 for ``features`` ((n, d)); columns are contiguous, rows are not."""
-        # In this order BLAS is up to three times as fast for few classes.
-        return self.from_products(np.ascontiguousarray((features @ self.coefficients.T).T))
+        products = np.empty((len(self.classes), len(features)), np.float32)
+        thin_product(features, np.ascontiguousarray(self.coefficients.T), products.T)
+        return self.from_products(products)
 
     def from_products(self, products: FloatArray) -> FloatArray:
         """(n, C) float32 from ``products`` = coefficients @ features.T ((K, n), overwritten)."""
