@@ -139,15 +139,22 @@ class Rows:
         return means
 
     def closest(self, rows: IntArray, count: int) -> tuple[IntArray, FloatArray]:
-        """(r, count) other rows nearest to each of ``rows``, ascending, and their squared distances."""
+        """(r, count) other rows nearest to each of ``rows``, ascending, and their squared distances; among equally far
+        ones the lower."""
         distances = self._distances(rows)
-        if count < distances.shape[1] - 1:
-            nearest = np.argpartition(distances, count - 1, axis=1)[:, :count]
-        else:
-            nearest = np.argsort(distances, axis=1)[:, :count]
-        values = np.take_along_axis(distances, nearest, axis=1)
-        order = np.argsort(values, axis=1, kind="stable")
-        return np.take_along_axis(nearest, order, axis=1), np.take_along_axis(values, order, axis=1)
+        limits = np.partition(distances, count - 1, axis=1)[:, count - 1, None]
+        chosen = distances <= limits
+        for row in np.flatnonzero(chosen.sum(axis=1) > count):
+            tied = np.flatnonzero(distances[row] == limits[row])
+            chosen[row, tied[len(tied) + count - chosen[row].sum() :]] = False
+        flat = np.flatnonzero(chosen)
+        # As bits, floats that are not negative sort as whole numbers do.
+        keys = distances.ravel()[flat].view(np.uint32).astype(np.uint64) << np.uint64(32)
+        keys |= (flat % distances.shape[1]).astype(np.uint64)
+        keys = np.sort(keys.reshape(len(rows), count), axis=1)
+        return (keys & np.uint64(2**32 - 1)).astype(np.int64), (keys >> np.uint64(32)).astype(np.uint32).view(
+            np.float32
+        )
 
     def within(self, rows: IntArray, limits: FloatArray) -> tuple[IntArray, IntArray, FloatArray]:
         """All pairs (position in ``rows``, other row) nearer than the position's squared limit ((r,)), in order, and

@@ -20,7 +20,7 @@ import numpy.typing as npt
 
 from nofreelunch.options import Count, Positive
 from nofreelunch.query import FloatArray, IntArray, Query
-from nofreelunch.rows import Rows, blocks
+from nofreelunch.rows import Rows, blocks, thin_product
 
 Float64Array = npt.NDArray[np.float64]
 
@@ -112,7 +112,8 @@ class _Search:
             picks[step], gains[step - start] = active[best], gain[best]
             free[best] = False
             self._update(step, coordinates[best] * np.sqrt(weights[best]))
-            t, r = (coordinates @ vector[step].astype(np.float32) for vector in (self.u, self.w))
+            both = np.column_stack([self.u[step], self.w[step]]).astype(np.float32)
+            t, r = thin_product(coordinates, both).T
             change, loss = self._changes(weights, t, r, slice(step, step + 1))
             quadratic, high = quadratic + change, high - loss
             history.append((quadratic, high))
