@@ -48,6 +48,19 @@ def test_kmeans_equals_plain_lloyd_from_the_same_seeds(seed: int) -> None:
     np.testing.assert_allclose(centres, means, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize("count", [40, 150, 600])
+@pytest.mark.parametrize("seed", range(8))
+def test_looking_only_at_centres_that_moved_changes_no_label(count: int, seed: int, monkeypatch) -> None:
+    # Duplicates leave clusters empty, which are then filled.
+    features = mixture(900, 3, 30, seed)
+    features[:400] = features[400:500].repeat(4, axis=0)
+    labels = []
+    for few in (1.0, -1.0):
+        monkeypatch.setattr(geometry, "FEW_MOVED", few)
+        labels.append(geometry.kmeans(Rows(features), count, np.random.default_rng(seed))[0])
+    np.testing.assert_array_equal(*labels)
+
+
 @settings(max_examples=60, deadline=None)
 @given(
     n=st.integers(1, 80),

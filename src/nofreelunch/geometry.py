@@ -267,7 +267,8 @@ def _reassign(
     own_moved = moved[labels]
     taken = own_moved | (best > scores)
     again = np.flatnonzero(own_moved & (best <= others))
-    others = np.maximum(others, np.where(taken, np.where(own_moved, second, np.maximum(second, scores)), best))
+    # The centre that a row leaves moves by that, and is looked at next time.
+    others = np.maximum(others, np.where(taken, second, best))
     labels = np.where(taken, np.flatnonzero(moved)[nearest], labels)
     scores = np.where(taken, best, scores)
     if len(again):
