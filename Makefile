@@ -22,7 +22,7 @@ test: setup
 	$(RUN) ruff check .
 	$(RUN) ruff format --check .
 	$(RUN) mypy
-	$(RUN) pytest
+	$(RUN) pytest -n auto --dist loadfile
 
 clean:
 	rm -rf $(VENV) .cache data

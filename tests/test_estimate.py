@@ -5,7 +5,7 @@ import pytest
 
 from nofreelunch import estimate, params, storage
 from nofreelunch.calibration import cpu_flops
-from nofreelunch.estimate import Stages, TaskSize, downstream
+from nofreelunch.estimate import Fleet, Stages, TaskSize, downstream
 from nofreelunch.params import Params
 from nofreelunch.tasks.spec import DocsTask, FilesTask, HubTask
 
@@ -34,6 +34,7 @@ def test_sizes_come_from_the_registry_and_the_caps(tmp_path, monkeypatch):
     monkeypatch.delenv("NOFREELUNCH_DATA_ROOT", raising=False)
     assert estimate.task_size(SHIPPED, "ag_news") == TaskSize(20_000, 5_000, 53, 1, False)
     assert estimate.task_size(SHIPPED, "sst2") == TaskSize(20_000, 872, 13, 1, False)
+    assert estimate.task_size(SHIPPED, "ag_news", official=True) == TaskSize(120_000, 7_600, 53, 1, False)
     everything = HubTask(source="hub", hub="x/y", text_pair="b", pair_format="concat", train=None, test=None)
     loaded = changed(datasets={"mnli": everything, "own": FilesTask(source="files", train_file="own.csv", train=70)})
     assert estimate.task_size(loaded, "mnli") == TaskSize(392_702, 9_815, 40, 2, False)
@@ -90,7 +91,7 @@ def test_learning_grows_with_rows_rounds_and_runs(tmp_path, monkeypatch):
     shipped = changed(budget=SHIPPED.budget.model_copy(update={"track": "glae"}))
     base = estimate.learning_seconds(shipped, "sst2", "minilm", TaskSize(20_000, 872, 13, 1, True))
     fits = 7 * 384 * (estimate.FIT_SECONDS + 2 * estimate.FIT_SECONDS_PER_CLASS)
-    queries = sum(estimate.QUERY_SECONDS.values())
+    queries = sum(estimate.QUERY_SECONDS[name] for name in SHIPPED.grid.strategies)
     assert base == pytest.approx(16 * 2 * 5 * (queries + fits))
     half = estimate.learning_seconds(shipped, "sst2", "minilm", TaskSize(10_000, 872, 13, 1, True))
     assert half == pytest.approx(16 * 2 * 5 * (queries / 2 + fits))
@@ -102,6 +103,21 @@ def test_learning_grows_with_rows_rounds_and_runs(tmp_path, monkeypatch):
     )
     known = estimate.learning_seconds(shipped, "sst2", "minilm", TaskSize(20_000, 872, 13, 1, True))
     assert known == pytest.approx(16 * 2 * 7 * 5 * 2.0)
+
+
+def test_bait_grows_with_the_square_of_the_dimensions(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    grid = SHIPPED.grid.model_copy(update={"strategies": ["bait"], "pools": ["random"], "seeds": 1})
+    size = TaskSize(20_000, 872, 13, 1, True)
+    budget = SHIPPED.budget.model_copy(update={"track": "glae"})
+    seconds = estimate.learning_seconds(changed(grid=grid, budget=budget), "sst2", "minilm", size)
+    fit = 384 * (estimate.FIT_SECONDS + 2 * estimate.FIT_SECONDS_PER_CLASS)
+    assert seconds == pytest.approx(16 * (estimate.BAIT_SECONDS * (20_000 * 384**2 + 384**3) + fit))
+
+
+def test_what_a_fleet_takes_by_hand():
+    assert Fleet(8, 16).hours(16.0, 4_000.0, 160.0) == (2.0, 10.0)
+    assert Fleet(0, 16).hours(16.0, 4_000.0, 160.0) == (250.0, 10.0)
 
 
 def test_the_built_in_pair_task_is_known_as_one(tmp_path, monkeypatch):

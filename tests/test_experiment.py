@@ -53,8 +53,10 @@ def run(tmp_path, monkeypatch):
             if value is None:
                 del content[key]
         params = Params.model_validate(content)
-        storage.write_table(layout.pools("toy", "blobs"), initial_pools(params, "toy", "blobs"))
-        return active_learn(params, "toy", "blobs", read_data("toy", "blobs"), Memo(tmp_path / "memo"))
+        memo, data = Memo(tmp_path / "memo"), read_data("toy", "blobs")
+        pools = initial_pools(params, "toy", "blobs", data.pool, data.class_count, memo)
+        storage.write_table(layout.pools("toy", "blobs"), pools)
+        return active_learn(params, "toy", "blobs", data, memo)
 
     return tables
 

@@ -3,10 +3,10 @@
 import argparse
 import sys
 
-from nofreelunch.cli import check, grid, plan, recommend, show
+from nofreelunch.cli import check, farm, grid, plan, recommend, show
 from nofreelunch.command import guarded
 
-COMMANDS = {"check": check, "list": show, "grid": grid, "plan": plan, "recommend": recommend}
+COMMANDS = {"check": check, "list": show, "grid": grid, "plan": plan, "farm": farm, "recommend": recommend}
 
 
 def main() -> None:

@@ -1,6 +1,8 @@
 """What the files of one (task, embedder) cell hold, checked."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -8,7 +10,7 @@ import numpy.typing as npt
 
 from nofreelunch import layout, storage
 from nofreelunch.errors import UserError
-from nofreelunch.labels import read_labels
+from nofreelunch.labels import Labels, read_labels
 from nofreelunch.params import Params, Rounds
 
 IntArray = npt.NDArray[np.int64]
@@ -40,10 +42,15 @@ def read_data(dataset: str, embedder: str) -> Data:
     Raises:
         UserError: a file is missing or broken, sizes differ, or the embedding is not finite.
     """
-    said = read_labels(dataset, embedder)
+    paths = {split: layout.embedding(dataset, embedder, split) for split in ("train", "test")}
+    return data_at(paths, read_labels(dataset, embedder), dataset, embedder)
+
+
+def data_at(paths: Mapping[str, Path], said: Labels, dataset: str, embedder: str) -> Data:
+    """The cell whose embedding is in the files ``paths``, and whose labels are ``said``; see `read_data`."""
     arrays: dict[str, Any] = {}
     for split, labels in (("train", said.train), ("test", said.test)):
-        path = layout.embedding(dataset, embedder, split)
+        path = paths[split]
         features = storage.read_npy(path)
         if features.ndim != 2 or features.dtype.kind != "f" or not features.size or len(features) != len(labels):
             raise UserError(

@@ -40,6 +40,11 @@ def kind() -> str:
     return configured().partition(":")[0]
 
 
+def mark() -> dict[str, str]:
+    """What tells the memo's keys of other devices from those of the CPU."""
+    return {} if kind() == "cpu" else {"device": kind()}
+
+
 def place(features: FloatArray, norms: FloatArray | None = None) -> Rows:
     """``features`` ((n, d), squared lengths ``norms``) where their products are to be computed.
 

@@ -20,7 +20,8 @@ TOKENS, CHARACTERS, DIMENSIONS = 60, 4.4, 1024
 CPU_SHARE, GPU_SHARE = 0.6, 0.45
 # Texts per second of embedders without a transformer.
 PLAIN_RATE = 4_000.0
-# Seconds of one query of one run in a pool of 20,000 × 384 on one core, measured; the last one stands for all others.
+# Seconds of one query of one run in a pool of 20,000 × 384 on one core, measured (the last three at
+# 125,000 × 1,024 and 77 classes, in proportion); the one below stands for all others.
 QUERY_ROWS, QUERY_DIMENSIONS = 20_000, 384
 QUERY_SECONDS = {
     "random": 0.0,
@@ -30,8 +31,18 @@ QUERY_SECONDS = {
     "coreset": 0.03,
     "badge": 0.12,
     "typiclust": 0.17,
+    "dropquery": 0.44,
+    "alfamix": 0.14,
+    "falcun": 0.14,
 }
 OTHER_QUERY_SECONDS = 0.3
+# BAIT decomposes and multiplies d × d matrices: so much times n·d² + d³ (measured at 125,000 × 1,024).
+BAIT_SECONDS = 7.3e-11
+# Likewise of one selection of an initial pool of 100 (measured at 125,000 × 1,024, in proportion).
+POOL_SECONDS = {"random": 0.0, "coreset": 0.4, "typiclust": 0.6, "kmeans": 0.6}
+OTHER_POOL_SECONDS = 20.0
+# Bytes that a round of a run leaves behind, measured at batches of 50.
+ROUND_BYTES = 175
 # Of one fit of the head and its test scores, measured likewise: so much for each dimension, and so much more for each
 # of its classes.
 FIT_SECONDS, FIT_SECONDS_PER_CLASS = 2.2e-5, 1.6e-6
@@ -77,12 +88,17 @@ class Embedding:
     disk: int
 
 
-def task_size(params: Params, name: str) -> TaskSize:
-    """Rows and tokens of a task: from its files where they are there, else from the mirror, the registry, the caps."""
+def task_size(params: Params, name: str, *, official: bool = False) -> TaskSize:
+    """Rows and tokens of a task: from its files where they are there, else from the mirror, the registry, the caps.
+
+    ``official`` takes known tasks at the sizes of the registry, without caps.
+    """
     spec, facts = params.datasets[name], TASKS.get(name)
     pair = spec.task == "param" if isinstance(spec, DocsTask) else spec.text_pair is not None
     parts = 2 if pair and spec.pair_format == "concat" else 1
     tokens = float(TOKENS if facts is None else facts.tokens)
+    if official and facts is not None:
+        return TaskSize(facts.train, facts.test, tokens, parts, False)
     card = layout.task_card(name)
     if card.is_file():
         found = storage.read_json(card)
@@ -177,10 +193,49 @@ def learning_seconds(params: Params, dataset: str, embedder: str, size: TaskSize
         columns = storage.read_table(known)
         spent = sum(float(values.sum()) for key, values in columns.items() if key.endswith("seconds"))
         return rounds * runs * len(grid.strategies) * spent / max(1, len(columns["round"]))
-    query = sum(QUERY_SECONDS.get(name, OTHER_QUERY_SECONDS) for name in grid.strategies)
+    query = sum(QUERY_SECONDS.get(name, OTHER_QUERY_SECONDS) for name in grid.strategies if name != "bait")
     query *= size.train * width / (QUERY_ROWS * QUERY_DIMENSIONS)
+    if "bait" in grid.strategies:
+        query += BAIT_SECONDS * (size.train + width) * width**2
     fit = len(grid.strategies) * width * (FIT_SECONDS + FIT_SECONDS_PER_CLASS * classes)
     return rounds * runs * (query + fit)
+
+
+def start_seconds(params: Params, dataset: str, embedder: str, size: TaskSize) -> float:
+    """Seconds of one core for the initial pools of a cell, by rows × dimensions."""
+    width = dimensions(embedder, params.embedders[embedder], dataset) * (4 if size.parts == 2 else 1)
+    seconds = sum(POOL_SECONDS.get(name, OTHER_POOL_SECONDS) for name in params.grid.pools)
+    return params.grid.seeds * seconds * size.train * width / (QUERY_ROWS * QUERY_DIMENSIONS)
+
+
+def text_bytes(size: TaskSize) -> int:
+    """Bytes of a task's texts in data/ and in DVC's cache, uncompressed."""
+    return int(2 * (size.train + size.test) * size.tokens * CHARACTERS)
+
+
+def run_bytes(params: Params, dataset: str) -> int:
+    """Bytes of the runs of a cell in data/, in DVC's cache and in the memo."""
+    grid, facts = params.grid, TASKS.get(dataset)
+    rounds = 1 + params.budget.resolve(2 if facts is None else facts.classes).rounds
+    return 3 * ROUND_BYTES * rounds * len(grid.pools) * len(grid.strategies) * grid.seeds
+
+
+@dataclass(frozen=True)
+class Fleet:
+    """Machines to spread the work over.
+
+    Attributes:
+        gpus: that embed; without one the cores do.
+        cores: that do all the rest.
+    """
+
+    gpus: int
+    cores: int
+
+    def hours(self, gpu_hours: float, cpu_embedding_hours: float, core_hours: float) -> tuple[float, float]:
+        """Hours until all is embedded, and hours of what follows, both spread without loss."""
+        embedding = gpu_hours / self.gpus if self.gpus else cpu_embedding_hours / self.cores
+        return embedding, core_hours / self.cores
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,7 @@
-"""Every AL run of one (task, embedder) cell, resumed from the memo, as tables."""
+"""Every AL run of one (task, embedder) cell: planned, computed where the memo lacks it, and put into tables."""
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 import numpy as np
@@ -12,6 +11,7 @@ from threadpoolctl import threadpool_limits
 from nofreelunch import device, engine, layout, storage
 from nofreelunch.annotator import answers
 from nofreelunch.cell_files import Data, budget_for, read_pools
+from nofreelunch.engine import Batch
 from nofreelunch.errors import UserError
 from nofreelunch.evaluation.scores import METRICS
 from nofreelunch.heads.scaling import scale
@@ -25,6 +25,9 @@ from nofreelunch.strategies import STRATEGIES
 
 IntArray = npt.NDArray[np.int64]
 Columns = dict[str, Any]
+Entry = dict[str, npt.NDArray[Any]]
+Piece = Sequence[tuple[str, Run]] | str
+"""A block of runs with their keys, or the key of the probe."""
 
 # About what fills a panel of heads, and small enough that no worker is left with the last long block.
 BLOCK_RUNS = 8
@@ -52,61 +55,111 @@ class Results:
     stopped_early: bool
 
 
+@dataclass(frozen=True)
+class Plan:
+    """The runs of one cell, and all that they need.
+
+    Attributes:
+        params, dataset, embedder, data: of the cell.
+        runs: by the key of its entry in the memo, in grid order.
+        probe: the key of the probe's entry.
+    """
+
+    params: Params
+    dataset: str
+    embedder: str
+    data: Data
+    runs: dict[str, Run]
+    probe: str
+
+    @classmethod
+    def of(cls, params: Params, dataset: str, embedder: str, data: Data, pools: Columns) -> "Plan":
+        """The plan of a cell with the initial ``pools`` (columns ips, seed, row).
+
+        Raises:
+            UserError: k₀ is larger than the pool, or ``pools`` are not those of ``params``.
+        """
+        budget = budget_for(params, dataset, data.class_count, len(data.pool))
+        base = {
+            "cell": [dataset, embedder],
+            "data": storage.digest(
+                np.asarray(data.pool), np.asarray(data.test), data.pool_labels, data.test_labels, str(data.class_count)
+            ),
+            "head": params.head.model_dump(),
+            "annotator": params.annotator.model_dump(),
+            **device.mark(),
+        }
+        runs = {_key(base, run): run for run in _runs(params, dataset, embedder, budget, pools)}
+        code = code_digest("nofreelunch.simulation", "nofreelunch.heads.scaling")
+        return cls(params, dataset, embedder, data, runs, storage.digest(base, code, "probe"))
+
+    def found(self, memo: Memo) -> dict[str, Entry]:
+        """What the memo holds of the runs and the probe, by key."""
+        entries = {key: memo.load(key) for key in (self.probe, *self.runs)}
+        return {key: entry for key, entry in entries.items() if entry is not None}
+
+    def batch(self, found: Container[str]) -> Batch[dict[str, Entry]]:
+        """The work on all that is not among the keys ``found``: each piece gives entries of the memo."""
+        missing = sorted(
+            ((key, run) for key, run in self.runs.items() if key not in found),
+            key=lambda item: (item[1].seed, item[1].strategy, item[1].ips),
+        )
+        pieces: list[Piece] = [missing[first : first + BLOCK_RUNS] for first in range(0, len(missing), BLOCK_RUNS)]
+        if self.probe not in found:
+            pieces.insert(0, self.probe)
+        if not pieces:
+            return Batch(_compute, (), [])
+        params, data = self.params, self.data
+        with threadpool_limits(1):
+            pool, test = scale(data.pool, data.test, params.head.scaling)
+            cell = Cell.of(self.dataset, self.embedder, pool, test, data.test_labels, data.class_count, params.head)
+            for strategy, options in {run.strategy: run.options for _, run in missing}.items():
+                prepare = STRATEGIES[strategy].prepare
+                if prepare is not None:
+                    prepare(cell.geometry(0), **options)
+        said = {
+            seed: answers(
+                params.annotator, data.pool_labels, data.class_count, generator(self.dataset, seed, "annotator")
+            )
+            for seed in {run.seed for _, run in missing}
+        }
+        return Batch(_compute, (cell, data.pool_labels, said), pieces)
+
+
 def active_learn(params: Params, dataset: str, embedder: str, data: Data, memo: Memo) -> Results:
     """Run every AL run of the cell that the memo does not hold.
 
     Raises:
         UserError: k₀ is larger than the pool, or the initial pools are not those of ``params``.
     """
-    budget = budget_for(params, dataset, data.class_count, len(data.pool))
-    runs = _runs(params, dataset, embedder, budget, len(data.pool))
-    base = {
-        "cell": [dataset, embedder],
-        "data": storage.digest(
-            np.asarray(data.pool), np.asarray(data.test), data.pool_labels, data.test_labels, str(data.class_count)
-        ),
-        "head": params.head.model_dump(),
-        "annotator": params.annotator.model_dump(),
-        **({} if device.kind() == "cpu" else {"device": device.kind()}),
-    }
-    keys = [_key(base, run) for run in runs]
-    curves = {key: _unpack(stored) for key in keys if (stored := memo.load(key)) is not None}
-    missing = [(key, run) for key, run in zip(keys, runs, strict=True) if key not in curves]
-    probe_key = storage.digest(base, code_digest("nofreelunch.simulation", "nofreelunch.heads.scaling"), "probe")
-
-    @cache
-    def cell() -> Cell:
-        pool, test = scale(data.pool, data.test, params.head.scaling)
-        return Cell.of(dataset, embedder, pool, test, data.test_labels, data.class_count, params.head)
-
-    with threadpool_limits(1):
-        probed = memo.once(probe_key, lambda: {"metrics": np.array(list(probe(cell(), data.pool_labels).values()))})
-        if missing:
-            said = {
-                seed: answers(
-                    params.annotator, data.pool_labels, data.class_count, generator(dataset, seed, "annotator")
-                )
-                for seed in range(params.grid.seeds)
-            }
-            curves |= _simulate(cell(), data.pool_labels, said, missing, memo)
-    ordered = [curves[key] for key in keys]
+    plan = Plan.of(params, dataset, embedder, data, read_pools(dataset, embedder, len(data.pool)))
+    entries = plan.found(memo)
+    missing = len(plan.runs.keys() - entries.keys())
+    batch = plan.batch(entries)
+    if batch.pieces:
+        with Progress(f"{dataset} × {embedder}", missing, "runs") as progress:
+            for made in engine.map_unordered(batch.work, batch.shared, batch.pieces):
+                for key, entry in made.items():
+                    memo.save(key, entry)
+                entries |= made
+                progress.update(len(made.keys() & plan.runs.keys()))
+    runs, curves = list(plan.runs.values()), [Curve(**entries[key]) for key in plan.runs]
     return Results(
-        *_tables(runs, ordered),
-        probe=dict(zip(METRICS, probed["metrics"].tolist(), strict=True)),
-        computed=len(missing),
+        *_tables(runs, curves),
+        probe=dict(zip(METRICS, entries[plan.probe]["metrics"].tolist(), strict=True)),
+        computed=missing,
         total=len(runs),
-        stopped_early=any(len(curve.labels) <= run.rounds for run, curve in zip(runs, ordered, strict=True)),
+        stopped_early=any(len(curve.labels) <= run.rounds for run, curve in zip(runs, curves, strict=True)),
     )
 
 
-def _runs(params: Params, dataset: str, embedder: str, budget: Rounds, pool: int) -> list[Run]:
-    table = read_pools(dataset, embedder, pool)
+def _runs(params: Params, dataset: str, embedder: str, budget: Rounds, pools: Columns) -> list[Run]:
     runs = []
     for ips in params.grid.pools:
         for strategy in params.grid.strategies:
             entry = STRATEGIES[strategy]
             for seed in range(params.grid.seeds):
-                initial = table["row"][(table["ips"] == ips) & (table["seed"] == seed)].astype(np.int64)
+                initial = pools["row"][(pools["ips"] == ips) & (pools["seed"] == seed)].astype(np.int64)
                 if len(initial) != budget.initial:
                     raise UserError(
                         f"{layout.pools(dataset, embedder)} has {len(initial)} rows for ips '{ips}', seed {seed}, not "
@@ -141,40 +194,13 @@ def _key(base: dict[str, Any], run: Run) -> str:
     return storage.digest(base, settings, run.initial, code)
 
 
-def _simulate(
-    cell: Cell, labels: IntArray, said: dict[int, IntArray], missing: Sequence[tuple[str, Run]], memo: Memo
-) -> dict[str, Curve]:
-    """Simulate in blocks, keeping each in the memo as soon as it is done."""
-    for strategy, options in {run.strategy: run.options for _, run in missing}.items():
-        prepare = STRATEGIES[strategy].prepare
-        if prepare is not None:
-            prepare(cell.geometry(0), **options)
-    ordered = sorted(missing, key=lambda item: (item[1].seed, item[1].strategy, item[1].ips))
-    blocks = [ordered[first : first + BLOCK_RUNS] for first in range(0, len(ordered), BLOCK_RUNS)]
-    curves: dict[str, Curve] = {}
-    with Progress(f"{cell.dataset} × {cell.embedder}", len(ordered), "runs") as progress:
-        for block in engine.map_unordered(_simulate_block, (cell, labels, said), blocks):
-            for key, curve in block.items():
-                memo.save(key, _pack(curve))
-            curves |= block
-            progress.update(len(block))
-    return curves
-
-
-def _simulate_block(
-    cell: Cell, labels: IntArray, said: dict[int, IntArray], block: Sequence[tuple[str, Run]]
-) -> dict[str, Curve]:
+def _compute(cell: Cell, labels: IntArray, said: dict[int, IntArray], piece: Piece) -> dict[str, Entry]:
     with threadpool_limits(1):
-        done = simulate(cell, lambda rows, seed: said[seed][rows], [run for _, run in block], truth=labels)
-    return {key: curve for (key, _), curve in zip(block, done, strict=True)}
-
-
-def _pack(curve: Curve) -> dict[str, npt.NDArray[Any]]:
-    return dict(vars(curve))
-
-
-def _unpack(arrays: dict[str, npt.NDArray[Any]]) -> Curve:
-    return Curve(**arrays)
+        if isinstance(piece, str):
+            return {piece: {"metrics": np.array(list(probe(cell, labels).values()))}}
+        runs = [run for _, run in piece]
+        curves = simulate(cell, lambda rows, seed: said[seed][rows], runs, truth=labels)
+    return {key: dict(vars(curve)) for (key, _), curve in zip(piece, curves, strict=True)}
 
 
 def _tables(runs: Sequence[Run], curves: Sequence[Curve]) -> tuple[Columns, Columns, Columns]:

@@ -1,42 +1,135 @@
-"""Initial pools of one (task, embedder) cell."""
+"""Initial pools of one (task, embedder) cell: planned, selected where the memo lacks them, and put into a table."""
 
-from collections.abc import Hashable
+from collections.abc import Container, Hashable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 from threadpoolctl import threadpool_limits
 
-from nofreelunch.cell_files import budget_for, read_data
-from nofreelunch.geometry import Geometry
+from nofreelunch import device
+from nofreelunch.cell_files import budget_for
+from nofreelunch.engine import Batch
 from nofreelunch.heads.scaling import scale
 from nofreelunch.params import Params
 from nofreelunch.pools import POOLS
-from nofreelunch.query import Start
-from nofreelunch.randomness import generator
-from nofreelunch.rows import squared_norms
+from nofreelunch.pools.start import select_all
+from nofreelunch.provenance import code_digest
+from nofreelunch.rows import FloatArray, squared_norms
+from nofreelunch.storage import Memo, digest
 
-Columns = dict[str, Any]
+Columns = dict[str, npt.NDArray[Any]]
+Entry = dict[str, npt.NDArray[Any]]
+Options = Mapping[str, dict[str, Any]]
 
 
-def initial_pools(params: Params, dataset: str, embedder: str) -> Columns:
-    """Initial pools of every selection and seed, long form: ips, seed, rank, row.
+@dataclass(frozen=True)
+class PoolPlan:
+    """The initial pools of one cell, and all that they need.
+
+    Attributes:
+        params, dataset, embedder: of the cell.
+        features: (n, d), the pool as stored.
+        size: k₀.
+        keys: of their entries in the memo, by seed and selection, in grid order.
+    """
+
+    params: Params
+    dataset: str
+    embedder: str
+    features: npt.NDArray[np.floating]
+    size: int
+    keys: dict[tuple[int, str], str]
+
+    @classmethod
+    def of(
+        cls, params: Params, dataset: str, embedder: str, features: npt.NDArray[np.floating], classes: int
+    ) -> "PoolPlan":
+        """The plan of a cell whose task has so many ``classes``.
+
+        Raises:
+            UserError: k₀ is larger than the pool.
+        """
+        size = budget_for(params, dataset, classes, len(features)).initial
+        settings = {"cell": [dataset, embedder], "scaling": params.head.scaling, "size": size, **device.mark()}
+        base = digest("initial pool", np.asarray(features), settings)
+        kinds = {
+            ips: digest(
+                {"ips": ips, "options": params.pools[ips]},
+                code_digest("nofreelunch.heads.scaling", "nofreelunch.pools.start", POOLS[ips].__module__),
+            )
+            for ips in params.grid.pools
+        }
+        keys = {
+            (seed, ips): digest(base, kind, str(seed))
+            for seed in range(params.grid.seeds)
+            for ips, kind in kinds.items()
+        }
+        return cls(params, dataset, embedder, features, size, keys)
+
+    def found(self, memo: Memo) -> dict[str, Entry]:
+        """What the memo holds of them, by key."""
+        entries = {key: memo.load(key) for key in self.keys.values()}
+        return {key: entry for key, entry in entries.items() if entry is not None}
+
+    def batch(self, found: Container[str]) -> Batch[dict[str, Entry]]:
+        """The work on those that are not among the keys ``found``: a piece for each seed gives entries of the memo."""
+        missing: dict[int, dict[str, str]] = {}
+        for (seed, ips), key in self.keys.items():
+            if key not in found:
+                missing.setdefault(seed, {})[ips] = key
+        if not missing:
+            return Batch(_select, (), [])
+        with threadpool_limits(1):
+            pool, _ = scale(self.features, self.features[:0], self.params.head.scaling)
+            norms = squared_norms(pool)
+        shared: dict[Hashable, Any] = {}
+        options = {ips: self.params.pools[ips] for ips in self.params.grid.pools}
+        return Batch(
+            _select, (pool, norms, shared, self.size, (self.dataset, self.embedder), options), list(missing.items())
+        )
+
+    def table(self, entries: Mapping[str, Entry]) -> Columns:
+        """All of them, long form: ips, seed, rank, row."""
+        return {
+            "ips": np.repeat([ips for _, ips in self.keys], self.size),
+            "seed": np.repeat([seed for seed, _ in self.keys], self.size),
+            "rank": np.tile(np.arange(self.size), len(self.keys)),
+            "row": np.concatenate([entries[key]["rows"] for key in self.keys.values()]),
+        }
+
+
+def initial_pools(
+    params: Params, dataset: str, embedder: str, features: npt.NDArray[np.floating], classes: int, memo: Memo
+) -> Columns:
+    """The initial pools of every selection and seed, those selected that the memo does not hold; see `PoolPlan.table`.
 
     Raises:
         UserError: k₀ is larger than the pool.
     """
-    data = read_data(dataset, embedder)
-    size = budget_for(params, dataset, data.class_count, len(data.pool)).initial
-    pool, _ = scale(data.pool, data.test[:0], params.head.scaling)
-    norms = squared_norms(pool)
-    shared: dict[Hashable, Any] = {}
-    columns: Columns = {"ips": [], "seed": [], "rank": [], "row": []}
+    plan = PoolPlan.of(params, dataset, embedder, features, classes)
+    entries = plan.found(memo)
+    batch = plan.batch(entries)
+    for piece in batch.pieces:
+        for key, entry in batch.work(*batch.shared, piece).items():
+            memo.save(key, entry)
+            entries[key] = entry
+    return plan.table(entries)
+
+
+def _select(
+    pool: FloatArray,
+    norms: FloatArray,
+    shared: dict[Hashable, Any],
+    size: int,
+    names: tuple[str, str],
+    options: Options,
+    piece: tuple[int, dict[str, str]],
+) -> dict[str, Entry]:
+    """The initial pools of one seed that are wanted, each of which has a key."""
+    seed, keys = piece
+    selections = {ips: (POOLS[ips], options[ips]) for ips in keys}
     with threadpool_limits(1):
-        for seed in range(params.grid.seeds):
-            geometry = Geometry(pool, norms, dataset, embedder, seed, shared=shared)
-            for ips in params.grid.pools:
-                start = Start(pool, geometry, size, generator(dataset, embedder, ips, seed, "initial pool"))
-                rows = POOLS[ips](start, **params.pools[ips])
-                columns["ips"] += [ips] * size
-                columns["seed"] += [seed] * size
-                columns["rank"] += range(size)
-                columns["row"] += rows.tolist()
-    return columns
+        found = select_all(pool, norms, shared, size, names, seed, selections)
+    return {keys[ips]: {"rows": rows} for ips, rows in found.items()}

@@ -26,14 +26,19 @@ class Labels:
     test: IntArray
 
 
-def write_labels(dataset: str, embedder: str, train: IntArray, test: IntArray) -> Labels:
-    """Write the labels of a task's splits beside its embedding, with the classes its card lists, and give them back.
+def task_labels(dataset: str, train: IntArray, test: IntArray) -> Labels:
+    """The labels of a task's splits, with the classes its card lists.
 
     Raises:
         UserError: the card is missing or broken, or the labels are not those of its classes.
     """
     card = storage.read_json(layout.task_card(dataset))
-    said = _checked(card, {"train": train, "test": test}, str(layout.TASKS / dataset))
+    return _checked(card, {"train": train, "test": test}, str(layout.TASKS / dataset))
+
+
+def write_labels(dataset: str, embedder: str, train: IntArray, test: IntArray) -> Labels:
+    """Write the labels of a task's splits beside its embedding, and give them back; see `task_labels`."""
+    said = task_labels(dataset, train, test)
     rows = {"train": said.train.tolist(), "test": said.test.tolist()}
     storage.write_json(layout.labels(dataset, embedder), {"classes": said.classes} | rows)
     return said

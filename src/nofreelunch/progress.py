@@ -45,6 +45,13 @@ class Progress:
         elif time.monotonic() - self.spoken > SECONDS_BETWEEN_LINES and self.done < self.total:
             self._speak()
 
+    def known(self, count: int) -> None:
+        """Add ``count`` pieces that turn out to have been there before."""
+        self.done += count
+        self.found += count
+        if self.bar is not None:
+            self.bar.update(count)
+
     def _speak(self) -> None:
         self.spoken = time.monotonic()
         rate = (self.done - self.found) / max(self.spoken - self.start, 1e-9)

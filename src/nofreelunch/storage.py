@@ -3,7 +3,9 @@
 import hashlib
 import json
 import os
+import shutil
 import socket
+import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -20,6 +22,8 @@ Array = npt.NDArray[Any]
 # All that numpy raises for damaged .npy files.
 BROKEN_NPY = (ValueError, EOFError, OSError, SyntaxError, TokenError)
 
+SCRATCH = "scratch"
+
 
 @contextmanager
 def atomic(path: Path) -> Iterator[Path]:
@@ -31,25 +35,40 @@ def atomic(path: Path) -> Iterator[Path]:
     Raises:
         UserError: the disk is full or the folder cannot be written.
     """
-    host = socket.gethostname().replace(".", "-")
-    temporary = path.parent / f".{path.name}.{host}.{os.getpid()}.tmp"
+    temporary = _temporary(path, os.getpid())
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        for left in path.parent.glob(f".{path.name}.{host}.*.tmp"):
-            if not _alive(int(left.suffixes[-2][1:])):
-                left.unlink(missing_ok=True)
+        _sweep(path)
         yield temporary
         with temporary.open("rb") as handle:
             os.fsync(handle.fileno())
         temporary.replace(path)
     except OSError as error:
-        raise UserError(
-            f"cannot write {path}: {error.strerror or error}. Free some space or make the folder writable, "
-            "then run the same command again; finished work is kept."
-        ) from error
+        raise cannot_write(path, error) from error
     finally:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+def cannot_write(path: Path, error: OSError) -> UserError:
+    """What to raise where the disk is full or a folder cannot be written."""
+    return UserError(
+        f"cannot write {path}: {error.strerror or error}. Free some space or make the folder writable, "
+        "then run the same command again; finished work is kept."
+    )
+
+
+def _temporary(path: Path, pid: int | str) -> Path:
+    host = socket.gethostname().replace(".", "-")
+    return path.parent / f".{path.name}.{host}.{pid}.tmp"
+
+
+def _sweep(path: Path) -> None:
+    """Remove the temporaries of ``path`` whose processes on this host are dead, as far as that can be done."""
+    for left in path.parent.glob(_temporary(path, "*").name):
+        if not _alive(int(left.suffixes[-2][1:])):
+            with suppress(OSError):
+                shutil.rmtree(left) if left.is_dir() else left.unlink()
 
 
 def _alive(pid: int) -> bool:
@@ -188,8 +207,30 @@ class Memo:
 
     @classmethod
     def default(cls) -> "Memo":
-        """The memo at ``$NOFREELUNCH_CACHE``, or in ``.cache`` under the working folder."""
-        return cls(Path(os.environ.get("NOFREELUNCH_CACHE", ".cache")))
+        """The memo at ``$NOFREELUNCH_CACHE``, or in ``.cache``, rid of what killed processes left in its `scratch`."""
+        memo = cls(Path(os.environ.get("NOFREELUNCH_CACHE", ".cache")))
+        _sweep(memo.folder / SCRATCH)
+        return memo
+
+    @contextmanager
+    def scratch(self) -> Iterator[Path]:
+        """Yield a new folder for temporary files of this process, which is gone afterwards.
+
+        Raises:
+            UserError: it cannot be made.
+        """
+        mine = _temporary(self.folder / SCRATCH, os.getpid())
+        try:
+            mine.mkdir(parents=True, exist_ok=True)
+            folder = Path(tempfile.mkdtemp(dir=mine))
+        except OSError as error:
+            raise cannot_write(mine, error) from error
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+            with suppress(OSError):
+                mine.rmdir()
 
     def _path(self, key: str) -> Path:
         return self.folder / key[:2] / key

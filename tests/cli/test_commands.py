@@ -46,6 +46,19 @@ def test_plan_of_the_whole_paper_grid(run):
     assert "measured now:" in done.stdout
 
 
+def test_plan_prices_a_fleet(run):
+    done = run("plan", "--all", "--official", "--fleet", "0x8", "--fleet", "2x4", "--gpu-price", "3")
+    assert done.returncode == 0, done.stderr
+    stages = {line.split()[0]: line.split()[1:] for line in done.stdout.splitlines() if line.strip()}
+    hours = float(stages["initialize"][0].replace(",", "")) + float(stages["active_learn"][0].replace(",", ""))
+    assert float(stages["2"][2]) == pytest.approx(hours / 4, abs=0.02)
+    assert float(stages["0"][2]) == pytest.approx(hours / 8, abs=0.02)
+    assert "assumed: $3 for an hour of a GPU" in done.stdout
+    wrong = run("plan", "--all", "--fleet", "8")
+    assert wrong.returncode == 2
+    assert "'8' is not GPUSxCORES" in wrong.stderr
+
+
 def test_plan_without_a_dvc_project_says_what_to_do(run):
     done = run("plan")
     assert done.returncode == 1

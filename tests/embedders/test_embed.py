@@ -250,6 +250,10 @@ def test_minilm_equals_sentence_transformers(tmp_path):
     static = embed(
         spec.model_copy(update={"static": True}), split(SENTENCES), split(["one"]), "joined", Memo(tmp_path), "t"
     )
-    table = load(embedder.files.folder, embedder.settings, "cpu").transformers_model.get_input_embeddings().weight
+    table = (
+        load(embedder.files.folder, embedder.settings(embedder.where), "cpu")
+        .transformers_model.get_input_embeddings()
+        .weight
+    )
     assert np.allclose(static.train[6], table[2028].detach(), atol=1e-6)
     assert not static.train[3].any()

@@ -17,20 +17,44 @@ from nofreelunch.estimate import (
     GPU_SHARE,
     PLAIN_RATE,
     Embedding,
+    Fleet,
     downstream,
     embedding,
     learning_seconds,
+    run_bytes,
+    start_seconds,
     task_size,
+    text_bytes,
     weight_bytes,
 )
 
 # Dense bfloat16 operations per second that one H100 reaches in large matrix products; for a plan without a GPU at hand.
 H100 = 6.0e14
+# Assumed, in dollars an hour: what clouds ask for one H100, and for a core with its memory.
+PRICES = {"gpu": 2.5, "core": 0.04}
+FLEETS = (Fleet(1, 16), Fleet(8, 16), Fleet(8, 100))
+
+
+def _fleet(text: str) -> Fleet:
+    gpus, _, cores = text.partition("x")
+    if not (gpus.isdecimal() and cores.isdecimal() and int(cores)):
+        raise argparse.ArgumentTypeError(f"'{text}' is not GPUSxCORES with at least one core, as 1x16 or 0x8")
+    return Fleet(int(gpus), int(cores))
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Whether to ask DVC."""
+    """Whether to ask DVC; sizes, machines and prices."""
     parser.add_argument("--all", action="store_true", help="the whole grid, as if nothing had been computed yet")
+    parser.add_argument("--official", action="store_true", help="known tasks at their official sizes, without caps")
+    parser.add_argument(
+        "--fleet",
+        action="append",
+        type=_fleet,
+        metavar="GPUSxCORES",
+        help="machines to price, as 1x16; may be repeated (default: 1x16, 8x16 and 8x100)",
+    )
+    for name, price in PRICES.items():
+        parser.add_argument(f"--{name}-price", type=float, default=price, help=f"of a {name} for an hour ({price})")
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -48,7 +72,7 @@ def run(arguments: argparse.Namespace) -> None:
         return
     cpu, gpu = cpu_flops(), gpu_flops()
     name, rate = gpu or ("one H100", H100)
-    sizes = {dataset: task_size(loaded, dataset) for dataset in grid.datasets}
+    sizes = {dataset: task_size(loaded, dataset, official=arguments.official) for dataset in grid.datasets}
     rows = {}
     for embedder in grid.embedders:
         costs = [embedding(loaded, d, e, sizes[d]) for d, e in stages.embed if e == embedder]
@@ -60,11 +84,50 @@ def run(arguments: argparse.Namespace) -> None:
         total = [math.fsum(x for x in column if not math.isnan(x)) for column in zip(*rows.values(), strict=True)]
         shown = [*rows.items(), ("in all", total)]
         print("\n" + text_table(header, [[embedder, *_shown(numbers)] for embedder, numbers in shown]) + "\n")
-    learning = sum(learning_seconds(loaded, d, e, sizes[d]) for d, e in stages.active_learn)
-    print(f"active learning: {learning / 3600:,.2f} core hours\n")
+    embedding_cpu, embedding_gpu, vectors = (
+        sum(row[i] for row in rows.values() if row[i] == row[i]) for i in (2, 3, 4)
+    )
+    starts = sum(start_seconds(loaded, d, e, sizes[d]) for d, e in stages.initialize) / 3600
+    learning = sum(learning_seconds(loaded, d, e, sizes[d]) for d, e in stages.active_learn) / 3600
+    print(
+        text_table(
+            ["stage", "GPU h", "or, without one, core h", "core h", "disk GB"],
+            [
+                ["download", "", "", "", f"{sum(text_bytes(sizes[d]) for d in stages.download) / 1e9:,.2f}"],
+                ["embed", f"{embedding_gpu:,.2f}", f"{embedding_cpu:,.2f}", "", f"{vectors:,.2f}"],
+                ["initialize", "", "", f"{starts:,.2f}", ""],
+                ["active_learn", "", "", f"{learning:,.2f}",
+                 f"{sum(run_bytes(loaded, d) for d, _ in stages.active_learn) / 1e9:,.2f}"],
+            ],
+        )
+    )  # fmt: skip
+    prices = arguments.gpu_price, arguments.core_price
+    print()
+    print(
+        text_table(
+            ["GPUs", "cores", "h to embed", "h for the rest", "$, each while needed", "$, all to the end"],
+            [
+                [
+                    str(f.gpus),
+                    str(f.cores),
+                    *_priced(f, f.hours(embedding_gpu, embedding_cpu, starts + learning), prices),
+                ]
+                for f in arguments.fleet or FLEETS
+            ],
+        )
+        + "\n"
+    )
     counted, sized = all(size.measured for size in sizes.values()), not any(math.isnan(row[2]) for row in rows.values())
     consent = [name for name in rows if getattr(loaded.embedders[name], "remote_code", False)]
-    print("\n".join(_notes(cpu, gpu, counted, sized, consent)))
+    print("\n".join(_notes(cpu, gpu, counted, sized, consent, prices)))
+
+
+def _priced(fleet: Fleet, hours: tuple[float, float], prices: tuple[float, float]) -> list[str]:
+    """Hours of both parts; the price where GPUs are given back after embedding and cores come then, or all stay."""
+    embed, rest = hours
+    gpus, cores = fleet.gpus * prices[0], fleet.cores * prices[1]
+    apart = embed * (gpus or cores) + rest * cores
+    return [f"{embed:,.2f}", f"{rest:,.2f}", f"{apart:,.2f}", f"{(embed + rest) * (gpus + cores):,.2f}"]
 
 
 def _changed_stages() -> set[str]:
@@ -105,7 +168,14 @@ def _shown(numbers: list[float]) -> list[str]:
     return [f"{numbers[0]:,.0f}", *("?" if math.isnan(number) else f"{number:,.2f}" for number in numbers[1:])]
 
 
-def _notes(cpu: float, gpu: tuple[str, float] | None, counted: bool, sized: bool, consent: list[str]) -> list[str]:
+def _notes(
+    cpu: float,
+    gpu: tuple[str, float] | None,
+    counted: bool,
+    sized: bool,
+    consent: list[str],
+    prices: tuple[float, float],
+) -> list[str]:
     """What of the plan is measured and what is not, and what must be allowed beforehand."""
     notes = [f"measured now: {cpu / 1e9:,.0f} GFLOP/s in float32 matrix products on this CPU"]
     if gpu is not None:
@@ -113,8 +183,13 @@ def _notes(cpu: float, gpu: tuple[str, float] | None, counted: bool, sized: bool
     else:
         notes.append(f"assumed: {H100 / 1e12:,.0f} TFLOP/s in bfloat16 for the GPU column; there is no GPU here")
     notes.append(
+        f"assumed: ${prices[0]:g} for an hour of a GPU and ${prices[1]:g} for one of a core; work spreads without "
+        "loss, and DVC's own time, figures and transfers are left out"
+    )
+    notes.append(
         f"assumed: encoding reaches {CPU_SHARE:.0%} of that on a CPU and {GPU_SHARE:.0%} on a GPU, unless an earlier "
-        "run of the cell left its rate; a query of AL costs in proportion to rows × dimensions, a fit to dimensions"
+        "run of the cell left its rate; a query of AL costs in proportion to rows × dimensions (BAIT: their square), a "
+        "fit to dimensions"
     )
     if not counted:
         notes.append("not counted yet: rows and tokens of tasks that are not downloaded are those of the registry")

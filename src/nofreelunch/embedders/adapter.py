@@ -24,6 +24,24 @@ class Settings:
     remote_code: bool
 
 
+@dataclass(frozen=True)
+class Hardware:
+    """What a model runs on, as far as it can change a vector.
+
+    Attributes:
+        kind: ``cpu`` or ``cuda``.
+        auto: the weights' dtype that 'auto' means there.
+    """
+
+    kind: str
+    auto: str
+
+
+CPU = Hardware("cpu", "float32")
+# Best first.
+HARDWARE = (Hardware("cuda", "bfloat16"), Hardware("cuda", "float16"), CPU)
+
+
 def load(folder: Path, settings: Settings, device: str) -> Any:
     """The SentenceTransformer in ``folder``, adapted to ``settings``, ready to encode on ``device``.
 
@@ -125,6 +143,12 @@ def devices() -> list[str]:
     import torch
 
     return [f"cuda:{i}" for i in range(torch.cuda.device_count())] or ["cpu"]
+
+
+def hardware() -> Hardware:
+    """What this process has."""
+    device = devices()[0]
+    return Hardware(device.partition(":")[0], resolve_dtype("auto", device))
 
 
 def resolve_dtype(dtype: str, device: str) -> str:

@@ -1,6 +1,8 @@
 """From a task's texts to its embedding: the one entry point for all kinds of embedders."""
 
 import time
+from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 
@@ -8,7 +10,10 @@ from nofreelunch.embedders import model_files, own_vectors, text_features
 from nofreelunch.embedders.embedding import Embedding
 from nofreelunch.embedders.model_embedder import ModelEmbedder
 from nofreelunch.embedders.pair_formats import FIELDS, columns
+from nofreelunch.embedders.shards import best_hardware, fill
 from nofreelunch.embedders.spec import EmbedderSpec, Hashing, Lsa, Npy, Transformer
+from nofreelunch.engine import on_cluster
+from nofreelunch.progress import Progress
 from nofreelunch.provenance import code_digest
 from nofreelunch.storage import Array, Memo, digest
 from nofreelunch.tasks.table import Split
@@ -40,14 +45,28 @@ def embed(
     Raises:
         UserError: the model or the vectors cannot be had or loaded, or a setting does not fit.
     """
+    if isinstance(spec, Transformer) and not spec.static and on_cluster():
+        where, workers = best_hardware()
+        model = ModelEmbedder(spec, memo, where)
+        texts = model.texts(train, test, pair_format, dataset, fields)
+        with Progress(dataset, len(texts), "texts") as progress:
+            fill([(model, texts)], workers, progress)
+    return embedder(spec, memo)(train, test, pair_format, dataset, fields)
+
+
+def embedder(spec: EmbedderSpec, memo: Memo) -> Callable[[Split, Split, str, str, tuple[str, str]], Embedding]:
+    """`embed` in this process for any number of tasks: a function of train, test, pair_format, dataset and fields."""
     if isinstance(spec, Transformer):
-        return ModelEmbedder(spec, memo).embed(train, test, pair_format, dataset, fields)
+        return ModelEmbedder(spec, memo).embed
     if isinstance(spec, Npy):
-        return _find(spec, {"train": train, "test": test}, pair_format, dataset)
-    return _compute(spec, {"train": train, "test": test}, pair_format, memo, fields)
+        return partial(_find, spec)
+    return partial(_compute, spec, memo)
 
 
-def _find(spec: Npy, splits: dict[str, Split], pair_format: str, dataset: str) -> Embedding:
+def _find(
+    spec: Npy, train: Split, test: Split, pair_format: str, dataset: str, _fields: tuple[str, str] = FIELDS
+) -> Embedding:
+    splits = {"train": train, "test": test}
     files = own_vectors.digests(spec, dataset)
     vectors = own_vectors.find_vectors(spec, splits, pair_format, dataset)
     card = {"kind": spec.kind, "source": "local files", "sha256": files}
@@ -55,8 +74,9 @@ def _find(spec: Npy, splits: dict[str, Split], pair_format: str, dataset: str) -
 
 
 def _compute(
-    spec: Hashing | Lsa, splits: dict[str, Split], pair_format: str, memo: Memo, fields: tuple[str, str]
+    spec: Hashing | Lsa, memo: Memo, train: Split, test: Split, pair_format: str, _dataset: str, fields: tuple[str, str]
 ) -> Embedding:
+    splits = {"train": train, "test": test}
     texts = {name: columns(split, pair_format, fields=fields) for name, split in splits.items()}
     versions = model_files.versions(*TEXT_FEATURE_PACKAGES)
     settings = {

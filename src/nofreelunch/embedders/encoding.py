@@ -79,6 +79,11 @@ def chunks(texts: Sequence[str]) -> Iterator[IntArray]:
         yield np.array(order[start:])
 
 
+def chunk_keys(texts: Sequence[str], parts: Sequence[IntArray], key: str) -> list[str]:
+    """The keys of the memo's entries of chunks; ``key`` is that of `encode`."""
+    return [digest(key, *(texts[i] for i in part)) for part in parts]
+
+
 def encode(texts: Sequence[str], key: str, load: Callable[[], list[Encoder]], memo: Memo, label: str) -> Encoded:
     """Embed distinct ``texts`` into the memo; a chunk that it holds already is not computed again.
 
@@ -90,7 +95,7 @@ def encode(texts: Sequence[str], key: str, load: Callable[[], list[Encoder]], me
         label: shown with the progress.
     """
     parts = list(chunks(texts))
-    keys = [digest(key, *(texts[i] for i in part)) for part in parts]
+    keys = chunk_keys(texts, parts, key)
     tokens = np.empty(len(texts), np.int64)
     seconds, dims = np.zeros(len(parts)), np.zeros(len(parts), np.int64)
 
@@ -113,12 +118,9 @@ def encode(texts: Sequence[str], key: str, load: Callable[[], list[Encoder]], me
         def compute(place: int) -> int:
             encoder = idle.get()
             try:
-                start = time.perf_counter()
-                vectors, counts = encoder([texts[i] for i in parts[place]])
-                spent = np.array([time.perf_counter() - start])
+                chunk = encode_chunk(encoder, [texts[i] for i in parts[place]])
             finally:
                 idle.put(encoder)
-            chunk: dict[str, npt.NDArray[Any]] = {"vectors": vectors, "tokens": counts, "seconds": spent}
             memo.save(keys[place], chunk)
             note(place, chunk)
             return len(parts[place])
@@ -128,6 +130,13 @@ def encode(texts: Sequence[str], key: str, load: Callable[[], list[Encoder]], me
             for count in _map(compute, missing, len(encoders)):
                 progress.update(count)
     return Encoded(memo, keys, parts, int(dims[0]), tokens, float(seconds.sum()))
+
+
+def encode_chunk(encoder: Encoder, texts: list[str]) -> dict[str, npt.NDArray[Any]]:
+    """The memo's entry of one chunk: vectors (n, d), tokens (n,), seconds (1,)."""
+    start = time.perf_counter()
+    vectors, tokens = encoder(texts)
+    return {"vectors": vectors, "tokens": tokens, "seconds": np.array([time.perf_counter() - start])}
 
 
 def _map(compute: Callable[[int], int], places: list[int], workers: int) -> Iterator[int]:

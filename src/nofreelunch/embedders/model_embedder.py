@@ -1,22 +1,23 @@
 """A transformer, or its static word vectors, for any number of tasks."""
 
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from functools import cached_property, partial
 
 import numpy as np
 import numpy.typing as npt
 
 from nofreelunch.embedders import model_files
-from nofreelunch.embedders.adapter import Settings, devices, resolve_dtype
+from nofreelunch.embedders.adapter import CPU, HARDWARE, Hardware, Settings, devices, hardware
 from nofreelunch.embedders.embedding import CARD, Embedding
-from nofreelunch.embedders.encoding import Encoder, encode
+from nofreelunch.embedders.encoding import Encoder, chunk_keys, chunks, encode
 from nofreelunch.embedders.model_files import ModelFiles
 from nofreelunch.embedders.pair_formats import FIELDS, columns
 from nofreelunch.embedders.prompts import resolve
 from nofreelunch.embedders.sentence_model import SentenceModel
 from nofreelunch.embedders.spec import Transformer
 from nofreelunch.embedders.static_vectors import StaticVectors
+from nofreelunch.errors import UserError
 from nofreelunch.provenance import code_digest
 from nofreelunch.storage import Memo, digest
 from nofreelunch.tasks.table import Split
@@ -28,11 +29,41 @@ STATIC_PACKAGES = ("numpy", "scipy", "tokenizers")
 MODEL_PACKAGES = ("numpy", "tokenizers", "torch", "transformers", "sentence-transformers")
 
 
-class ModelEmbedder:
-    """A transformer or its static word vectors, for any number of tasks: loaded once, when a text first needs it."""
+@dataclass(frozen=True)
+class Texts:
+    """What is to be embedded of one task.
 
-    def __init__(self, spec: Transformer, memo: Memo) -> None:
+    Attributes:
+        name: of the task.
+        parts: for each split one column of texts, or two for a pair whose texts are embedded alone.
+        distinct: every text once.
+        prompt: put before each.
+    """
+
+    name: str
+    parts: dict[str, list[list[str]]]
+    distinct: list[str]
+    prompt: str
+
+    def __len__(self) -> int:
+        return sum(len(column) for part in self.parts.values() for column in part)
+
+
+class ModelEmbedder:
+    """A transformer or its static word vectors, for any number of tasks: loaded once, when a text first needs it.
+
+    Args:
+        spec: the embedder's entry in params.yaml.
+        memo: where finished chunks are kept.
+        where: what missing chunks are computed on; None for what this process has.
+        devices: where the model runs, one copy on each; None for all of this process.
+    """
+
+    def __init__(
+        self, spec: Transformer, memo: Memo, where: Hardware | None = None, devices: list[str] | None = None
+    ) -> None:
         self.spec, self.memo = spec, memo
+        self._where, self._devices = where, devices
 
     @cached_property
     def files(self) -> ModelFiles:
@@ -40,13 +71,17 @@ class ModelEmbedder:
         return model_files.locate(self.spec)
 
     @cached_property
-    def devices(self) -> list[str]:
-        """Where the model runs, one copy on each."""
-        return ["cpu"] if self.spec.static else devices()
+    def where(self) -> Hardware:
+        """What missing chunks are computed on."""
+        return CPU if self.spec.static else self._where or hardware()
 
     @cached_property
-    def settings(self) -> Settings:
-        """The adapter's settings."""
+    def devices(self) -> list[str]:
+        """Where the model runs, one copy on each."""
+        return ["cpu"] if self.spec.static else self._devices or devices()
+
+    def settings(self, where: Hardware) -> Settings:
+        """The adapter's settings on ``where``."""
         spec = self.spec
         return Settings(
             max_tokens=spec.max_tokens,
@@ -55,14 +90,14 @@ class ModelEmbedder:
             append_eos=spec.append_eos,
             truncate_dim=spec.truncate_dim,
             normalise=spec.normalise,
-            dtype="float32" if spec.static else resolve_dtype(spec.dtype, self.devices[0]),
+            dtype="float32" if spec.static else where.auto if spec.dtype == "auto" else spec.dtype,
             remote_code=spec.remote_code,
         )
 
     @cached_property
     def models(self) -> list[SentenceModel]:
         """The loaded model, one copy on each device."""
-        return [SentenceModel(self.files.folder, self.settings, device) for device in self.devices]
+        return [SentenceModel(self.files.folder, self.settings(self.where), device) for device in self.devices]
 
     @cached_property
     def static_vectors(self) -> StaticVectors:
@@ -70,20 +105,46 @@ class ModelEmbedder:
         folder = self.files.folder
         return StaticVectors(folder, model_files.weight_files(folder), self.spec.max_tokens)
 
-    def embed(
+    def texts(
         self, train: Split, test: Split, pair_format: str, task_name: str, fields: tuple[str, str] = FIELDS
-    ) -> Embedding:
-        """See ``embed``."""
+    ) -> Texts:
+        """What this embedder embeds of a task."""
         separator = model_files.separator(self.files.folder)
         splits = {"train": train, "test": test}
         parts = {name: columns(split, pair_format, separator, fields) for name, split in splits.items()}
-        texts = [text for part in parts.values() for column in part for text in column]
-        place = {text: i for i, text in enumerate(dict.fromkeys(texts))}
-        prompt = resolve(self.spec.prompt, self.spec.instructions, task_name)
-        versions = model_files.versions(*(STATIC_PACKAGES if self.spec.static else MODEL_PACKAGES))
-        key = self._key(prompt, versions)
-        encoded = encode(list(place), key, lambda: self._encoders(prompt), self.memo, self._label(task_name))
-        indices = {name: [np.array([place[t] for t in column]) for column in part] for name, part in parts.items()}
+        distinct = list(dict.fromkeys(text for part in parts.values() for column in part for text in column))
+        return Texts(task_name, parts, distinct, resolve(self.spec.prompt, self.spec.instructions, task_name))
+
+    def missing(self, texts: Texts) -> dict[str, list[str]]:
+        """The chunks that the memo lacks, under the keys of their entries; none where it has all of other hardware."""
+        parts = list(chunks(texts.distinct))
+        keys = chunk_keys(texts.distinct, parts, self._key(texts.prompt, self._complete(texts) or self.where))
+        return {
+            key: [texts.distinct[i] for i in part]
+            for key, part in zip(keys, parts, strict=True)
+            if self.memo.load(key) is None
+        }
+
+    def embed(
+        self, train: Split, test: Split, pair_format: str, task_name: str, fields: tuple[str, str] = FIELDS
+    ) -> Embedding:
+        """See ``embed``. Vectors come from one kind of hardware: the best one whose chunks the memo has all of, else
+        ``where``."""
+        texts = self.texts(train, test, pair_format, task_name, fields)
+        where = self._complete(texts) or self.where
+        key = self._key(texts.prompt, where)
+
+        def encoders() -> list[Encoder]:
+            here = CPU if self.spec.static else hardware()
+            if (where.kind, self.settings(where)) != (here.kind, self.settings(here)):
+                raise UserError(f"{self.memo.folder} lost a chunk while it was in use. Run the same command again.")
+            return self.encoders(texts.prompt)
+
+        encoded = encode(texts.distinct, key, encoders, self.memo, self._label(task_name))
+        place = {text: i for i, text in enumerate(texts.distinct)}
+        indices = {
+            name: [np.array([place[t] for t in column]) for column in part] for name, part in texts.parts.items()
+        }
 
         def fill(out: Mapping[str, list[FloatArray]]) -> None:
             encoded.fill([pair for name in out for pair in zip(out[name], indices[name], strict=True)])
@@ -97,39 +158,56 @@ class ModelEmbedder:
             "sha256": self.files.weights,
             "dim": encoded.dim,
             "pooling": self._pooling(),
-            "prompt": prompt or None,
+            "prompt": texts.prompt or None,
             "max_tokens": self.spec.max_tokens,
             "truncated_share": float(np.mean(encoded.tokens[every] > self.spec.max_tokens)),
-            "dtype": self.settings.dtype,
-            "versions": versions,
-            "device": self.devices[0].partition(":")[0],
-            "texts": len(texts),
+            "dtype": self.settings(where).dtype,
+            "versions": self._versions(),
+            "device": where.kind,
+            "texts": len(every),
             "unique_texts": len(place),
             "texts_per_second": len(place) / max(encoded.seconds, 1e-9),
         }
-        rows = {name: len(split) for name, split in splits.items()}
-        return Embedding(rows, len(parts["train"]), encoded.dim, fill, CARD | card)
+        rows = {"train": len(train), "test": len(test)}
+        return Embedding(rows, len(texts.parts["train"]), encoded.dim, fill, CARD | card)
 
-    def _key(self, prompt: str, versions: dict[str, str]) -> str:
+    def encoders(self, prompt: str) -> list[Encoder]:
+        """What turns texts into vectors, one for each device; loads the model."""
+        if self.spec.static:
+            return [self.static_vectors.encode]
+        return [partial(model.encode, prompt=prompt) for model in self.models]
+
+    def _complete(self, texts: Texts) -> Hardware | None:
+        """The best hardware of whose vectors of ``texts`` the memo lacks none.
+
+        In a fixed order and not this process's own first, so that all who share a memo find the same vectors.
+        """
+        parts = list(chunks(texts.distinct))
+        for where in (CPU,) if self.spec.static else HARDWARE:
+            keys = chunk_keys(texts.distinct, parts, self._key(texts.prompt, where))
+            if all(self.memo.load(key) is not None for key in keys):
+                return where
+        return None
+
+    def _versions(self) -> dict[str, str]:
+        return model_files.versions(*(STATIC_PACKAGES if self.spec.static else MODEL_PACKAGES))
+
+    def _key(self, prompt: str, where: Hardware) -> str:
         module = "static_vectors" if self.spec.static else "sentence_model"
         return digest(
             "chunk of texts",
             {
-                "settings": asdict(self.settings),
+                "settings": asdict(self.settings(where)),
                 "prompt": prompt,
                 "static": self.spec.static,
                 "weights": self.files.weights,
                 "configuration": self.files.configuration,
-                "device": self.devices[0].partition(":")[0],
-                "versions": versions,
+                "device": where.kind,
+                # A build for another device ('+cu128') is the same version.
+                "versions": {name: version.partition("+")[0] for name, version in self._versions().items()},
                 "code": code_digest(f"nofreelunch.embedders.{module}"),
             },
         )
-
-    def _encoders(self, prompt: str) -> list[Encoder]:
-        if self.spec.static:
-            return [self.static_vectors.encode]
-        return [partial(model.encode, prompt=prompt) for model in self.models]
 
     def _pooling(self) -> str:
         if self.spec.static:

@@ -11,6 +11,8 @@ from nofreelunch.evaluation.plane import plane
 from nofreelunch.provenance import code_digest
 from nofreelunch.storage import Array, Memo, digest
 
+NAMES = LABEL_FREE + LABELLED
+
 
 @dataclass(frozen=True)
 class Portrait:
@@ -27,16 +29,9 @@ class Portrait:
 
 def portrait(pool: npt.NDArray[np.floating], labels: npt.NDArray[np.int64], memo: Memo) -> Portrait:
     """The diagnostics and the principal plane of a pool (n, d) with its true labels (n,)."""
-    code = code_digest("nofreelunch.evaluation.diagnostics", "nofreelunch.evaluation.plane")
-    names = LABEL_FREE + LABELLED
-
-    def compute() -> dict[str, Array]:
-        with threadpool_limits(1):
-            found = diagnose(pool, labels)
-            return {"diagnostics": np.array([found[name] for name in names])} | plane(pool)
-
-    stored = memo.once(digest("portrait", np.asarray(pool), labels, code), compute)
-    values = dict(zip(names, stored["diagnostics"].tolist(), strict=True))
+    key = portrait_key(pool, labels)
+    stored = memo.once(key, lambda: draw(pool, labels, key)[key])
+    values = dict(zip(NAMES, stored["diagnostics"].tolist(), strict=True))
     return Portrait(
         {
             kind: {name: values[name] if np.isfinite(values[name]) else None for name in members}
@@ -44,3 +39,16 @@ def portrait(pool: npt.NDArray[np.floating], labels: npt.NDArray[np.int64], memo
         },
         {axis: stored[axis] for axis in ("x", "y")},
     )
+
+
+def portrait_key(pool: npt.NDArray[np.floating], labels: npt.NDArray[np.int64]) -> str:
+    """The key of a portrait's entry in the memo."""
+    code = code_digest("nofreelunch.evaluation.diagnostics", "nofreelunch.evaluation.plane")
+    return digest("portrait", np.asarray(pool), labels, code)
+
+
+def draw(pool: npt.NDArray[np.floating], labels: npt.NDArray[np.int64], key: str) -> dict[str, dict[str, Array]]:
+    """A portrait as an entry of the memo under ``key``."""
+    with threadpool_limits(1):
+        found = diagnose(pool, labels)
+        return {key: {"diagnostics": np.array([found[name] for name in NAMES])} | plane(pool)}

@@ -1,0 +1,100 @@
+"""Embedding on a cluster: chunks of texts go to its workers, each of which keeps one model loaded, on its own GPU."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import numpy.typing as npt
+
+from nofreelunch.embedders.adapter import HARDWARE, Hardware, devices, hardware
+from nofreelunch.embedders.encoding import encode_chunk
+from nofreelunch.embedders.model_embedder import ModelEmbedder, Texts
+from nofreelunch.embedders.spec import Transformer
+from nofreelunch.engine import Batch, ask_workers, map_batches
+from nofreelunch.errors import UserError
+from nofreelunch.progress import Progress
+from nofreelunch.storage import Memo
+
+Entry = dict[str, npt.NDArray[Any]]
+Piece = tuple[str, str, list[str]]
+"""The key of a chunk's entry in the memo, the prompt and the texts."""
+
+
+def best_hardware() -> tuple[Hardware, dict[str, int]]:
+    """The best hardware among the cluster's workers, and those that have it: each one's number on its machine.
+
+    Raises:
+        UserError: the cluster cannot be used.
+    """
+    found = ask_workers(hardware)
+    broken = next((answer for answer in found.values() if isinstance(answer, Exception)), None)
+    if broken is not None:
+        raise UserError(f"a worker of the cluster cannot embed: {broken!r}. Mend or stop it.") from broken
+    best = min(found.values(), key=HARDWARE.index)
+    machines: dict[str, list[str]] = defaultdict(list)
+    for address in sorted(address for address, answer in found.items() if answer == best):
+        machines[address.rpartition(":")[0]].append(address)
+    return best, {address: number for addresses in machines.values() for number, address in enumerate(addresses)}
+
+
+def fill(wanted: Iterable[tuple[ModelEmbedder, Texts]], workers: dict[str, int], progress: Progress) -> None:
+    """Have ``workers`` (`best_hardware`) embed what the memo lacks of ``wanted``, all chunks side by side.
+
+    Args:
+        wanted: what is to be embedded, one after the other.
+        workers: addresses, each with its number on its machine.
+        progress: counts texts.
+    """
+    memos: dict[str, Memo] = {}
+    sizes: dict[str, int] = {}
+
+    def batches() -> Iterator[Batch[dict[str, Entry]]]:
+        for embedder, texts in wanted:
+            chunks = embedder.missing(texts)
+            memos.update(dict.fromkeys(chunks, embedder.memo))
+            sizes.update({key: len(chunk) for key, chunk in chunks.items()})
+            progress.known(len(texts) - sum(len(chunk) for chunk in chunks.values()))
+            model = (embedder.spec, embedder.where, embedder.files.weights, embedder.files.configuration, workers)
+            pieces: list[Piece] = [(key, texts.prompt, chunk) for key, chunk in chunks.items()]
+            yield Batch(_encode, model, pieces, tuple(workers))
+
+    for _, entries in map_batches(batches()):
+        for key, entry in entries.items():
+            memos.pop(key).save(key, entry)
+            progress.update(sizes.pop(key))
+
+
+# The model of the last piece; another one takes its place and never stands beside it.
+_loaded: dict[str, ModelEmbedder] = {}
+
+
+def _encode(
+    spec: Transformer, where: Hardware, weights: str, configuration: str, workers: dict[str, int], piece: Piece
+) -> dict[str, Entry]:
+    """In a worker: one chunk as an entry of the memo.
+
+    Raises:
+        UserError: the worker finds another model under this name.
+    """
+    key, prompt, texts = piece
+    name = spec.model_dump_json()
+    if name not in _loaded:
+        _loaded.clear()
+        _loaded[name] = ModelEmbedder(spec, Memo.default(), where, [_device(where, workers)])
+    embedder = _loaded[name]
+    if (embedder.files.weights, embedder.files.configuration) != (weights, configuration):
+        raise UserError(
+            f"a worker finds other files of {spec.hub} ({embedder.files.folder}) than the process that asks. Put the "
+            "same model there, or set 'revision' of this embedder."
+        )
+    return {key: encode_chunk(embedder.encoders(prompt)[0], texts)}
+
+
+def _device(where: Hardware, workers: dict[str, int]) -> str:
+    """The worker's own GPU: by its number on its machine among those that this process may see."""
+    from distributed import get_worker
+
+    if where.kind == "cpu":
+        return "cpu"
+    visible = devices()
+    return visible[workers.get(get_worker().address, 0) % len(visible)]
