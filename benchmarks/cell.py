@@ -11,8 +11,6 @@ features and its tolerance of 1e-6 scikit-learn stops short of the optimum, so t
 fall either way; --exact takes that away.
 """
 
-import argparse
-import time
 import warnings
 from collections import defaultdict
 
@@ -21,7 +19,7 @@ from sklearn.linear_model import LogisticRegression
 from threadpoolctl import threadpool_limits
 
 from benchmarks.head import clusters
-from benchmarks.machine import describe, number
+from benchmarks.machine import clock, describe, number, parser
 from nofreelunch.evaluation.scores import score
 from nofreelunch.experiment import BLOCK_RUNS
 from nofreelunch.heads.spec import LogisticSpec
@@ -56,9 +54,9 @@ def ours(cell: Cell, labels: np.ndarray, runs: list[Run]) -> tuple[dict[str, flo
     curves: list[Curve] = []
     for first in range(0, len(runs), BLOCK_RUNS):
         block = runs[first : first + BLOCK_RUNS]
-        started = time.process_time()
+        started = clock()
         done = simulate(cell, lambda rows, seed: labels[rows], block)
-        took = time.process_time() - started
+        took = clock() - started
         own = np.array([curve.seconds.sum() for curve in done])
         shares = own * min(1, took / own.sum())
         for run, share in zip(block, shares, strict=True):
@@ -87,7 +85,7 @@ def loop(cell: Cell, labels: np.ndarray, run: Run, exact: bool) -> tuple[float, 
     """The same run with the two libraries: CPU seconds and rows in order of acquisition."""
     from skactiveml.classifier import SklearnClassifier
 
-    started = time.process_time()
+    started = clock()
     strategy = strategy_of(run.strategy, run.seed)
     y = np.full(len(labels), np.nan)
     acquired = run.initial
@@ -108,7 +106,7 @@ def loop(cell: Cell, labels: np.ndarray, run: Run, exact: bool) -> tuple[float, 
         rows = np.asarray(strategy.query(**options))
         y[rows] = labels[rows]
         acquired = np.concatenate([acquired, rows])
-    return time.process_time() - started, acquired
+    return clock() - started, acquired
 
 
 def agreement(run: Run, one: np.ndarray, other: np.ndarray) -> str:
@@ -121,17 +119,17 @@ def agreement(run: Run, one: np.ndarray, other: np.ndarray) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("-n", type=int, default=4_000, help="pool rows")
-    parser.add_argument("-d", type=int, default=384, help="dimensions")
-    parser.add_argument("-C", type=int, default=4, help="classes")
-    parser.add_argument("--seeds", type=int, default=2)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--batch", type=int, default=100, help="batch and initial pool")
-    parser.add_argument("--exact", action="store_true", help="the loop in float64 to the optimum: to compare picks")
-    parser.add_argument("--only", default=",".join(NAMES), help="strategies that the loop takes, separated by commas")
-    parser.add_argument("--sample", type=int, default=1, help="runs of each strategy that the loop takes")
-    chosen = parser.parse_args()
+    flags = parser(__doc__)
+    flags.add_argument("-n", type=int, default=4_000, help="pool rows")
+    flags.add_argument("-d", type=int, default=384, help="dimensions")
+    flags.add_argument("-C", type=int, default=4, help="classes")
+    flags.add_argument("--seeds", type=int, default=2)
+    flags.add_argument("--rounds", type=int, default=5)
+    flags.add_argument("--batch", type=int, default=100, help="batch and initial pool")
+    flags.add_argument("--exact", action="store_true", help="the loop in float64 to the optimum: to compare picks")
+    flags.add_argument("--only", default=",".join(NAMES), help="strategies that the loop takes, separated by commas")
+    flags.add_argument("--sample", type=int, default=1, help="runs of each strategy that the loop takes")
+    chosen = flags.parse_args()
     warnings.filterwarnings("ignore")
     with threadpool_limits(1):
         features, labels = clusters(chosen.n + 5000, chosen.d, chosen.C)

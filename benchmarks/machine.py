@@ -1,5 +1,6 @@
 """What a benchmark ran on, how fast that is at best, and how time and memory are taken."""
 
+import argparse
 import os
 import platform
 import signal
@@ -13,7 +14,31 @@ from pathlib import Path
 import numpy as np
 from threadpoolctl import threadpool_info
 
+from nofreelunch import device
+from nofreelunch.errors import UserError
+
 MIB = 2**20
+
+
+def parser(description: str | None) -> argparse.ArgumentParser:
+    """With the flag that all benchmarks of the engine have."""
+    made = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    made.add_argument("--device", type=_use, metavar="cpu|cuda|cuda:N|torch", help="where our products are computed")
+    return made
+
+
+def _use(name: str) -> str:
+    os.environ[device.VARIABLE] = name
+    try:
+        device.place(np.zeros((1, 1), np.float32))
+    except UserError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+    return name
+
+
+def clock() -> float:
+    """Seconds: of the CPU, or of the wall where a GPU does the work."""
+    return time.perf_counter() if device.kind() == "cuda" else time.process_time()
 
 
 class TooLongError(Exception):
@@ -32,7 +57,7 @@ def describe() -> str:
     blas = {f"{pool['internal_api']} {pool.get('architecture', '')}".strip() for pool in threadpool_info()}
     return (
         f"{processor}, {cores} cores, {memory:.0f} GB; Python {platform.python_version()}, NumPy {np.__version__} "
-        f"({', '.join(sorted(blas))}); one BLAS thread"
+        f"({', '.join(sorted(blas))}); one BLAS thread; device {device.configured()}"
     )
 
 
@@ -52,14 +77,14 @@ def limited(work: Callable[[], object], limit: float) -> None:
 
 
 def seconds(work: Callable[[], object], limit: float = 60.0, repeats: int = 3) -> float:
-    """Median CPU seconds of ``work`` over up to ``repeats`` calls within ``limit``; NaN where not one call fits."""
+    """Median `clock` seconds of ``work`` over up to ``repeats`` calls within ``limit``; NaN where not one call fits."""
     times: list[float] = []
     end = time.monotonic() + limit
     with suppress(TooLongError, MemoryError):
         while len(times) < repeats and (not times or time.monotonic() + times[-1] < end):
-            started = time.process_time()
+            started = clock()
             limited(work, max(0.1, end - time.monotonic()))
-            times.append(time.process_time() - started)
+            times.append(clock() - started)
     return statistics.median(times) if times else float("nan")
 
 

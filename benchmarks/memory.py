@@ -4,16 +4,16 @@ Run: python -m benchmarks.memory                              (n = 20,000 rows, 
      python -m benchmarks.memory -n 100000 -d 4096 -C 77      (needs 3 GB)
 """
 
-import argparse
 from collections.abc import Callable
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from benchmarks.machine import MIB, describe, number, peak_mib, seconds
-from nofreelunch.geometry import Geometry, LabelledDistances, squared_norms
+from benchmarks.machine import MIB, describe, number, parser, peak_mib, seconds
+from nofreelunch.geometry import Geometry, LabelledDistances
 from nofreelunch.heads.linear import LinearHead
 from nofreelunch.query import Query
+from nofreelunch.rows import squared_norms
 from nofreelunch.strategies import STRATEGIES
 
 LABELLED, BATCH, BLOCK = 500, 100, 2_000
@@ -54,12 +54,12 @@ def query(
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("-n", type=int, default=20_000, help="pool rows")
-    parser.add_argument("-d", type=int, default=1_024, help="dimensions")
-    parser.add_argument("-C", type=int, default=77, help="classes")
-    parser.add_argument("--only", default=",".join(NAMES), help="strategies, separated by commas")
-    chosen = parser.parse_args()
+    flags = parser(__doc__)
+    flags.add_argument("-n", type=int, default=20_000, help="pool rows")
+    flags.add_argument("-d", type=int, default=1_024, help="dimensions")
+    flags.add_argument("-C", type=int, default=77, help="classes")
+    flags.add_argument("--only", default=",".join(NAMES), help="strategies, separated by commas")
+    chosen = flags.parse_args()
     with threadpool_limits(1):
         features, labels, centres = pool(chosen.n, chosen.d, chosen.C)
         head = LinearHead(chosen.C, np.arange(chosen.C), 20 * centres, np.zeros(chosen.C, np.float32))

@@ -11,7 +11,6 @@ memory. `factorised loop` is the plain loop on the two factors of the gradient e
 authors of BADGE keep memory down in their own code.
 """
 
-import argparse
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -21,9 +20,13 @@ from sklearn.linear_model import LogisticRegression
 from threadpoolctl import threadpool_limits
 
 from benchmarks.head import clusters
-from benchmarks.machine import describe, number, peak_mib, seconds
-from nofreelunch.geometry import Geometry, LabelledDistances, squared_norms
+from benchmarks.machine import describe, number, parser, peak_mib, seconds
+from nofreelunch import device
+from nofreelunch.geometry import Geometry, LabelledDistances
+from nofreelunch.heads import logistic
+from nofreelunch.heads.linear import LinearHead, score_all
 from nofreelunch.query import Query
+from nofreelunch.rows import squared_norms
 from nofreelunch.strategies import STRATEGIES
 
 LABELLED, BATCH, PENALTY = 500, 100, 100.0
@@ -53,9 +56,6 @@ class Case:
 
     @classmethod
     def of(cls, n: int, d: int, classes: int, labelled: int = LABELLED, batch: int = BATCH) -> "Case":
-        from nofreelunch.heads import logistic
-        from nofreelunch.heads.linear import LinearHead
-
         features, labels = clusters(n, d, classes)
         features, labels = features[::-1].copy(), labels[::-1].copy()
         rows, candidates = np.arange(n - labelled, n), np.arange(n - labelled)
@@ -76,14 +76,20 @@ class Case:
 
         def work() -> object:
             query = replace(self.query, rng=np.random.default_rng(0))
-            if entry.uses_head:
-                query = replace(query, probabilities=query.head.probabilities(self.features))
             if not shared:
                 geometry = Geometry(self.features, self.query.geometry.squared_norms, "benchmark", 0)
                 query = replace(query, geometry=geometry, distances=LabelledDistances(geometry))
+            if entry.uses_head:
+                query = replace(query, probabilities=self._scored(query.geometry))
             return entry.select(query)
 
         return work
+
+    def _scored(self, geometry: Geometry) -> np.ndarray:
+        """Alone on the CPU, where a panel made for many heads would cost more."""
+        if device.kind() == "cpu":
+            return self.query.head.probabilities(self.features)
+        return next(score_all([self.query.head], geometry.rows))
 
 
 def activeml(case: Case, name: str) -> Work:
@@ -187,13 +193,13 @@ def compare(case: Case, name: str, limit: float) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("-n", type=int, default=5_000, help="pool rows")
-    parser.add_argument("-d", type=int, default=384, help="dimensions")
-    parser.add_argument("-C", type=int, default=4, help="classes")
-    parser.add_argument("--limit", type=float, default=30.0, help="seconds for each contender")
-    parser.add_argument("--only", default=",".join(OURS), help="strategies, separated by commas")
-    chosen = parser.parse_args()
+    flags = parser(__doc__)
+    flags.add_argument("-n", type=int, default=5_000, help="pool rows")
+    flags.add_argument("-d", type=int, default=384, help="dimensions")
+    flags.add_argument("-C", type=int, default=4, help="classes")
+    flags.add_argument("--limit", type=float, default=30.0, help="seconds for each contender")
+    flags.add_argument("--only", default=",".join(OURS), help="strategies, separated by commas")
+    chosen = flags.parse_args()
     warnings.filterwarnings("ignore")
     with threadpool_limits(1):
         print(f"{describe()}\nn = {chosen.n}, d = {chosen.d}, C = {chosen.C}; {LABELLED} labelled, batch {BATCH}\n")

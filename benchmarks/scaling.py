@@ -9,7 +9,6 @@ of a query is the larger of what it must read, the pool once, over the memory's 
 the last column says, over the peak of a square matrix product; both are measured on the spot.
 """
 
-import argparse
 import time
 import warnings
 from collections.abc import Callable
@@ -18,7 +17,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from benchmarks.head import clusters
-from benchmarks.machine import bandwidth, describe, flops, number, seconds
+from benchmarks.machine import bandwidth, describe, flops, number, parser, seconds
 from benchmarks.query import BATCH, PENALTY, Case
 from nofreelunch.heads.spec import LogisticSpec
 from nofreelunch.simulation import Cell, Run, simulate
@@ -108,15 +107,16 @@ def cores(counts: tuple[int, ...] = (1, 2)) -> None:
 
 def _block(features: np.ndarray, seed: int) -> int:
     from nofreelunch.geometry import kmeans
+    from nofreelunch.rows import Rows
 
     with threadpool_limits(1):
-        return int(kmeans(features, 300, np.random.default_rng(seed))[0].max())
+        return int(kmeans(Rows(features), 300, np.random.default_rng(seed))[0].max())
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", default=",".join(NAMES), help="strategies, separated by commas")
-    names = tuple(parser.parse_args().only.split(","))
+    flags = parser(__doc__)
+    flags.add_argument("--only", default=",".join(NAMES), help="strategies, separated by commas")
+    names = tuple(flags.parse_args().only.split(","))
     warnings.filterwarnings("ignore")
     with threadpool_limits(1):
         print(f"{describe()}\nBase: n = {BASE['n']}, d = {BASE['d']}, C = {BASE['C']}; 500 labelled, batch {BATCH}")

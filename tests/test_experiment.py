@@ -108,3 +108,14 @@ def test_the_oracle_runs_beside_the_others(run):
     results = run(strategies=["random", "oracle"])
     oracle, random = (column(results, "accuracy", strategy=name).mean() for name in ("oracle", "random"))
     assert oracle > random - 0.02
+
+
+def test_what_a_device_computed_is_kept_apart_from_what_the_cpu_did(run, monkeypatch):
+    here = run()
+    monkeypatch.setenv("NOFREELUNCH_DEVICE", "torch")
+    there = run()
+    assert there.computed == there.total
+    np.testing.assert_array_equal(here.acquired["row"], there.acquired["row"])
+    assert run().computed == 0
+    monkeypatch.setenv("NOFREELUNCH_DEVICE", "cpu")
+    assert run().computed == 0

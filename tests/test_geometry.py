@@ -6,8 +6,9 @@ from scipy import stats
 from scipy.spatial.distance import cdist
 from sklearn.neighbors import NearestNeighbors
 
-from nofreelunch import geometry
-from nofreelunch.geometry import Geometry, LabelledDistances, squared_norms
+from nofreelunch import geometry, rows
+from nofreelunch.geometry import Geometry, LabelledDistances
+from nofreelunch.rows import Rows, squared_norms
 
 
 def mixture(n: int, d: int, parts: int, seed: int = 0) -> np.ndarray:
@@ -37,11 +38,27 @@ def lloyd(features: np.ndarray, centres: np.ndarray) -> np.ndarray:
 @pytest.mark.parametrize("seed", range(6))
 def test_kmeans_equals_plain_lloyd_from_the_same_seeds(seed: int) -> None:
     features = mixture(500, 8, 12, seed)
-    seeds = geometry.kmeans_plus_plus(features, squared_norms(features), 20, np.random.default_rng(seed))
-    labels, centres = geometry.kmeans(features, 20, np.random.default_rng(seed))
+    seeds, first, scores = geometry.kmeans_plus_plus(Rows(features), 20, np.random.default_rng(seed))
+    squared = cdist(features, features[seeds]) ** 2
+    np.testing.assert_array_equal(first, squared.argmin(axis=1))
+    np.testing.assert_allclose(squared_norms(features) - 2 * scores, squared.min(axis=1), rtol=1e-4, atol=1e-3)
+    labels, centres = geometry.kmeans(Rows(features), 20, np.random.default_rng(seed))
     np.testing.assert_array_equal(labels, lloyd(features, features[seeds]))
     means = [features[labels == c].mean(axis=0) for c in range(20)]
     np.testing.assert_allclose(centres, means, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("count", [40, 150, 600])
+@pytest.mark.parametrize("seed", range(8))
+def test_looking_only_at_centres_that_moved_changes_no_label(count: int, seed: int, monkeypatch) -> None:
+    # Duplicates leave clusters empty, which are then filled.
+    features = mixture(900, 3, 30, seed)
+    features[:400] = features[400:500].repeat(4, axis=0)
+    labels = []
+    for few in (1.0, -1.0):
+        monkeypatch.setattr(geometry, "FEW_MOVED", few)
+        labels.append(geometry.kmeans(Rows(features), count, np.random.default_rng(seed))[0])
+    np.testing.assert_array_equal(*labels)
 
 
 @settings(max_examples=60, deadline=None)
@@ -54,7 +71,7 @@ def test_kmeans_equals_plain_lloyd_from_the_same_seeds(seed: int) -> None:
 )
 def test_every_cluster_has_a_row_and_a_medoid_of_its_own(n: int, d: int, count: int, levels: int, seed: int) -> None:
     features = np.random.default_rng(seed).integers(-levels, levels + 1, (n, d)).astype(np.float32)
-    labels, centres = geometry.kmeans(features, count, np.random.default_rng(seed))
+    labels, centres = geometry.kmeans(Rows(features), count, np.random.default_rng(seed))
     assert np.unique(labels).tolist() == list(range(min(n, count)))
     assert centres.shape == (min(n, count), d)
     rows = geometry.medoids(features, count, np.random.default_rng(seed))
@@ -67,9 +84,8 @@ def test_every_cluster_has_a_row_and_a_medoid_of_its_own(n: int, d: int, count: 
 def test_seeds_follow_the_law_of_squared_distances() -> None:
     # Six points on a line, the first seed uniform: P(second = j) = mean over i of D²(i, j) / Σ D²(i, ·).
     features = np.array([[0.0], [1], [2], [4], [7], [11]], np.float32)
-    norms = squared_norms(features)
     draws = np.array(
-        [geometry.kmeans_plus_plus(features, norms, 3, np.random.default_rng(seed)) for seed in range(4000)]
+        [geometry.kmeans_plus_plus(Rows(features), 3, np.random.default_rng(seed))[0] for seed in range(4000)]
     )
     squared = cdist(features, features) ** 2
     pairs = squared / squared.sum(axis=1, keepdims=True) / 6
@@ -89,23 +105,53 @@ def test_seeds_follow_the_law_of_squared_distances() -> None:
 def test_seeds_are_distinct_even_among_duplicates(n: int, count: int, seed: int) -> None:
     features = np.random.default_rng(seed).integers(0, 2, (n, 2)).astype(np.float32)
     count = min(n, count)
-    rows = geometry.kmeans_plus_plus(features, squared_norms(features), count, np.random.default_rng(seed))
-    assert len(np.unique(rows)) == count
+    seeds, *_ = geometry.kmeans_plus_plus(Rows(features), count, np.random.default_rng(seed))
+    assert len(np.unique(seeds)) == count
 
 
 @pytest.mark.parametrize("neighbours", [1, 4, 19])
 @pytest.mark.parametrize("squared", [False, True])
 def test_mean_neighbour_distance_equals_scikit_learn(neighbours: int, squared: bool, monkeypatch) -> None:
-    monkeypatch.setattr(geometry, "BLOCK_BYTES", 9000)
+    monkeypatch.setattr(rows, "BLOCK_BYTES", 9000)
     features = mixture(60, 7, 3)
     distances, _ = NearestNeighbors(n_neighbors=neighbours + 1).fit(features).kneighbors(features)
     expected = (distances[:, 1:] ** (2 if squared else 1)).mean(axis=1)
-    actual = geometry.mean_neighbour_distance(features, neighbours, squared=squared)
+    actual = Rows(features).mean_neighbour_distance(np.arange(60), neighbours, squared=squared)
     np.testing.assert_allclose(actual, expected, rtol=1e-4, atol=1e-4)
 
 
+@settings(max_examples=60, deadline=None)
+@given(
+    n=st.integers(2, 40), d=st.integers(1, 3), levels=st.integers(0, 3), share=st.floats(0, 1), seed=st.integers(0, 99)
+)
+def test_closest_rows_come_by_distance_then_by_number(n: int, d: int, levels: int, share: float, seed: int) -> None:
+    features = np.random.default_rng(seed).integers(-levels, levels + 1, (n, d)).astype(np.float32)
+    count = max(1, int(share * (n - 1)))
+    squared = ((features[:, None] - features) ** 2).sum(axis=2)
+    np.fill_diagonal(squared, np.inf)
+    expected = np.argsort(squared, axis=1, kind="stable")[:, :count]
+    found, distances = Rows(features).closest(np.arange(n), count)
+    np.testing.assert_array_equal(found, expected)
+    np.testing.assert_array_equal(distances, np.take_along_axis(squared, expected, axis=1))
+
+
+@settings(max_examples=60, deadline=None)
+@given(n=st.integers(0, 90), d=st.integers(1, 70), k=st.integers(1, 9), small=st.integers(1, 3000))
+def test_products_in_pieces_are_products(n: int, d: int, k: int, small: int) -> None:
+    a, b = (
+        np.random.default_rng(s).integers(-5, 6, shape).astype(np.float32) for s, shape in ((0, (n, d)), (1, (d, k)))
+    )
+    out = np.empty((k, n), np.float32)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(rows, "SMALL", small)
+        patch.setattr(rows, "LEAST", 3)
+        np.testing.assert_array_equal(rows.thin_product(a, b), a @ b)
+        np.testing.assert_array_equal(rows.thin_product(a, b, out.T), a @ b)
+    np.testing.assert_array_equal(out, (a @ b).T)
+
+
 def test_labelled_distances_are_those_to_the_nearest_label(monkeypatch) -> None:
-    monkeypatch.setattr(geometry, "BLOCK_BYTES", 1000)
+    monkeypatch.setattr(rows, "BLOCK_BYTES", 1000)
     features = mixture(80, 6, 4)
     kept = LabelledDistances(of(features))
     assert np.isinf(kept.to(np.empty(0, np.int64))).all()

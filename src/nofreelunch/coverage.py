@@ -38,7 +38,7 @@ def nearest_labelled(query: Query, geometry: Geometry) -> FloatArray:
     if geometry is query.geometry:
         return query.distances.to(query.labelled)
     distances = np.full(len(query.features), np.inf, np.float32)
-    update_nearest(distances, geometry, query.labelled)
+    update_nearest(distances, geometry.rows, query.labelled)
     return distances
 
 
@@ -91,7 +91,7 @@ def _nearer(geometry: Geometry, pick: int, nearest: FloatArray, weights: FloatAr
     table = neighbours(geometry)
     # Beyond the table's reach only rows whose member is farther still can be among them.
     far = np.flatnonzero((nearest > table.reach[pick]) & (weights > 0))
-    products = geometry.features[far] @ geometry.features[pick]
+    products = geometry.rows.dot(geometry.features[pick], far)
     norms = geometry.squared_norms
     rows = np.concatenate([table.rows[pick], far, [pick]]).astype(np.int64)
     squared = np.concatenate(

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from threadpoolctl import threadpool_limits
 
-from nofreelunch import engine, layout, storage
+from nofreelunch import device, engine, layout, storage
 from nofreelunch.annotator import answers
 from nofreelunch.cell_files import Data, budget_for, read_pools
 from nofreelunch.engine import Batch
@@ -87,6 +87,7 @@ class Plan:
             ),
             "head": params.head.model_dump(),
             "annotator": params.annotator.model_dump(),
+            **device.mark(),
         }
         runs = {_key(base, run): run for run in _runs(params, dataset, embedder, budget, pools)}
         code = code_digest("nofreelunch.simulation", "nofreelunch.heads.scaling")

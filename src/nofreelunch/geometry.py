@@ -6,15 +6,15 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from nofreelunch.device import place
 from nofreelunch.randomness import generator
+from nofreelunch.rows import BoolArray, FloatArray, IntArray, Rows, blocks, squared_norms
 
-FloatArray = npt.NDArray[np.float32]
-IntArray = npt.NDArray[np.int64]
 T = TypeVar("T")
 
 LLOYD_ITERATIONS = 20
-BLOCK_BYTES = 64 * 2**20
 PROPOSALS = 64
+FEW_MOVED = 0.9
 
 
 class Geometry:
@@ -47,11 +47,16 @@ class Geometry:
         """The fact called ``key``, computed at the first call for any seed and kept."""
         return _kept(self.shared, key, compute)
 
+    @property
+    def rows(self) -> Rows:
+        """The features where their products are computed, placed there once for all seeds."""
+        return self.once_for_all("rows", lambda: place(self.features, self.squared_norms))
+
     def clustering(self, count: int) -> IntArray:
         """(n,) int64 k-means labels for ``count`` clusters; the same for every run of the cell with this seed."""
         return self.once(
             ("k-means", count),
-            lambda: kmeans(self.features, count, generator(*self._names, "k-means", count))[0],
+            lambda: kmeans(self.rows, count, generator(*self._names, "k-means", count))[0],
         )
 
     def unit(self) -> "Geometry":
@@ -71,12 +76,6 @@ def _kept(facts: dict[Hashable, Any], key: Hashable, compute: Callable[[], T]) -
         facts[key] = compute()
     fact: T = facts[key]
     return fact
-
-
-def squared_norms(features: FloatArray) -> FloatArray:
-    """(n,) float32 squared row lengths of ``features`` ((n, d))."""
-    norms: FloatArray = np.einsum("ij,ij->i", features, features)
-    return norms
 
 
 def unit_rows(features: FloatArray) -> FloatArray:
@@ -100,18 +99,16 @@ class LabelledDistances:
         if not np.array_equal(labelled[:seen], self._seen):
             self._distances.fill(np.inf)
             seen = 0
-        update_nearest(self._distances, self._geometry, labelled[seen:])
+        update_nearest(self._distances, self._geometry.rows, labelled[seen:])
         self._seen = labelled.copy()
         return self._distances.copy()
 
 
-def update_nearest(distances: FloatArray, geometry: Geometry, centres: IntArray) -> None:
-    """Lower ``distances`` ((n,) squared, changed in place) to the nearest of the rows ``centres``."""
-    features, norms = geometry.features, geometry.squared_norms
-    width = max(1, BLOCK_BYTES // (4 * max(1, len(features))))
-    for first in range(0, len(centres), width):
-        block = centres[first : first + width]
-        _lower(distances, geometry, features[block], norms[block])
+def update_nearest(distances: FloatArray, rows: Rows, centres: IntArray) -> None:
+    """Lower ``distances`` ((n,) squared, changed in place) to the nearest of the ``rows`` at ``centres``."""
+    for block in blocks(len(centres), len(distances)):
+        chosen = centres[block]
+        _lower(distances, rows, rows.features[chosen], rows.squared_norms[chosen])
     distances[centres] = 0
 
 
@@ -136,7 +133,7 @@ def farthest_first(geometry: Geometry, distances: FloatArray, candidates: IntArr
         order = np.argsort(-bounds, kind="stable")
         active, rest = order[:width], order[width : width + 1]
         rows = candidates[active]
-        near = Geometry(features[rows], norms[rows])
+        near = Rows(features[rows], norms[rows])
         current = bounds[active]
         if done:
             _lower(current, near, features[picks[:done]], norms[picks[:done]])
@@ -157,75 +154,85 @@ def farthest_first(geometry: Geometry, distances: FloatArray, candidates: IntArr
     return picks
 
 
-def _lower(distances: FloatArray, geometry: Geometry, centres: FloatArray, norms: FloatArray) -> None:
-    """`update_nearest` for centres that are no rows of ``geometry``."""
-    products = geometry.features @ centres.T
-    products *= -2
-    products += norms
-    nearest = products.min(axis=1)
-    nearest += geometry.squared_norms
-    np.minimum(distances, np.maximum(nearest, 0, out=nearest), out=distances)
+def _lower(distances: FloatArray, rows: Rows, centres: FloatArray, norms: FloatArray) -> None:
+    """`update_nearest` for centres that need not be among ``rows``."""
+    np.minimum(distances, rows.nearest(centres, norms), out=distances)
 
 
-def kmeans(features: FloatArray, count: int, rng: np.random.Generator) -> tuple[IntArray, FloatArray]:
+def kmeans(rows: Rows, count: int, rng: np.random.Generator) -> tuple[IntArray, FloatArray]:
     """Lloyd's algorithm from k-means++ seeds.
 
     A cluster that runs empty takes the point farthest from its centre. Stops when no label changes, or after
     LLOYD_ITERATIONS.
 
     Args:
-        features: (n, d) float32.
+        rows: the points.
         count: number of clusters; at most n are made.
         rng: draws the seeds.
 
     Returns:
         (n,) int64 labels in 0..count-1 and (count, d) float32 centres.
     """
-    count = min(count, len(features))
-    norms = squared_norms(features)
-    centres = features[kmeans_plus_plus(features, norms, count, rng)]
-    labels, scores = assign(features, centres)
-    _fill_empty(labels, norms - 2 * scores, count)
+    norms = rows.squared_norms
+    count = min(count, len(norms))
+    seeds, labels, scores = kmeans_plus_plus(rows, count, rng)
+    centres, others = rows.features[seeds], np.full(len(norms), np.inf, np.float32)
+    _fill_empty(labels, norms, scores, others, count)
     changed = np.ones(count, bool)
     for _ in range(LLOYD_ITERATIONS - 1):
-        _move_means(centres, features, labels, changed)
+        rows.move_means(centres, labels, changed)
         before = labels
-        labels, scores = _reassign(features, centres, changed, labels, scores)
-        _fill_empty(labels, norms - 2 * scores, count)
+        labels, scores, others = _reassign(rows, centres, changed, labels, scores, others)
+        _fill_empty(labels, norms, scores, others, count)
         differs = labels != before
         changed = np.bincount(np.concatenate([labels[differs], before[differs]]), minlength=count) > 0
         if not changed.any():
             return labels, centres
-    _move_means(centres, features, labels, changed)
+    rows.move_means(centres, labels, changed)
     return labels, centres
 
 
 def medoids(features: FloatArray, count: int, rng: np.random.Generator) -> IntArray:
     """For each of ``count`` k-means clusters the position of the row nearest its mean, ascending by cluster."""
-    labels, centres = kmeans(features, count, rng)
+    labels, centres = kmeans(place(features), count, rng)
     offsets = features - centres[labels]
     order = np.lexsort((squared_norms(offsets), labels))
     firsts = np.flatnonzero(np.diff(labels[order], prepend=-1))
     return order[firsts]
 
 
-def kmeans_plus_plus(features: FloatArray, norms: FloatArray, count: int, rng: np.random.Generator) -> IntArray:
-    """``count`` distinct seed rows by D² sampling (Arthur & Vassilvitskii 2007).
+def kmeans_plus_plus(rows: Rows, count: int, rng: np.random.Generator) -> tuple[IntArray, IntArray, FloatArray]:
+    """``count`` distinct seeds among ``rows`` by D² sampling (Arthur & Vassilvitskii 2007).
 
     Rows are proposed from distances that lag behind and accepted with probability true / lagging: the law is that of
     one draw after the other, with one product for many seeds. Duplicates of chosen rows have weight 0; where nothing
     else is left, unchosen rows follow in order.
+
+    Returns:
+        (count,) int64 seeds, and what `Rows.assign` says of them: (n,) labels and (n,) best scores.
     """
-    pool = Geometry(features, norms)
-    distances = np.full(len(features), np.inf, np.float32)
-    chosen = [int(rng.integers(len(features)))]
-    update_nearest(distances, pool, np.array(chosen))
+    features, norms = rows.features, rows.squared_norms
+    chosen: list[int] = []
+    labels = np.zeros(len(features), np.int64)
+    scores = np.full(len(features), -np.inf, np.float32)
+    distances = np.empty(len(features), np.float32)
+
+    def add(accepted: list[int]) -> None:
+        nearest, best, _ = rows.assign(features[accepted])
+        nearer = best > scores
+        labels[nearer] = nearest[nearer] + len(chosen)
+        np.maximum(scores, best, out=scores)
+        np.maximum(norms - 2 * scores, 0, out=distances)
+        chosen.extend(accepted)
+        distances[chosen] = 0
+
+    add([int(rng.integers(len(features)))])
     while len(chosen) < count and distances.any():
         total = np.cumsum(distances, dtype=np.float64)
         proposed = np.searchsorted(total, rng.random(PROPOSALS) * total[-1], side="right")
         proposed = np.minimum(proposed, len(features) - 1)
         thresholds = rng.random(PROPOSALS) * distances[proposed]
-        near = Geometry(features[proposed], norms[proposed])
+        near = Rows(features[proposed], norms[proposed])
         nearest = distances[proposed]
         accepted: list[int] = []
         for i, row in enumerate(proposed):
@@ -233,10 +240,9 @@ def kmeans_plus_plus(features: FloatArray, norms: FloatArray, count: int, rng: n
                 accepted.append(int(row))
                 _lower(nearest, near, near.features[i][None], near.squared_norms[i][None])
                 nearest[proposed == row] = 0
-        update_nearest(distances, pool, np.array(accepted, np.int64))
-        chosen += accepted
+        add(accepted)
     left = np.setdiff1d(np.arange(len(features)), chosen)[: count - len(chosen)]
-    return np.concatenate([np.array(chosen, np.int64), left])
+    return np.concatenate([np.array(chosen, np.int64), left]), labels, scores
 
 
 def draw(weights: npt.NDArray[np.floating], rng: np.random.Generator) -> int:
@@ -248,81 +254,34 @@ def draw(weights: npt.NDArray[np.floating], rng: np.random.Generator) -> int:
     return min(row, len(weights) - 1)
 
 
-def assign(features: FloatArray, centres: FloatArray) -> tuple[IntArray, FloatArray]:
-    """Nearest centre of every row; ties go to the lower centre.
-
-    Returns:
-        (n,) int64 labels and (n,) float32 scores ⟨x, c⟩ − ‖c‖²/2: half of ‖x‖² minus the squared distance.
-    """
-    labels = np.empty(len(features), np.int64)
-    scores = np.empty(len(features), np.float32)
-    half = squared_norms(centres) / 2
-    height = max(1, BLOCK_BYTES // (4 * len(centres)))
-    for first in range(0, len(features), height):
-        block = slice(first, first + height)
-        products = features[block] @ centres.T
-        products -= half
-        labels[block] = products.argmax(axis=1)
-        scores[block] = products[np.arange(len(products)), labels[block]]
-    return labels, scores
-
-
 def _reassign(
-    features: FloatArray, centres: FloatArray, moved: npt.NDArray[np.bool_], labels: IntArray, scores: FloatArray
-) -> tuple[IntArray, FloatArray]:
-    """`assign` after some centres moved: a row looks at the others only where its best score fell."""
-    if 2 * moved.sum() > len(moved):
-        return assign(features, centres)
-    nearest, best = assign(features, centres[moved])
+    rows: Rows, centres: FloatArray, moved: BoolArray, labels: IntArray, scores: FloatArray, others: FloatArray
+) -> tuple[IntArray, FloatArray, FloatArray]:
+    """`Rows.assign` after some centres moved; ``others`` bounds from above the scores of all but a row's own centre.
+
+    All rows look at the centres that moved, and at the others only where the best of these does not top the bound.
+    """
+    if moved.mean() > FEW_MOVED:
+        return rows.assign(centres)
+    nearest, best, second = rows.assign(centres[moved])
     own_moved = moved[labels]
-    taken = np.where(own_moved, best >= scores, best > scores)
+    taken = own_moved | (best > scores)
+    again = np.flatnonzero(own_moved & (best <= others))
+    # The centre that a row leaves moves by that, and is looked at next time.
+    others = np.maximum(others, np.where(taken, second, best))
     labels = np.where(taken, np.flatnonzero(moved)[nearest], labels)
-    again = np.flatnonzero(own_moved & ~taken)
     scores = np.where(taken, best, scores)
     if len(again):
-        labels[again], scores[again] = assign(features[again], centres)
-    return labels, scores
+        labels[again], scores[again], others[again] = rows.assign(centres, again)
+    return labels, scores, others
 
 
-def _move_means(centres: FloatArray, features: FloatArray, labels: IntArray, changed: npt.NDArray[np.bool_]) -> None:
-    """Put each centre whose cluster ``changed`` at the mean of its rows; every label must occur."""
-    members = groups(labels, len(centres))
-    for cluster in np.flatnonzero(changed):
-        features[members[cluster]].mean(axis=0, out=centres[cluster])
-
-
-def groups(labels: IntArray, count: int) -> list[IntArray]:
-    """For each of ``count`` labels the positions that carry it, ascending."""
-    order = np.argsort(labels, kind="stable")
-    return np.split(order, np.cumsum(np.bincount(labels, minlength=count))[:-1])
-
-
-def _fill_empty(labels: IntArray, distances: FloatArray, count: int) -> None:
+def _fill_empty(labels: IntArray, norms: FloatArray, scores: FloatArray, others: FloatArray, count: int) -> None:
     sizes = np.bincount(labels, minlength=count)
     for cluster in np.flatnonzero(sizes == 0):
-        movable = np.where(sizes[labels] > 1, distances, -np.inf)
+        movable = np.where(sizes[labels] > 1, norms - 2 * scores, -np.inf)
         row = int(np.argmax(movable))
         sizes[labels[row]] -= 1
         labels[row] = cluster
+        others[row] = max(others[row], scores[row])
         sizes[cluster] = 1
-
-
-def mean_neighbour_distance(features: FloatArray, neighbours: int, *, squared: bool = False) -> FloatArray:
-    """(n,) float32 mean Euclidean distance of each row of ``features`` ((n, d)) to its nearest other rows.
-
-    Args:
-        features: float32.
-        neighbours: how many, at least 1 and fewer than n.
-        squared: the mean of the squared distances instead.
-    """
-    norms = squared_norms(features)
-    means = np.empty(len(features), np.float32)
-    height = max(1, BLOCK_BYTES // (4 * len(features)))
-    for first in range(0, len(features), height):
-        block = slice(first, first + height)
-        distances = norms[block, None] + norms - 2 * (features[block] @ features.T)
-        rows = np.arange(len(distances))
-        distances[rows, first + rows] = np.inf
-        nearest = np.maximum(np.partition(distances, neighbours - 1, axis=1)[:, :neighbours], 0)
-        means[block] = (nearest if squared else np.sqrt(nearest)).mean(axis=1)
-    return means

@@ -8,14 +8,15 @@ import numpy as np
 import numpy.typing as npt
 from threadpoolctl import threadpool_limits
 
+from nofreelunch import device
 from nofreelunch.cell_files import budget_for
 from nofreelunch.engine import Batch
-from nofreelunch.geometry import FloatArray, squared_norms
 from nofreelunch.heads.scaling import scale
 from nofreelunch.params import Params
 from nofreelunch.pools import POOLS
 from nofreelunch.pools.start import select_all
 from nofreelunch.provenance import code_digest
+from nofreelunch.rows import FloatArray, squared_norms
 from nofreelunch.storage import Memo, digest
 
 Columns = dict[str, npt.NDArray[Any]]
@@ -51,7 +52,7 @@ class PoolPlan:
             UserError: k₀ is larger than the pool.
         """
         size = budget_for(params, dataset, classes, len(features)).initial
-        settings = {"cell": [dataset, embedder], "scaling": params.head.scaling, "size": size}
+        settings = {"cell": [dataset, embedder], "scaling": params.head.scaling, "size": size, **device.mark()}
         base = digest("initial pool", np.asarray(features), settings)
         kinds = {
             ips: digest(

@@ -6,7 +6,7 @@ from nofreelunch.environment import whole_number
 def scores_bytes() -> int:
     """``$NOFREELUNCH_SCORES_MIB`` MiB in each worker, 64 by default; one head at a time where even one needs more.
 
-    All other temporaries have a fixed bound (`geometry.BLOCK_BYTES`), as BLAS rounds differently for other shapes.
+    All other temporaries have a fixed bound (`rows.BLOCK_BYTES`), as BLAS rounds differently for other shapes.
 
     Raises:
         UserError: the variable is no positive whole number.

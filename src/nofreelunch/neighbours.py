@@ -6,10 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from nofreelunch.geometry import BLOCK_BYTES, Geometry
-
-FloatArray = npt.NDArray[np.float32]
-IntArray = npt.NDArray[np.int64]
+from nofreelunch.geometry import Geometry
+from nofreelunch.rows import FloatArray, IntArray, blocks
 
 TABLE_BYTES = 128 * 2**20
 MOST = 1024
@@ -40,15 +38,7 @@ def _table(geometry: Geometry) -> Neighbours:
     k = min(n - 1, MOST, max(1, TABLE_BYTES // (8 * n)))
     rows, squared = np.empty((n, k), np.int32), np.empty((n, k), np.float32)
     for block in _row_blocks(np.arange(n), n):
-        distances = _distances(geometry, block)
-        if k < n - 1:
-            nearest = np.argpartition(distances, k - 1, axis=1)[:, :k]
-        else:
-            nearest = np.argsort(distances, axis=1)[:, :k]
-        values = np.take_along_axis(distances, nearest, axis=1)
-        order = np.argsort(values, axis=1, kind="stable")
-        rows[block] = np.take_along_axis(nearest, order, axis=1)
-        squared[block] = np.take_along_axis(values, order, axis=1)
+        rows[block], squared[block] = geometry.rows.closest(block, k)
     reach = squared[:, -1].copy() if 0 < k < n - 1 else np.full(n, np.inf, np.float32)
     return Neighbours(rows, squared, reach)
 
@@ -73,22 +63,9 @@ def within(
         source, place = np.nonzero(squared < limits[block, None])
         yield block[source], table.rows[sources[block[source]], place].astype(np.int64), squared[source, place]
     for block in _row_blocks(np.flatnonzero(~complete), len(geometry.features)):
-        squared = _distances(geometry, sources[block])
-        source, row = np.nonzero(squared < limits[block, None])
-        yield block[source], row, squared[source, row]
+        source, row, distances = geometry.rows.within(sources[block], limits[block])
+        yield block[source], row, distances
 
 
 def _row_blocks(rows: IntArray, width: int) -> list[IntArray]:
-    height = max(1, BLOCK_BYTES // (8 * width))
-    return [rows[first : first + height] for first in range(0, len(rows), height)]
-
-
-def _distances(geometry: Geometry, rows: IntArray) -> FloatArray:
-    """(r, n) squared distances from ``rows`` to all rows, +inf to themselves."""
-    squared: FloatArray = geometry.features[rows] @ geometry.features.T
-    squared *= -2
-    squared += geometry.squared_norms[rows, None]
-    squared += geometry.squared_norms
-    np.maximum(squared, 0, out=squared)
-    squared[np.arange(len(rows)), rows] = np.inf
-    return squared
+    return [rows[block] for block in blocks(len(rows), 2 * width)]

@@ -12,14 +12,16 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from nofreelunch.device import place
 from nofreelunch.evaluation.scores import METRICS, score
-from nofreelunch.geometry import Geometry, LabelledDistances, squared_norms
+from nofreelunch.geometry import Geometry, LabelledDistances
 from nofreelunch.heads import trainer
 from nofreelunch.heads.head import Head, Learner, Trainer
 from nofreelunch.heads.linear import score_all
 from nofreelunch.heads.spec import HeadSpec
 from nofreelunch.query import OracleQuery, Query
 from nofreelunch.randomness import generator
+from nofreelunch.rows import Rows, squared_norms
 
 FloatArray = npt.NDArray[np.float32]
 IntArray = npt.NDArray[np.int64]
@@ -39,6 +41,7 @@ class Cell:
         test_labels: (m,) int64.
         class_count: C.
         trainer: fits the heads.
+        test_rows: the test set, where its products are computed.
         shared: facts about the pool that hold for every seed.
     """
 
@@ -50,6 +53,7 @@ class Cell:
     test_labels: IntArray
     class_count: int
     trainer: Trainer
+    test_rows: Rows
     shared: dict[Hashable, Any] = field(default_factory=dict)
 
     @classmethod
@@ -65,7 +69,7 @@ class Cell:
     ) -> "Cell":
         """The cell with all that follows from its features."""
         fits = trainer(head, pool, class_count)
-        return cls(dataset, embedder, pool, squared_norms(pool), test, test_labels, class_count, fits)
+        return cls(dataset, embedder, pool, squared_norms(pool), test, test_labels, class_count, fits, place(test))
 
     def geometry(self, seed: int) -> Geometry:
         """The pool's shared facts for the runs of ``seed``."""
@@ -188,7 +192,7 @@ def simulate(cell: Cell, annotate: Annotate, runs: Sequence[Run], truth: IntArra
     ]
     for number in range(max(run.rounds for run in runs) + 1):
         heads = [state.refit() for state in active]
-        for state, head, probabilities in zip(active, heads, score_all(heads, cell.test), strict=True):
+        for state, head, probabilities in zip(active, heads, score_all(heads, cell.test_rows), strict=True):
             state.labels.append(len(state.labelled))
             state.metrics.append(score(probabilities, cell.test_labels))
             state.classes_seen.append(len(head.classes))
@@ -213,7 +217,7 @@ def simulate(cell: Cell, annotate: Annotate, runs: Sequence[Run], truth: IntArra
 
 def _score_pool(cell: Cell, going_on: list[tuple[_State, Head]]) -> Iterator[tuple[_State, Head, FloatArray]]:
     """Pool probabilities for the runs that look at them; an empty array for the others."""
-    looking = score_all([head for state, head in going_on if state.run.uses_head], cell.pool)
+    looking = score_all([head for state, head in going_on if state.run.uses_head], cell.geometry(0).rows)
     for state, head in going_on:
         unseen = np.empty((0, cell.class_count), np.float32)
         yield state, head, next(looking) if state.run.uses_head else unseen

@@ -10,6 +10,7 @@ from pydantic import TypeAdapter
 from nofreelunch.heads import TRAINERS, trainer
 from nofreelunch.heads.linear import LinearHead, score_all
 from nofreelunch.heads.spec import HeadSpec
+from nofreelunch.rows import Rows
 
 kinds = pytest.mark.parametrize("spec", KINDS, ids=str)
 
@@ -93,5 +94,5 @@ def test_scoring_many_heads_equals_scoring_each(spec, monkeypatch):
     made = trainer(spec, features, 4)
     rows = np.array_split(np.arange(240), 6)
     heads = [made.learner(np.random.default_rng(0)).fit(part, labels[part]) for part in rows]
-    for head, p in zip(heads, score_all(heads, features), strict=True):
+    for head, p in zip(heads, score_all(heads, Rows(features)), strict=True):
         np.testing.assert_allclose(p, head.probabilities(features), atol=2e-6)

@@ -6,6 +6,7 @@ from sklearn.linear_model import LogisticRegression
 
 from nofreelunch.heads import logistic
 from nofreelunch.heads.linear import LinearHead, panel_products
+from nofreelunch.rows import Rows
 
 
 def blobs(n, d, classes, seed, spread=1.0):
@@ -99,7 +100,7 @@ def test_a_heads_products_do_not_depend_on_its_company(sizes, d, seed):
     heads = [
         LinearHead(k, np.arange(k), rng.normal(size=(k, d)).astype(np.float32), np.zeros(k, np.float32)) for k in sizes
     ]
-    together = panel_products(heads, features)
+    together = panel_products(heads, Rows(features))
     for head, products in zip(heads, together, strict=True):
-        np.testing.assert_array_equal(products, panel_products([head], features)[0])
+        np.testing.assert_array_equal(products, panel_products([head], Rows(features))[0])
         np.testing.assert_allclose(products, head.coefficients @ features.T, rtol=1e-3, atol=1e-4)

@@ -3,6 +3,7 @@ import pytest
 from queries import again, build, typical
 from scipy import stats
 
+from nofreelunch import rows
 from nofreelunch.query import Query
 from nofreelunch.strategies import badge
 
@@ -31,7 +32,7 @@ def test_same_rows_as_the_explicit_algorithm_for_the_same_draws(first: str, clas
 @pytest.mark.parametrize("gathered", [0.0, 1.0])
 def test_gathering_rows_changes_no_pick(gathered: float, monkeypatch: pytest.MonkeyPatch) -> None:
     query = typical(n=200, classes=6, labelled=40, batch=25)
-    monkeypatch.setattr(badge, "GATHERED", gathered)
+    monkeypatch.setattr(rows, "GATHERED", gathered)
     assert badge.select(query).tolist() == explicit(again(query), "largest")
 
 

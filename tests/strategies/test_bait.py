@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 from queries import blobs, build, typical
 
 from nofreelunch.query import Query
+from nofreelunch.rows import Rows
 from nofreelunch.strategies import bait
 
 
@@ -81,8 +82,8 @@ def test_bounds_hold(seed: int, regularisation: float) -> None:
     query = typical(n=300, d=16, classes=4, labelled=20, batch=10, seed=seed)
     top = query.probabilities.max(axis=1)
     weights = top * (1 - top)
-    pool = bait.fisher(query.features, weights) / len(weights)
-    base = regularisation * np.eye(16) + bait.fisher(query.features[query.labelled], weights[query.labelled]) / 30
+    pool = Rows(query.features).gram(weights) / len(weights)
+    base = regularisation * np.eye(16) + Rows(query.features[query.labelled]).gram(weights[query.labelled]) / 30
     search = bait._Search(query, weights[query.candidates], pool, base, regularisation)
     v = query.features[query.candidates].astype(np.float64) * np.sqrt(weights[query.candidates])[:, None]
     for done in (0, 1, 5, 20):

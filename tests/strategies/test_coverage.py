@@ -7,7 +7,7 @@ import pytest
 from queries import again, blobs, build, typical
 from scipy.spatial.distance import cdist
 
-from nofreelunch import neighbours
+from nofreelunch import neighbours, rows
 from nofreelunch.coverage import purity_radius
 from nofreelunch.geometry import Geometry, squared_norms
 from nofreelunch.query import Query
@@ -36,7 +36,7 @@ def greedy(kernel: np.ndarray, weights: np.ndarray, labelled: np.ndarray, candid
 @pytest.fixture(params=[1024, 5], ids=["whole table", "short table"])
 def table(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(neighbours, "MOST", request.param)
-    monkeypatch.setattr(neighbours, "BLOCK_BYTES", 20_000)
+    monkeypatch.setattr(rows, "BLOCK_BYTES", 20_000)
 
 
 @pytest.mark.usefixtures("table")

@@ -4,6 +4,7 @@ from queries import again, typical
 
 from nofreelunch import geometry
 from nofreelunch.query import Query
+from nofreelunch.rows import Rows
 from nofreelunch.strategies import dropquery
 
 
@@ -37,7 +38,7 @@ def test_same_rows_as_a_loop_for_the_same_draws(seed: int, passes: int, dropout:
         assert set(uncertain) <= set(rows)
         return
     directions = geometry.unit_rows(query.features[uncertain])
-    labels, centres = geometry.kmeans(directions, 8, fresh.rng)
+    labels, centres = geometry.kmeans(Rows(directions), 8, fresh.rng)
     for c, row in enumerate(rows):
         members = np.flatnonzero(labels == c)
         offsets = dict(zip(uncertain[members], np.linalg.norm(directions[members] - centres[c], axis=1), strict=True))

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nofreelunch.geometry import squared_norms
 from nofreelunch.heads.head import SCORED, FloatArray, IntArray, spread_classes
+from nofreelunch.rows import squared_norms
 
 
 @dataclass(frozen=True)

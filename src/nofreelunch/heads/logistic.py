@@ -15,8 +15,10 @@ from typing import Self
 
 import numpy as np
 
+from nofreelunch.device import place
 from nofreelunch.heads.head import FloatArray, IntArray
 from nofreelunch.heads.linear import LinearHead
+from nofreelunch.rows import thin_product
 
 HISTORY = 10
 REFRESH = 10
@@ -40,7 +42,8 @@ class Basis:
     def of(cls, features: FloatArray) -> Self:
         """The axes of ``features`` ((n, d) float32)."""
         mean = features.mean(axis=0, dtype=np.float64).astype(np.float32)
-        covariance = features.T @ features / np.float32(len(features)) - np.outer(mean, mean)
+        square = place(features).gram(np.ones(len(features), np.float32)) / len(features)
+        covariance = (square - np.outer(mean, mean)).astype(np.float32)
         return cls(mean, np.ascontiguousarray(np.linalg.eigh(covariance)[1]))
 
     def rotate(self, features: FloatArray) -> FloatArray:
@@ -127,7 +130,7 @@ def fit(z: FloatArray, labels: IntArray, C: float, start: Fit | None = None, tol
     penalty = np.full((width, 1), 1 / (n * (C / 2 if len(classes) == 2 else C)), np.float32)
     penalty[-1] = 0
     squares = z * z
-    scores = z @ weights
+    scores = thin_product(z, weights)
     p = softmax(scores)
     hessian = _Hessian(z, squares, p, penalty)
     gradient = _gradient(z, p, targets, penalty, weights)
@@ -136,7 +139,7 @@ def fit(z: FloatArray, labels: IntArray, C: float, start: Fit | None = None, tol
     while calm < 2 and iteration < MAX_ITERATIONS:
         iteration += 1
         direction = _direction(gradient, history, hessian)
-        moves = z @ direction
+        moves = thin_product(z, direction)
         step, scores, p = _line_search(scores, moves, targets, penalty * direction, weights, direction, not history)
         change = step * direction
         weights += change
@@ -173,7 +176,7 @@ def _gradient(z: FloatArray, p: FloatArray, targets: IntArray, penalty: FloatArr
     residual = p.copy()
     residual[rows, targets] = 0
     residual[rows, targets] = -np.einsum("ij->i", residual)  # p − 1 would lose all digits of a confident row
-    gradient: FloatArray = z.T @ residual
+    gradient = thin_product(z.T, residual)
     gradient /= np.float32(len(z))
     gradient += penalty * weights
     return gradient
@@ -186,8 +189,8 @@ class _Hessian:
     def __init__(self, z: FloatArray, squares: FloatArray, p: FloatArray, penalty: FloatArray) -> None:
         uncertain = p - p * p
         total = uncertain.sum(axis=0) + np.float32(1e-30)
-        self.mean = (z.T @ uncertain) / total
-        variance = (squares.T @ uncertain) / total - self.mean * self.mean
+        self.mean = thin_product(z.T, uncertain) / total
+        variance = thin_product(squares.T, uncertain) / total - self.mean * self.mean
         np.maximum(variance, 1e-3 * self.mean * self.mean + 1e-6, out=variance)
         weight = total / np.float32(len(z))
         self.inverse = 1 / (weight * variance + penalty + np.float32(1e-12))

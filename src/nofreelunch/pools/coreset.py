@@ -2,8 +2,9 @@
 
 import numpy as np
 
-from nofreelunch.geometry import farthest_first, squared_norms, update_nearest
+from nofreelunch.geometry import farthest_first, update_nearest
 from nofreelunch.query import IntArray, Start
+from nofreelunch.rows import squared_norms
 
 
 def select(start: Start) -> IntArray:
@@ -11,6 +12,6 @@ def select(start: Start) -> IntArray:
     features = start.features
     first = int(squared_norms(features - features.mean(axis=0)).argmin())
     distances = np.full(len(features), np.inf, np.float32)
-    update_nearest(distances, start.geometry, np.array([first]))
+    update_nearest(distances, start.geometry.rows, np.array([first]))
     others = np.delete(np.arange(len(features)), first)
     return np.concatenate([[first], farthest_first(start.geometry, distances, others, start.size - 1)])

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from nofreelunch.geometry import groups, squared_norms
 from nofreelunch.query import IntArray, Start
+from nofreelunch.rows import groups, squared_norms
 
 
 def select(start: Start, *, normalise: bool = True) -> IntArray:

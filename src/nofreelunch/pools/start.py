@@ -3,9 +3,10 @@
 from collections.abc import Hashable, Mapping
 from typing import Any
 
-from nofreelunch.geometry import FloatArray, Geometry, IntArray
+from nofreelunch.geometry import Geometry
 from nofreelunch.query import PoolSelection, Start
 from nofreelunch.randomness import generator
+from nofreelunch.rows import FloatArray, IntArray
 
 
 def select_all(

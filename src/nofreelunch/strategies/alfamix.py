@@ -15,10 +15,10 @@ import numpy.typing as npt
 
 from nofreelunch.batches import spread
 from nofreelunch.errors import UserError
-from nofreelunch.geometry import squared_norms
 from nofreelunch.heads.linear import LinearHead
 from nofreelunch.options import Positive
 from nofreelunch.query import FloatArray, IntArray, Query
+from nofreelunch.rows import squared_norms
 
 
 def select(
@@ -45,18 +45,18 @@ def select(
     head = query.head
     if not isinstance(head, LinearHead):
         raise UserError("alfamix needs a linear head: its closed form mixes along the gradient of linear scores.")
-    features = query.features[query.candidates]
-    scores = features @ head.coefficients.T + head.intercepts
+    scores = query.geometry.rows.products(head.coefficients.T, query.candidates) + head.intercepts
     predicted = scores.argmax(axis=1)
     slopes = _slopes(scores, predicted, head.coefficients)
     gaps = scores - scores[np.arange(len(scores)), predicted][:, None]
-    farthest = _farthest_anchor(query, features, missing)
+    farthest = _farthest_anchor(query, missing)
+    root = np.sqrt(query.features.shape[1])
 
     step = epsilon
-    flips = _flips(gaps, slopes, farthest * np.float32(step / np.sqrt(features.shape[1])))
+    flips = _flips(gaps, slopes, farthest * np.float32(step / root))
     while grow and step < 1 and flips.sum() <= size:
         step += epsilon
-        flips = _flips(gaps, slopes, farthest * np.float32(step / np.sqrt(features.shape[1])))
+        flips = _flips(gaps, slopes, farthest * np.float32(step / root))
     return spread(query, query.candidates[flips], size)
 
 
@@ -72,15 +72,16 @@ def _slopes(scores: FloatArray, predicted: IntArray, coefficients: FloatArray) -
     return slopes - slopes[rows, predicted][:, None]
 
 
-def _farthest_anchor(query: Query, features: FloatArray, missing: str) -> FloatArray:
-    """(m,) the largest distance from each of ``features`` to the mean of a class's labelled rows."""
+def _farthest_anchor(query: Query, missing: str) -> FloatArray:
+    """(m,) the largest distance from each candidate to the mean of a class's labelled rows."""
     labelled = query.features[query.labelled]
     anchors = [labelled[query.labels == label].mean(axis=0) for label in np.unique(query.labels)]
     if missing == "mean" and len(anchors) < query.head.class_count:
         anchors.append(labelled.mean(axis=0))
     stacked = np.stack(anchors)
-    squared = squared_norms(stacked) - 2 * (features @ stacked.T)
-    farthest: FloatArray = np.sqrt(np.maximum(squared.max(axis=1) + squared_norms(features), 0))
+    squared = squared_norms(stacked) - 2 * query.geometry.rows.products(stacked.T, query.candidates)
+    lengths = query.geometry.squared_norms[query.candidates]
+    farthest: FloatArray = np.sqrt(np.maximum(squared.max(axis=1) + lengths, 0))
     return farthest
 
 

@@ -10,10 +10,7 @@ from typing import Literal
 import numpy as np
 
 from nofreelunch.geometry import draw
-from nofreelunch.query import FloatArray, IntArray, Query
-
-# Beyond this share of the rows one product with all of them is faster than gathering those that need it.
-GATHERED = 0.25
+from nofreelunch.query import IntArray, Query
 
 
 def select(query: Query, *, first: Literal["largest", "random"] = "largest") -> IntArray:
@@ -48,16 +45,8 @@ def select(query: Query, *, first: Literal["largest", "random"] = "largest") -> 
         inner = gradients @ gradients[row]
         apart = lengths + lengths[row]
         near = np.flatnonzero(apart - 2 * roots[row] * np.abs(inner) * roots < distances)
-        products = _products(query.features, near, query.features[row])
+        products = query.geometry.rows.dot(query.features[row], near)
         update = np.maximum(apart[near] - 2 * inner[near] * products, 0)
         distances[near] = np.minimum(distances[near], update)
         distances[row] = 0
     return picks
-
-
-def _products(features: FloatArray, rows: IntArray, vector: FloatArray) -> FloatArray:
-    """(r,) float32 ``features[rows] @ vector``."""
-    if len(rows) > GATHERED * len(features):
-        products: FloatArray = (features @ vector)[rows]
-        return products
-    return features[rows] @ vector

@@ -18,9 +18,9 @@ picks are those of the plain search, which multiplies all rows with u and w once
 import numpy as np
 import numpy.typing as npt
 
-from nofreelunch.geometry import BLOCK_BYTES
 from nofreelunch.options import Count, Positive
 from nofreelunch.query import FloatArray, IntArray, Query
+from nofreelunch.rows import Rows, blocks, thin_product
 
 Float64Array = npt.NDArray[np.float64]
 
@@ -47,22 +47,11 @@ def select(query: Query, *, regularisation: Positive = 1.0, oversample: Count = 
     # The authors' scales: L/(L + b) on the mean over the labelled rows, b/(L + b) on each row of the batch.
     total = len(query.labelled) + size
     base = regularisation * np.eye(query.features.shape[1])
-    base += fisher(query.features[query.labelled], weights[query.labelled]) / total
-    pool = fisher(query.features, weights) / len(weights)
+    base += Rows(query.features[query.labelled]).gram(weights[query.labelled]) / total
+    pool = query.geometry.rows.gram(weights) / len(weights)
     search = _Search(query, weights[query.candidates] * np.float32(size / total), pool, base, regularisation)
     added = search.add(min(oversample * size, len(query.candidates)))
     return query.candidates[added[search.prune(added, size)]]
-
-
-def fisher(features: FloatArray, weights: FloatArray) -> Float64Array:
-    """(d, d) Σ wᵢ xᵢxᵢᵀ of ``features`` ((n, d)) and ``weights`` ((n,))."""
-    total = np.zeros((features.shape[1], features.shape[1]))
-    height = max(1, BLOCK_BYTES // (4 * features.shape[1]))
-    roots = np.sqrt(weights)
-    for first in range(0, len(features), height):
-        block = features[first : first + height] * roots[first : first + height, None]
-        total += block.T @ block
-    return total
 
 
 class _Search:
@@ -80,9 +69,9 @@ class _Search:
         gammas, axes = eigh(pool, base)
         self.gammas, self.axes = gammas[::-1], np.ascontiguousarray(axes[:, ::-1])
         self.axes32 = self.axes.astype(np.float32)
-        self.features, self.rows, self.weights = query.features, query.candidates, weights.astype(np.float64)
+        self.pool, self.rows, self.weights = query.geometry.rows, query.candidates, weights.astype(np.float64)
         lead = max(1, len(pool) // LEADING)
-        squares = (query.features @ self.axes32[:, :lead])[query.candidates] ** 2
+        squares = self.pool.products(self.axes32[:, :lead])[query.candidates] ** 2
         self.low = self.weights * squares.sum(axis=1)
         lengths = query.geometry.squared_norms[query.candidates]
         # TTᵀ = (λI + …)⁻¹ is at most I/λ.
@@ -109,8 +98,10 @@ class _Search:
         bounds = self._bounds(start)
         width = max(8 * STEPS, len(bounds) // ACTIVE)
         active = np.sort(np.argpartition(bounds, -width)[-width:]) if width < len(bounds) else np.arange(len(bounds))
+        coordinates = self.pool.products(self.axes32, self.rows[active])
+        new = self.stamp[active] < 0
+        self._evaluate(active[new], coordinates[new])
         self._bring_up(active, start)
-        coordinates = self.features[self.rows[active]] @ self.axes32
         quadratic, high = self.quadratic[active], self.high[active]
         weights, free = self.weights[active], self.free[active]
         gains = np.empty(stop - start)
@@ -121,7 +112,8 @@ class _Search:
             picks[step], gains[step - start] = active[best], gain[best]
             free[best] = False
             self._update(step, coordinates[best] * np.sqrt(weights[best]))
-            t, r = (coordinates @ vector[step].astype(np.float32) for vector in (self.u, self.w))
+            both = np.column_stack([self.u[step], self.w[step]]).astype(np.float32)
+            t, r = thin_product(coordinates, both).T
             change, loss = self._changes(weights, t, r, slice(step, step + 1))
             quadratic, high = quadratic + change, high - loss
             history.append((quadratic, high))
@@ -157,23 +149,26 @@ class _Search:
         """Make the values of ``rows`` exact as of ``now`` picks."""
         fresh = rows[self.stamp[rows] < 0]
         for block in self._blocks(fresh):
-            squares = (self.features[self.rows[block]] @ self.axes32) ** 2
-            weights = self.weights[block]
-            self._set(block, weights * (squares @ self.gammas.astype(np.float32)), weights * squares.sum(axis=1), 0)
+            self._evaluate(block, self.pool.products(self.axes32, self.rows[block]))
         for stamp in np.unique(self.stamp[rows]):
             if stamp < now:
                 old = rows[self.stamp[rows] == stamp]
                 changes, losses = self._along(old, stamp, now)
                 self._set(old, self.quadratic[old] + changes[:, -1], self.high[old] - losses[:, -1], now)
 
+    def _evaluate(self, rows: IntArray, coordinates: FloatArray) -> None:
+        """Make the values of ``rows``, at ``coordinates`` ((r, d)), exact as of the start."""
+        squares, weights = coordinates**2, self.weights[rows]
+        self._set(rows, weights * (squares @ self.gammas.astype(np.float32)), weights * squares.sum(axis=1), 0)
+
     def _along(self, rows: IntArray, start: int, stop: int) -> tuple[Float64Array, Float64Array]:
         """(r, stop − start + 1) by how much vᵀGv has grown and vᵀPv has fallen since ``start``."""
         changes, losses = np.zeros((2, len(rows), stop - start + 1))
         u, w = ((self.axes @ vectors[start:stop].T).astype(np.float32) for vectors in (self.u, self.w))
         for block in self._blocks(np.arange(len(rows))):
-            features = self.features[self.rows[rows[block]]]
             weights = self.weights[rows[block], None]
-            change, loss = self._changes(weights, features @ u, features @ w, slice(start, stop))
+            t, r = (self.pool.products(vectors, self.rows[rows[block]]) for vectors in (u, w))
+            change, loss = self._changes(weights, t, r, slice(start, stop))
             changes[block, 1:] = np.cumsum(change, axis=1)
             losses[block, 1:] = np.cumsum(loss, axis=1)
         return changes, losses
@@ -187,8 +182,7 @@ class _Search:
         return weighted * (t * (form / scale**2) - r * (2 / scale)), weighted * (t / scale)
 
     def _blocks(self, rows: IntArray) -> list[IntArray]:
-        height = max(1, BLOCK_BYTES // (4 * max(len(self.gammas), 4 * STEPS)))
-        return [rows[first : first + height] for first in range(0, len(rows), height)]
+        return [rows[block] for block in blocks(len(rows), max(len(self.gammas), 4 * STEPS))]
 
     def _set(self, rows: IntArray, quadratic: Float64Array, high: Float64Array, stamp: int) -> None:
         self.quadratic[rows], self.high[rows], self.low[rows] = quadratic, high, high
@@ -213,16 +207,22 @@ class _Search:
     def prune(self, added: IntArray, size: int) -> IntArray:
         """Positions in ``added`` that stay when those whose loss hurts least are taken away one by one, ascending."""
         roots = np.sqrt(self.weights[added])
-        coordinates = (self.features[self.rows[added]].astype(np.float64) @ self.axes) * roots[:, None]
+        coordinates = (self.pool.features[self.rows[added]].astype(np.float64) @ self.axes) * roots[:, None]
         inverse = np.linalg.inv(np.eye(len(added)) + coordinates @ coordinates.T)
         p = np.eye(len(added)) - inverse
         g = inverse @ ((coordinates * self.gammas) @ coordinates.T) @ inverse
-        left = np.ones(len(added), bool)
-        for _ in range(len(added) - size):
-            worth = np.where(left, np.diag(g) / (1 - np.diag(p)), np.inf)
-            row = int(worth.argmin())
+        # Taking a row away changes p by −aaᵀ/s and g by −(acᵀ + caᵀ): only their diagonals and one row are ever needed.
+        worths, falls, left = np.diag(g).copy(), 1 - np.diag(p), np.ones(len(added), bool)
+        scaled, a, c = np.empty((3, len(added) - size, len(added)))
+        for step in range(len(added) - size):
+            row = int(np.divide(worths, falls, out=np.full(len(added), np.inf), where=left).argmin())
+            done = slice(0, step)
+            scale = -falls[row]
+            a[step] = p[row] - scaled[done, row] @ a[done]
+            b = g[row] - a[done, row] @ c[done] - c[done, row] @ a[done]
+            c[step] = b / scale - a[step] * (b[row] / (2 * scale**2))
+            scaled[step] = a[step] / scale
+            falls += a[step] * scaled[step]
+            worths -= 2 * a[step] * c[step]
             left[row] = False
-            a, b, scale = p[row].copy(), g[row].copy(), p[row, row] - 1
-            p -= np.outer(a, a) / scale
-            g += np.outer(a, a) * (b[row] / scale**2) - (np.outer(a, b) + np.outer(b, a)) / scale
         return np.flatnonzero(left)

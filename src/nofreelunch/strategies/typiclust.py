@@ -4,9 +4,10 @@ from typing import Literal
 
 import numpy as np
 
-from nofreelunch.geometry import Geometry, groups, mean_neighbour_distance
+from nofreelunch.geometry import Geometry
 from nofreelunch.options import Count, Size
 from nofreelunch.query import IntArray, Query
+from nofreelunch.rows import groups
 
 
 def select(
@@ -86,4 +87,4 @@ def _most_typical(geometry: Geometry, rows: IntArray, neighbours: int, squared: 
     looked_at = min(neighbours, len(rows) // 2)
     if looked_at == 0:
         return 0
-    return int(np.argmin(mean_neighbour_distance(geometry.features[rows], looked_at, squared=squared)))
+    return int(np.argmin(geometry.rows.mean_neighbour_distance(rows, looked_at, squared=squared)))

@@ -4,9 +4,9 @@ import numpy as np
 
 from nofreelunch.batches import fill
 from nofreelunch.coverage import cover, gaussian, nearest_labelled
-from nofreelunch.geometry import FloatArray, Geometry
+from nofreelunch.geometry import Geometry
 from nofreelunch.options import Positive
-from nofreelunch.query import IntArray, Query, two_highest
+from nofreelunch.query import FloatArray, IntArray, Query, two_highest
 
 
 def select(

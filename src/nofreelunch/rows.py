@@ -1,0 +1,180 @@
+"""The rows of a matrix, and the products with all of them on which an experiment spends its time; here by NumPy.
+
+`device.place` decides where they are computed. All temporaries are bounded by BLOCK_BYTES.
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+import numpy.typing as npt
+
+FloatArray = npt.NDArray[np.float32]
+IntArray = npt.NDArray[np.int64]
+BoolArray = npt.NDArray[np.bool_]
+
+BLOCK_BYTES = 64 * 2**20
+# Beyond this share of the rows one product with all of them is faster than gathering those that are wanted.
+GATHERED = 0.25
+# OpenBLAS multiplies in place where there are no more multiplications than this; not worth it for fewer rows at a time.
+SMALL, LEAST = 10**6, 16
+
+
+def squared_norms(features: FloatArray) -> FloatArray:
+    """(n,) float32 squared row lengths of ``features`` ((n, d))."""
+    norms: FloatArray = np.einsum("ij,ij->i", features, features)
+    return norms
+
+
+def blocks(count: int, width: int) -> Iterator[slice]:
+    """Slices of 0..count-1, each of so many rows that ``width`` float32 for each fit into BLOCK_BYTES."""
+    height = max(1, BLOCK_BYTES // (4 * max(1, width)))
+    return (slice(first, first + height) for first in range(0, count, height))
+
+
+def thin_product(a: FloatArray, b: FloatArray, out: FloatArray | None = None) -> FloatArray:
+    """``a`` @ ``b`` into ``out``, for ``b`` of few columns: in pieces so small that OpenBLAS does not pack them first,
+    which takes longer than the product itself."""
+    n, width = len(a), b.shape[1]
+    if out is None:
+        out = np.empty((n, width), np.float32)
+    height = SMALL // max(1, b.size)
+    if height < LEAST:
+        height = max(1, n)
+    for first in range(0, n, height):
+        out[first : first + height] = a[first : first + height] @ b
+    return out
+
+
+class Rows:
+    """A matrix of features that stays what it is.
+
+    Attributes:
+        features: (n, d) float32.
+        squared_norms: (n,) float32, ‖x‖² of every row.
+    """
+
+    def __init__(self, features: FloatArray, norms: FloatArray | None = None) -> None:
+        self.features = features
+        self.squared_norms = squared_norms(features) if norms is None else norms
+
+    def scores(self, weights: FloatArray, out: FloatArray) -> None:
+        """``weights`` @ features.T into ``out`` ((k, n)), for ``weights`` ((k, d))."""
+        thin_product(self.features, np.ascontiguousarray(weights.T), out.T)
+
+    def products(self, matrix: FloatArray, rows: IntArray | None = None) -> FloatArray:
+        """(r, k) features @ ``matrix`` ((d, k)), of the ``rows`` or of all."""
+        result: FloatArray = (self.features if rows is None else self.features[rows]) @ matrix
+        return result
+
+    def dot(self, vector: FloatArray, rows: IntArray) -> FloatArray:
+        """(r,) features[rows] @ ``vector`` ((d,))."""
+        if len(rows) > GATHERED * len(self.features):
+            result: FloatArray = (self.features @ vector)[rows]
+            return result
+        return self.features[rows] @ vector
+
+    def gram(self, weights: FloatArray) -> npt.NDArray[np.float64]:
+        """(d, d) Σ weightᵢ xᵢxᵢᵀ; ``weights`` is (n,), ≥ 0."""
+        d = self.features.shape[1]
+        total = np.zeros((d, d))
+        roots = np.sqrt(weights)
+        for block in blocks(len(roots), d):
+            scaled = self.features[block] * roots[block, None]
+            total += scaled.T @ scaled
+        return total
+
+    def nearest(self, centres: FloatArray, norms: FloatArray) -> FloatArray:
+        """(n,) squared distance of every row to the nearest of ``centres`` ((k, d), squared lengths ``norms``)."""
+        products = self.features @ centres.T
+        products *= -2
+        products += norms
+        nearest: FloatArray = products.min(axis=1)
+        nearest += self.squared_norms
+        return np.maximum(nearest, 0, out=nearest)
+
+    def assign(self, centres: FloatArray, rows: IntArray | None = None) -> tuple[IntArray, FloatArray, FloatArray]:
+        """Nearest of ``centres`` ((k, d)) for each of ``rows`` or all; ties go to the lower centre.
+
+        Returns:
+            (r,) int64 labels, (r,) float32 scores ⟨x, c⟩ − ‖c‖²/2, half of ‖x‖² minus the squared distance, and (r,)
+            those of the second nearest, −inf where there is none.
+        """
+        features = self.features if rows is None else self.features[rows]
+        labels = np.empty(len(features), np.int64)
+        scores, seconds = np.empty((2, len(features)), np.float32)
+        half = squared_norms(centres) / 2
+        for block in blocks(len(features), len(centres)):
+            products = features[block] @ centres.T
+            products -= half
+            labels[block] = products.argmax(axis=1)
+            own = np.arange(len(products)), labels[block]
+            scores[block] = products[own]
+            products[own] = -np.inf
+            seconds[block] = products.max(axis=1)
+        return labels, scores, seconds
+
+    def move_means(self, centres: FloatArray, labels: IntArray, changed: BoolArray) -> None:
+        """Put each of ``centres`` ((k, d)) whose cluster ``changed`` at the mean of its rows; every label occurs."""
+        members = groups(labels, len(centres))
+        for cluster in np.flatnonzero(changed):
+            np.add.reduce(self.features[members[cluster]], axis=0, out=centres[cluster])
+            centres[cluster] /= np.float32(len(members[cluster]))
+
+    def mean_neighbour_distance(self, rows: IntArray, neighbours: int, *, squared: bool = False) -> FloatArray:
+        """(r,) mean Euclidean distance of each of ``rows`` to its nearest others among them.
+
+        Args:
+            rows: (r,) int64.
+            neighbours: how many, at least 1 and fewer than r.
+            squared: the mean of the squared distances instead.
+        """
+        features, norms = self.features[rows], self.squared_norms[rows]
+        means = np.empty(len(rows), np.float32)
+        for block in blocks(len(rows), len(rows)):
+            distances = norms[block, None] + norms - 2 * (features[block] @ features.T)
+            own = np.arange(len(distances))
+            distances[own, block.start + own] = np.inf
+            nearest = np.maximum(np.partition(distances, neighbours - 1, axis=1)[:, :neighbours], 0)
+            means[block] = (nearest if squared else np.sqrt(nearest)).mean(axis=1)
+        return means
+
+    def closest(self, rows: IntArray, count: int) -> tuple[IntArray, FloatArray]:
+        """(r, count) other rows nearest to each of ``rows``, ascending, and their squared distances; among equally far
+        ones the lower."""
+        distances = self._distances(rows)
+        limits = np.partition(distances, count - 1, axis=1)[:, count - 1, None]
+        chosen = distances <= limits
+        for row in np.flatnonzero(chosen.sum(axis=1) > count):
+            tied = np.flatnonzero(distances[row] == limits[row])
+            chosen[row, tied[len(tied) + count - chosen[row].sum() :]] = False
+        flat = np.flatnonzero(chosen)
+        # As bits, floats that are not negative sort as whole numbers do.
+        keys = distances.ravel()[flat].view(np.uint32).astype(np.uint64) << np.uint64(32)
+        keys |= (flat % distances.shape[1]).astype(np.uint64)
+        keys = np.sort(keys.reshape(len(rows), count), axis=1)
+        return (keys & np.uint64(2**32 - 1)).astype(np.int64), (keys >> np.uint64(32)).astype(np.uint32).view(
+            np.float32
+        )
+
+    def within(self, rows: IntArray, limits: FloatArray) -> tuple[IntArray, IntArray, FloatArray]:
+        """All pairs (position in ``rows``, other row) nearer than the position's squared limit ((r,)), in order, and
+        their squared distances."""
+        squared = self._distances(rows)
+        source, other = np.nonzero(squared < limits[:, None])
+        return source, other, squared[source, other]
+
+    def _distances(self, rows: IntArray) -> FloatArray:
+        """(r, n) squared distances from ``rows`` to all rows, +inf to themselves."""
+        squared: FloatArray = self.features[rows] @ self.features.T
+        squared *= -2
+        squared += self.squared_norms[rows, None]
+        squared += self.squared_norms
+        np.maximum(squared, 0, out=squared)
+        squared[np.arange(len(rows)), rows] = np.inf
+        return squared
+
+
+def groups(labels: IntArray, count: int) -> list[IntArray]:
+    """For each of ``count`` labels the positions that carry it, ascending."""
+    order = np.argsort(labels, kind="stable")
+    return np.split(order, np.cumsum(np.bincount(labels, minlength=count))[:-1])
