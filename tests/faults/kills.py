@@ -1,11 +1,15 @@
-"""Kill -9 the pipeline at random moments, start it again until it is through, and look at what it left.
+"""Kill -9 every stage at random moments, start it again until it is through, and look at what it left.
 
 ``python -m tests.faults.kills [kills] [seed]`` does so on a grid of a minute and prints the counts, which
 docs/reliability.md keeps; test_kills.py does it with a few kills on a part of a smaller one.
+
+Every stage that starts is killed with a probability of 2/3, at a moment drawn uniformly from the time that it took
+when it was not disturbed.
 """
 
 import argparse
 import json
+import math
 import os
 import random
 import re
@@ -16,19 +20,21 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from contextlib import suppress
+from collections.abc import Callable
+from contextlib import chdir, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import psutil
 
+from nofreelunch.cli.check import cut_files
+
 sys.path.append(str(Path(__file__).parents[1] / "end_to_end"))
 from dvc_project import Project
 
 STAGES = ("download", "embed", "initialize", "active_learn", "aggregate", "plot", "report")
-# DVC does not write these atomically.
-CUT = (".dvc/tmp/rwlock", "dvc.lock")
+RUNNING = re.compile(r"Running stage '(.+?)'")
 STAGE = re.compile(r"stages\.(\w+)")
 DOCS = {f"docs_{t}": {"source": "docs", "task": t, "train": 800, "test": 200} for t in ("library", "kind")}
 GRID = {
@@ -90,10 +96,16 @@ class Pipeline:
         self.project, self.targets = project, targets
         self.said, self.code = "", 0
         self.killed: set[int] = set()
+        self.seconds: dict[str, float] = {}
+        """How long each stage took, up to the start of the next."""
 
-    def run(self, seconds: float) -> str | None:
-        """Kill it after some ``seconds``: the stage that this hit; None where it had come to its end before."""
-        with tempfile.TemporaryFile("w+") as output:
+    def run(self, moment: Callable[[str], float]) -> str | None:
+        """Kill it once a stage has run for the seconds that ``moment`` of its name gives, if it has not ended by then.
+
+        Returns:
+            The kind of stage that this hit, "dvc" between two stages; None where the pipeline had come to its end.
+        """
+        with tempfile.NamedTemporaryFile("w") as output:
             running = subprocess.Popen(
                 ["dvc", "repro", *self.targets],
                 cwd=self.project.folder,
@@ -102,21 +114,26 @@ class Pipeline:
                 stdout=output,
                 stderr=subprocess.STDOUT,
             )
-            stage = None
-            try:
-                running.wait(seconds)
-            except subprocess.TimeoutExpired:
+            name, start, end, hit = "", time.monotonic(), math.inf, None
+            while running.poll() is None and time.monotonic() < end:
+                time.sleep(0.02)
+                self.said = Path(output.name).read_text()
+                latest = RUNNING.findall(self.said)[-1:]
+                if latest and latest[0] != name:
+                    (name,), start = latest, time.monotonic()
+                    end = start + moment(name)
+                self.seconds[name] = time.monotonic() - start
+            if running.returncode is None:
                 os.killpg(running.pid, signal.SIGSTOP)
                 members = _members(running.pid)
-                stage = next((found[1] for p in members if (found := STAGE.search(" ".join(p.cmdline())))), "dvc")
+                hit = next((found[1] for p in members if (found := STAGE.search(" ".join(p.cmdline())))), "dvc")
                 self.killed |= {process.pid for process in members}
                 os.killpg(running.pid, signal.SIGKILL)
                 running.wait()
                 while _members(running.pid):
                     time.sleep(0.01)
-            output.seek(0)
-            self.said, self.code = output.read(), running.returncode
-            return stage
+            self.said, self.code = Path(output.name).read_text(), running.returncode
+            return hit
 
     def left_in_shared_memory(self, pattern: str) -> list[Path]:
         """Files in /dev/shm and /tmp whose names tell that they are of killed processes."""
@@ -175,35 +192,50 @@ def cards(project: Project) -> dict[str, Any]:
     }
 
 
-def kill_until_through(pipeline: Pipeline, counts: Counts, draw: random.Random, spread: float, most: int) -> None:
-    """Start the pipeline and kill it within ``spread`` seconds, ``most`` times at most, until it is through.
+def kill_until_through(
+    pipeline: Pipeline, counts: Counts, draw: random.Random, seconds: dict[str, float], chance: float, most: int
+) -> None:
+    """Start the pipeline again and again, and kill each stage that starts with a ``chance``, until it is through.
+
+    The moment is drawn from the ``seconds`` that the stage takes when it is not disturbed. There are ``most`` kills.
 
     Raises:
         AssertionError: finished work was lost or done again, or it stopped by itself.
     """
-    project, left = pipeline.project, most
+    project, left, done = pipeline.project, most, 0
+
+    def moment(stage: str) -> float:
+        return draw.uniform(0, seconds[stage]) if left and draw.random() < chance else math.inf
+
     while True:
-        before, known, done = entries(project), runs(project), recorded(project)
-        stage = pipeline.run(draw.uniform(0, spread) if left else 600)
+        # A dvc.lock that was cut and removed does not make finished stages unfinished.
+        before, known, done = entries(project), runs(project), max(done, recorded(project))
+        hit = pipeline.run(moment)
         said = [(int(k), int(n)) for k, n in re.findall(r"(\d+) of (\d+) runs computed", pipeline.said)]
         after = entries(project)
         assert {name: after.get(name) for name in before} == before, "a finished piece was lost or made again"
         if said:
             total = said[0][1]
-            # Stages come one after another: what a killed one had saved is of the first to end now.
-            assert [k for k, _ in said] == [total - (known - total * done)] + [total] * (len(said) - 1), pipeline.said
+            # Stages come one after another: what a killed one had saved is of the first to end now. Where it had saved
+            # all, DVC may have it in its cache and not start it again.
+            rest = total - (known - total * done)
+            new = [k for k, _ in said]
+            assert new[1:] == [total] * (len(new) - 1), pipeline.said
+            assert new[0] == rest or (rest == 0 and new[0] == total), pipeline.said
         counts.computed += sum(k for k, _ in said)
         counts.saved += runs(project) - known - sum(k for k, _ in said)
-        if stage is not None:
+        if hit is not None:
             left -= 1
-            counts.kills[stage] += 1
+            counts.kills[hit] += 1
         elif pipeline.code == 0:
             break
         else:
-            cut = next((path for path in CUT if path in pipeline.said), None)
-            assert cut is not None, pipeline.said
-            (project.folder / cut).unlink()
-            counts.removed[cut] += 1
+            with chdir(project.folder):
+                cut = cut_files()
+            assert cut, pipeline.said
+            for path in cut:
+                (project.folder / path).unlink()
+                counts.removed[str(path)] += 1
     counts.passes += 1
     assert temporaries(project) == []
     assert pipeline.left_in_shared_memory("joblib*_{pid}_*") == []
@@ -248,13 +280,14 @@ def main() -> None:
     arguments = parser.parse_args()
     wanted, draw, counts = arguments.kills, random.Random(arguments.seed), Counts()
     with tempfile.TemporaryDirectory() as top:
-        undisturbed = of_a_grid(Path(top, "undisturbed"), GRID)
         start = time.monotonic()
-        stages = undisturbed.dvc("repro").count("Running stage")
-        spread = 2.5 * (time.monotonic() - start) / stages
+        whole = Pipeline(of_a_grid(Path(top, "undisturbed"), GRID))
+        whole.run(lambda _: math.inf)
+        undisturbed = whole.project
+        assert whole.code == 0, whole.said
         while counts.kills.total() < wanted or not counts.kills.keys() >= set(STAGES):
             pipeline = Pipeline(of_a_grid(Path(top, f"killed{counts.passes}"), GRID))
-            kill_until_through(pipeline, counts, draw, spread, 10 * wanted)
+            kill_until_through(pipeline, counts, draw, whole.seconds, 2 / 3, 10 * wanted)
             assert_like(pipeline.project, undisturbed)
             print(f"{counts} after {time.monotonic() - start:.0f} s", flush=True)
         assert_derived_like(pipeline.project, undisturbed)

@@ -1,15 +1,20 @@
-"""Check params.yaml, and that your own files are still those that tasks and embeddings were made from."""
+"""Check params.yaml, DVC's own files, and that your own are still those that tasks and embeddings were made from."""
 
 import argparse
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
 from nofreelunch import layout, params, storage
 from nofreelunch.embedders.model_files import weights_digest
 from nofreelunch.embedders.spec import Npy, Transformer
+from nofreelunch.errors import UserError
 from nofreelunch.params import Params
 from nofreelunch.storage import file_digest
 from nofreelunch.tasks.spec import FilesTask
+
+# DVC writes these in place, so that a kill can leave them cut.
+RWLOCK, LOCK = Path(".dvc/tmp/rwlock"), Path("dvc.lock")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -17,11 +22,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Say what grid params.yaml describes, or what is wrong with it."""
+    """Say what grid params.yaml describes, or what is wrong with it.
+
+    Raises:
+        UserError: params.yaml is wrong, or DVC would stop at a file of its own.
+    """
     loaded = params.load()
     print(f"params.yaml is valid: {describe(loaded)}")
     for stage in changed_files(loaded):
         print(f"a file that {stage} was made from has changed; run 'dvc repro --force --single-item {stage}'")
+    cut = " ".join(map(str, cut_files()))
+    if cut:
+        raise UserError(
+            f"DVC cannot read {cut}: most likely it was killed while it wrote there. Where no dvc is running, "
+            f"'rm {cut}' and run 'dvc repro': finished stages come back from DVC's cache."
+        )
 
 
 def describe(loaded: Params) -> str:
@@ -31,6 +46,28 @@ def describe(loaded: Params) -> str:
     runs = len(grid.pools) * len(grid.strategies) * grid.seeds
     axes = f"{len(grid.datasets)} tasks × {len(grid.embedders)} embedders × {len(grid.pools)} pools"
     return f"{axes} × {len(grid.strategies)} strategies × {grid.seeds} seeds = {cells * runs:,} runs"
+
+
+def cut_files() -> list[Path]:
+    """Files of DVC's own that are there and that it cannot read."""
+    from dvc import rwlock
+    from dvc.exceptions import DvcException
+    from dvc.schema import COMPILED_LOCKFILE_SCHEMA
+    from dvc.utils import strictyaml
+    from voluptuous import Invalid
+
+    found = []
+    try:
+        if RWLOCK.is_file():
+            rwlock.SCHEMA(json.loads(RWLOCK.read_text(encoding="utf-8")))
+    except (ValueError, Invalid):
+        found.append(RWLOCK)
+    try:
+        if LOCK.is_file():
+            strictyaml.load(str(LOCK), COMPILED_LOCKFILE_SCHEMA)
+    except DvcException:
+        found.append(LOCK)
+    return found
 
 
 def changed_files(loaded: Params) -> list[str]:
