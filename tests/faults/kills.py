@@ -107,8 +107,7 @@ class Pipeline:
         """
         with tempfile.NamedTemporaryFile("w") as output:
             running = subprocess.Popen(
-                ["dvc", "repro", *self.targets],
-                cwd=self.project.folder,
+                ["dvc", "--cd", self.project.folder, "repro", *self.targets],
                 env=self.project.environment,
                 start_new_session=True,
                 stdout=output,

@@ -1,0 +1,111 @@
+"""Faults in a project under DVC: two `dvc repro` at once, bits turned in an embedding, a disk that fills up."""
+
+import os
+import subprocess
+import sys
+import time
+
+import pytest
+from kills import TIMINGS, files, of_a_grid, temporaries
+
+from nofreelunch.storage import Memo
+
+pytestmark = pytest.mark.slow
+TARGET = "active_learn@docs_library-hashing"
+STAGE = [sys.executable, "-m", "stages.active_learn", "docs_library", "hashing"]
+# 2 pools × 2 strategies.
+SEEDS, RUNS = 20, 80
+
+
+def fresh(folder):
+    return of_a_grid(folder, {"grid": {"seeds": SEEDS}})
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory):
+    made = fresh(tmp_path_factory.mktemp("faults") / "project")
+    made.dvc("repro", TARGET)
+    return made
+
+
+@pytest.fixture(scope="module")
+def whole(project):
+    """Every output of the undisturbed project but the measured times."""
+    return files(project, TIMINGS)
+
+
+def run(project, command, **environment):
+    return subprocess.run(
+        command, cwd=project.folder, env=project.environment | environment, capture_output=True, text=True, check=False
+    )
+
+
+def one_error(done):
+    """The line after ``error:`` of a stage that stopped as it should."""
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    (line,) = (line for line in done.stderr.splitlines() if "error:" in line)
+    return line
+
+
+def test_of_two_repros_at_once_one_stops_and_the_results_are_whole(project, whole, tmp_path):
+    other = fresh(tmp_path / "other")
+    with (tmp_path / "said").open("w") as output:
+        first = subprocess.Popen(
+            ["dvc", "repro", TARGET], cwd=other.folder, env=other.environment, stdout=output, stderr=output
+        )
+        while first.poll() is None and "Running stage 'download" not in (tmp_path / "said").read_text():
+            time.sleep(0.02)
+        second = run(other, ["dvc", "repro", TARGET])
+        first.wait()
+    assert first.returncode == 0, (tmp_path / "said").read_text()
+    assert second.returncode != 0
+    assert "is busy, it is being blocked by" in second.stdout + second.stderr
+    assert "up to date" in other.dvc("repro", TARGET)
+    assert files(other, TIMINGS) == whole
+    assert temporaries(other) == []
+
+
+def turn_a_bit(path, keep_times):
+    before = path.stat()
+    with path.open("r+b") as handle:
+        handle.seek(-1000, os.SEEK_END)
+        (byte,) = handle.read(1)
+        handle.seek(-1000, os.SEEK_END)
+        handle.write(bytes([byte ^ 4]))
+    if keep_times:
+        os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
+def test_a_bit_turned_in_an_embedding_is_named_and_mended(project, whole):
+    path = project.folder / "data/embeddings/docs_library/hashing.train.npy"
+    turn_a_bit(path, keep_times=False)
+    assert "data/embeddings/docs_library/hashing.train.npy" in project.dvc("status", TARGET)
+    project.dvc("repro", TARGET)
+    assert files(project, TIMINGS) == whole
+
+
+def test_a_bit_turned_with_its_time_set_back_passes_dvc_and_is_refused_by_what_reads_it(project, whole):
+    path = project.folder / "data/embeddings/docs_library/hashing.train.npy"
+    turn_a_bit(path, keep_times=True)
+    assert "up to date" in project.dvc("status", TARGET)
+    assert "hashing.train.npy is not the file that was written" in one_error(run(project, STAGE))
+    path.unlink()
+    project.dvc("repro", TARGET)
+    assert files(project, TIMINGS) == whole
+
+
+def test_a_disk_that_fills_up_under_the_memo_loses_nothing(project, whole, small):
+    environment = {"NOFREELUNCH_CACHE": str(small)}
+    assert "No space left on device" in one_error(run(project, STAGE, **environment))
+    assert files(project, TIMINGS) == whole
+    entries = [path for path in small.rglob("*") if path.is_file()]
+    assert all(Memo(small).load(path.name) for path in entries)
+    runs = sum(b'"acquired"' in path.read_bytes()[:4096] for path in entries)
+    assert 0 < runs < RUNS
+
+    subprocess.run(["mount", "-o", "remount,size=16m", str(small)], check=True)
+    done = run(project, STAGE, **environment)
+    assert done.returncode == 0, done.stderr
+    assert f"{RUNS - runs} of {RUNS} runs computed" in done.stdout
+    assert files(project, TIMINGS) == whole
