@@ -1,3 +1,5 @@
+import argparse
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -9,9 +11,21 @@ from nofreelunch.cli.plan import weight_bytes
 from nofreelunch.embedders import own_vectors
 from nofreelunch.embedders.model_files import weights_digest
 from nofreelunch.embedders.spec import Npy, Transformer
+from nofreelunch.errors import UserError
 from nofreelunch.estimate import TaskSize
 
-SHIPPED = params.load(Path(__file__).parents[2] / "params.yaml")
+ROOT = Path(__file__).parents[2]
+SHIPPED = params.load(ROOT / "params.yaml")
+LOCK = """schema: '2.0'
+stages:
+  download@docs_kind:
+    cmd: python -m stages.download docs_kind
+    outs:
+    - path: data/tasks/docs_kind/card.json
+      hash: md5
+      md5: 68b329da9893e34099c7d8ad5cb9c940
+      size: 1
+"""
 VECTORS = Npy(kind="npy", vectors="{dataset}.npy", texts="{dataset}.csv")
 
 
@@ -49,3 +63,40 @@ def test_own_vectors_are_planned_and_listed(own):
     assert weight_bytes("vectors", VECTORS) == 0
     line = next(line for line in show.embedders_table(own).splitlines() if line.startswith("vectors"))
     assert "{dataset}.npy" in line
+
+
+@pytest.fixture
+def under_dvc(tmp_path, monkeypatch):
+    """A folder with parameters and the whole files that DVC keeps beside them."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("params.yaml", "dvc.yaml"):
+        shutil.copy(ROOT / name, name)
+    check.LOCK.write_text(LOCK)
+    check.RWLOCK.parent.mkdir(parents=True)
+    check.RWLOCK.write_text('{"write": {}, "read": {"a.npy": [{"pid": 7, "cmd": "dvc repro"}]}}')
+
+
+def test_whole_or_absent_files_of_dvc_are_no_fault(under_dvc):
+    check.run(argparse.Namespace())
+    check.LOCK.unlink()
+    check.RWLOCK.unlink()
+    check.run(argparse.Namespace())
+
+
+@pytest.mark.parametrize(
+    ("path", "kept"),
+    [
+        (check.RWLOCK, ""),
+        (check.RWLOCK, '{"write": {}, "read": {"a.npy'),
+        (check.LOCK, ""),
+        (check.LOCK, LOCK[: LOCK.index("    - path")]),
+        (check.LOCK, LOCK[: LOCK.index(" python")]),
+        (check.LOCK, LOCK[: LOCK.index("5: 68b")]),
+    ],
+)
+def test_a_file_that_dvc_was_killed_in_is_named_with_the_cure(under_dvc, path, kept):
+    path.write_text(kept)
+    with pytest.raises(UserError, match=f"'rm {path}'"):
+        check.run(argparse.Namespace())
+    path.unlink()
+    check.run(argparse.Namespace())
