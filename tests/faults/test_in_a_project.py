@@ -6,26 +6,18 @@ import sys
 import time
 
 import pytest
-from kills import TIMINGS, files, of_a_grid, temporaries
+from kills import TIMINGS, files, temporaries
 
 from nofreelunch.storage import Memo
 
 pytestmark = pytest.mark.slow
-TARGET = "active_learn@docs_library-hashing"
 STAGE = [sys.executable, "-m", "stages.active_learn", "docs_library", "hashing"]
-# 2 pools × 2 strategies.
-SEEDS, RUNS = 20, 80
-
-
-def fresh(folder):
-    return of_a_grid(folder, {"grid": {"seeds": SEEDS}})
+RUNS = 80
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory):
-    made = fresh(tmp_path_factory.mktemp("faults") / "project")
-    made.dvc("repro", TARGET)
-    return made
+def project(undisturbed):
+    return undisturbed.project
 
 
 @pytest.fixture(scope="module")
@@ -48,22 +40,20 @@ def one_error(done):
     return line
 
 
-def test_of_two_repros_at_once_one_stops_and_the_results_are_whole(project, whole, tmp_path):
-    other = fresh(tmp_path / "other")
+def test_of_two_repros_at_once_one_stops_and_the_results_are_whole(fresh, whole, tmp_path):
+    project, repro = fresh.project, ["dvc", "repro", *fresh.targets]
     with (tmp_path / "said").open("w") as output:
-        first = subprocess.Popen(
-            ["dvc", "repro", TARGET], cwd=other.folder, env=other.environment, stdout=output, stderr=output
-        )
+        first = subprocess.Popen(repro, cwd=project.folder, env=project.environment, stdout=output, stderr=output)
         while first.poll() is None and "Running stage 'download" not in (tmp_path / "said").read_text():
             time.sleep(0.02)
-        second = run(other, ["dvc", "repro", TARGET])
+        second = run(project, repro)
         first.wait()
     assert first.returncode == 0, (tmp_path / "said").read_text()
     assert second.returncode != 0
     assert "is busy, it is being blocked by" in second.stdout + second.stderr
-    assert "up to date" in other.dvc("repro", TARGET)
-    assert files(other, TIMINGS) == whole
-    assert temporaries(other) == []
+    assert "up to date" in project.dvc(*repro[1:])
+    assert files(project, TIMINGS) == whole
+    assert temporaries(project) == []
 
 
 def turn_a_bit(path, keep_times):
@@ -77,21 +67,21 @@ def turn_a_bit(path, keep_times):
         os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
 
 
-def test_a_bit_turned_in_an_embedding_is_named_and_mended(project, whole):
+def test_a_bit_turned_in_an_embedding_is_named_and_mended(undisturbed, project, whole):
     path = project.folder / "data/embeddings/docs_library/hashing.train.npy"
     turn_a_bit(path, keep_times=False)
-    assert "data/embeddings/docs_library/hashing.train.npy" in project.dvc("status", TARGET)
-    project.dvc("repro", TARGET)
+    assert "data/embeddings/docs_library/hashing.train.npy" in project.dvc("status", *undisturbed.targets)
+    project.dvc("repro", *undisturbed.targets)
     assert files(project, TIMINGS) == whole
 
 
-def test_a_bit_turned_with_its_time_set_back_passes_dvc_and_is_refused_by_what_reads_it(project, whole):
+def test_a_bit_turned_with_its_time_set_back_passes_dvc_and_is_refused_by_what_reads_it(undisturbed, project, whole):
     path = project.folder / "data/embeddings/docs_library/hashing.train.npy"
     turn_a_bit(path, keep_times=True)
-    assert "up to date" in project.dvc("status", TARGET)
+    assert "up to date" in project.dvc("status", *undisturbed.targets)
     assert "hashing.train.npy is not the file that was written" in one_error(run(project, STAGE))
     path.unlink()
-    project.dvc("repro", TARGET)
+    project.dvc("repro", *undisturbed.targets)
     assert files(project, TIMINGS) == whole
 
 
