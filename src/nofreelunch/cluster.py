@@ -12,6 +12,7 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any
 
+from nofreelunch import device
 from nofreelunch.engine import SCHEDULER, Task
 from nofreelunch.errors import UserError
 from nofreelunch.handoff import Array, Parcel, Spool, run_piece, sees
@@ -26,6 +27,7 @@ PATIENCE = 5
 AHEAD = 2
 # Whose versions can change a result.
 PACKAGES = ("numpy", "scipy", "scikit-learn", "tokenizers", "torch", "transformers", "sentence-transformers")
+DEVICE = "device"
 RESUME = "Finished work is kept: mend that, then run the same command again."
 
 
@@ -38,10 +40,11 @@ def source_digest() -> str:
 
 
 def facts() -> dict[str, str]:
-    """What must be the same in all processes for the same results: this package's code and versions of others."""
+    """What must be the same in all processes for the same results: this package's code, versions of others, and
+    where products are computed."""
     # A build for another device ('+cu128') is the same version.
     versions = {name: metadata.version(name).partition("+")[0] for name in PACKAGES}
-    return {"code": source_digest()} | versions
+    return {"code": source_digest(), DEVICE: device.kind()} | versions
 
 
 # As this process started: a worker keeps the code that it has loaded, whatever becomes of the files.
@@ -85,7 +88,8 @@ class Cluster:
             )
         wanted = facts()
         try:
-            _refuse_others(self.client.run_on_scheduler(started_with), wanted, f"the scheduler {self.name}")
+            without_device = {name: value for name, value in wanted.items() if name != DEVICE}
+            _refuse_others(self.client.run_on_scheduler(started_with), without_device, f"the scheduler {self.name}")
             for address, found in self.everywhere(started_with).items():
                 if isinstance(found, ModuleNotFoundError):
                     raise found
@@ -198,7 +202,10 @@ def _refuse_others(found: dict[str, str], wanted: dict[str, str], who: str) -> N
         )
     if other:
         differences = ", ".join(f"{name} {found.get(name)} (here {wanted[name]})" for name in other if name != "code")
-        raise UserError(f"{who} would give other results: it has {differences}. Install the same there.")
+        raise UserError(
+            f"{who} would give other results: it has {differences}. Install the same versions there, and set the same "
+            f"{device.VARIABLE}."
+        )
 
 
 @contextmanager

@@ -130,16 +130,19 @@ def farthest_first(geometry: Geometry, distances: FloatArray, candidates: IntArr
     picks = np.empty(size, np.int64)
     done = 0
     while done < size:
-        order = np.argsort(-bounds, kind="stable")
-        active, rest = order[:width], order[width : width + 1]
+        before = done
+        if width < len(bounds):
+            order = np.argpartition(-bounds, width)
+            active, rest = np.sort(order[:width]), order[width:]
+            limit = bounds[order[width]]
+            first_row = candidates[rest[bounds[rest] == limit]].min()
+        else:
+            active, limit, first_row = np.arange(len(bounds)), -np.inf, len(features)
         rows = candidates[active]
         near = Rows(features[rows], norms[rows])
         current = bounds[active]
         if done:
             _lower(current, near, features[picks[:done]], norms[picks[:done]])
-        # The first of the rest carries its largest bound, and among equals the lowest row.
-        limit = bounds[rest[0]] if len(rest) else -np.inf
-        first_row = candidates[rest[0]] if len(rest) else len(features)
         while done < size:
             largest = current.max()
             row = rows[current == largest].min()
@@ -150,7 +153,8 @@ def farthest_first(geometry: Geometry, distances: FloatArray, candidates: IntArr
             _lower(current, near, features[row][None], norms[row][None])
             current[rows == row] = -np.inf
         bounds[active] = current
-        bounds[np.isin(candidates, picks[:done])] = -np.inf
+        if done == before:
+            width *= 2
     return picks
 
 

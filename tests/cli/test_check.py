@@ -88,6 +88,7 @@ def test_whole_or_absent_files_of_dvc_are_no_fault(under_dvc):
     [
         (check.RWLOCK, ""),
         (check.RWLOCK, '{"write": {}, "read": {"a.npy'),
+        (check.RWLOCK, '{"write": 7}'),
         (check.LOCK, ""),
         (check.LOCK, LOCK[: LOCK.index("    - path")]),
         (check.LOCK, LOCK[: LOCK.index(" python")]),

@@ -44,6 +44,15 @@ def test_nothing_runs_twice(project):
     assert "up to date" in project.dvc("status")
 
 
+def test_clocks_that_jumped_make_nothing_run(project):
+    """Files from 1970 and from 2242, in turn: sources, outputs, and what DVC keeps."""
+    files = [path for path in project.folder.rglob("*") if path.is_file() and ".git" not in path.parts]
+    for number, path in enumerate(sorted(files)):
+        os.utime(path, (0, 0) if number % 2 else (2**33, 2**33))
+    assert "up to date" in project.dvc("status")
+    assert project.repro() == (set(), [])
+
+
 def test_a_changed_embedder_reruns_its_column_only(project):
     project.change({"embedders": {**TINY["embedders"], "lsa": {"kind": "lsa", "dim": 12}}})
     ran, computed = project.repro()

@@ -55,7 +55,8 @@ def test_the_time_of_a_memo_entry_means_nothing(tmp_path, seconds):
 def test_scratch_of_a_killed_process_is_swept_and_of_a_living_one_kept(tmp_path, monkeypatch):
     monkeypatch.setenv("NOFREELUNCH_CACHE", str(tmp_path))
     with Memo(tmp_path).scratch() as mine:
-        dead = mine.with_name(mine.name.replace(str(os.getpid()), str(2**22 + 1)))
+        folder = mine.parent
+        dead = folder.with_name(folder.name.replace(str(os.getpid()), str(2**22 + 1)))
         (dead / "folder").mkdir(parents=True)
         Memo.default()
         assert mine.is_dir()

@@ -78,16 +78,19 @@ def at_first_result(monkeypatch):
 
 
 class TestSharedDisk:
-    def test_workers_that_would_give_other_results_are_refused(self, dask, on, tmp_path):
+    def test_workers_that_would_give_other_results_are_refused(self, dask, on, tmp_path, monkeypatch):
         other = tmp_path / "src"
         shutil.copytree(ROOT / "src", other, ignore=shutil.ignore_patterns("__pycache__"))
         with (other / "nofreelunch/geometry.py").open("a") as file:
             file.write("LLOYD_ITERATIONS = 5\n")
         on(dask.file)
         dask.address()
-        wrong = dask.worker(source=other), dask.worker("--nthreads", "2")
-        dask.wait_for(2)
-        for worker, message in zip(reversed(wrong), ("has more than one thread", "runs other code"), strict=True):
+        wrong = dask.worker(), dask.worker(source=other), dask.worker("--nthreads", "2")
+        dask.wait_for(3)
+        messages = "has more than one thread", "runs other code", r"has device cpu \(here torch\)"
+        for worker, message in zip(reversed(wrong), messages, strict=True):
+            if "torch" in message:
+                monkeypatch.setenv("NOFREELUNCH_DEVICE", "torch")
             with pytest.raises(UserError, match=message):
                 list(map_unordered(pieces.slow, ("",), range(4)))
             worker.kill()

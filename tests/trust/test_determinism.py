@@ -5,7 +5,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+import yaml
+from threadpoolctl import threadpool_limits
 
 from nofreelunch import layout, storage
 from nofreelunch.pools import POOLS
@@ -58,8 +61,6 @@ def stage(name, *names, **environment):
 
 
 def test_hash_seed_workers_and_blas_threads_change_no_byte(own):
-    import yaml
-
     grid = {"strategies": ["random", "badge", "typiclust", "bait", "dropquery"], "seeds": 3, "pools": ["typiclust"]}
     params = own.params(grid=grid)
     Path("params.yaml").write_text(yaml.safe_dump(params.model_dump()))
@@ -73,4 +74,29 @@ def test_hash_seed_workers_and_blas_threads_change_no_byte(own):
         made = [*Path("data/pools").rglob("*"), *Path("data/runs").rglob("*")]
         files.append({str(p): p.read_bytes() for p in made if p.is_file() and "seconds" not in p.name})
     assert len(files[0]) == 6
+    assert files[0] == files[1]
+
+
+def test_blas_and_torch_threads_change_no_byte_of_an_embedding(own, monkeypatch):
+    """Without its limit to one BLAS thread, LSA differs here in the last bits of some values."""
+    import torch
+
+    shipped = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))["embedders"]
+    embedders = {"lsa": {"kind": "lsa", "dim": 384}, "minilm": shipped["minilm"]}
+    words = np.random.default_rng(0).zipf(1.4, (len(own.texts["train"]), 6)) % 900
+    own.texts["train"] = [f"{i} " + " ".join(f"w{word}" for word in row) for i, row in enumerate(words.tolist())]
+    own.write()
+    params = own.params(embedders=embedders)
+    own.run(params, "download")
+    before = torch.get_num_threads()
+    files = []
+    for threads in (1, 2):
+        monkeypatch.setenv("NOFREELUNCH_CACHE", f"memo{threads}")
+        torch.set_num_threads(threads)
+        with threadpool_limits(threads):
+            for embedder in embedders:
+                own.run(params, "embed", embedder=embedder)
+        files.append({path.name: path.read_bytes() for path in Path("data/embeddings").rglob("*.npy")})
+    torch.set_num_threads(before)
+    assert len(files[0]) == 4
     assert files[0] == files[1]

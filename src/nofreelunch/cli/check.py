@@ -54,13 +54,12 @@ def cut_files() -> list[Path]:
     from dvc.exceptions import DvcException
     from dvc.schema import COMPILED_LOCKFILE_SCHEMA
     from dvc.utils import strictyaml
-    from voluptuous import Invalid
 
     found = []
     try:
         if RWLOCK.is_file():
-            rwlock.SCHEMA(json.loads(RWLOCK.read_text(encoding="utf-8")))
-    except (ValueError, Invalid):
+            strictyaml.validate(json.loads(RWLOCK.read_text(encoding="utf-8")), rwlock.SCHEMA)
+    except (ValueError, DvcException):
         found.append(RWLOCK)
     try:
         if LOCK.is_file():

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from threadpoolctl import threadpool_limits
 
 from nofreelunch.errors import UserError
 
@@ -36,6 +37,8 @@ def hashing(dim: int, train: Columns, test: Columns) -> tuple[list[FloatArray], 
 def lsa(dim: int, train: Columns, test: Columns) -> tuple[list[FloatArray], list[FloatArray]]:
     """TF-IDF (log term counts) and truncated SVD, both fitted on all train columns; test rows are only transformed.
 
+    Computed by one BLAS thread: two round the SVD's sums in another order, and give other bits.
+
     Args:
         dim: number of components, capped by the rank of the pool's TF-IDF matrix.
         train: columns of texts.
@@ -59,7 +62,8 @@ def lsa(dim: int, train: Columns, test: Columns) -> tuple[list[FloatArray], list
         raise UserError(
             "no train text holds a word of two letters or more, which 'lsa' needs; use 'hashing'."
         ) from error
-    svd = TruncatedSVD(min(dim, *counts.shape), algorithm="randomized", n_iter=7, random_state=0).fit(counts)
+    with threadpool_limits(1):
+        svd = TruncatedSVD(min(dim, *counts.shape), algorithm="randomized", n_iter=7, random_state=0).fit(counts)
     scale = svd.singular_values_
     kept = scale > scale[0] * max(counts.shape) * np.finfo(np.float64).eps
     projection: npt.NDArray[Any] = svd.components_[kept].T

@@ -4,13 +4,15 @@ import numpy as np
 
 from nofreelunch.geometry import farthest_first, update_nearest
 from nofreelunch.query import IntArray, Start
-from nofreelunch.rows import squared_norms
+from nofreelunch.rows import blocks, squared_norms
 
 
 def select(start: Start) -> IntArray:
     """The row nearest the mean of the pool, then again and again the row farthest from those picked."""
     features = start.features
-    first = int(squared_norms(features - features.mean(axis=0)).argmin())
+    mean = features.mean(axis=0)
+    from_mean = [squared_norms(features[block] - mean) for block in blocks(*features.shape)]
+    first = int(np.concatenate(from_mean).argmin())
     distances = np.full(len(features), np.inf, np.float32)
     update_nearest(distances, start.geometry.rows, np.array([first]))
     others = np.delete(np.arange(len(features)), first)

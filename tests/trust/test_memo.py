@@ -1,0 +1,71 @@
+"""Every kind of memo entry, damaged: noticed, computed again to the same outputs, and whole afterwards."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+
+from nofreelunch.storage import Memo
+from nofreelunch.tasks import docs
+
+ROOT = Path(__file__).parents[2]
+# What only an entry of this kind holds.
+KINDS = {
+    "vectors": "embedding chunk",
+    "train": "text features",
+    "rows": "initial pool",
+    "acquired": "run",
+    "diagnostics": "portrait",
+    "json": "docstrings",
+}
+
+
+def kind(entry):
+    return next((name for field, name in KINDS.items() if field in entry), "probe")
+
+
+def truncated(content, rng):
+    return content[: rng.integers(len(content))]
+
+
+def flipped(content, rng):
+    changed = bytearray(content)
+    bit = int(rng.integers(8 * len(content)))
+    changed[bit // 8] ^= 1 << bit % 8
+    return bytes(changed)
+
+
+def outputs():
+    """All but what was measured."""
+    found = {path: path.read_bytes() for path in Path("data").rglob("*.*") if "seconds" not in path.name}
+    for path in Path("data/embeddings").rglob("*.json"):
+        found[path] = {name: value for name, value in json.loads(found[path]).items() if name != "texts_per_second"}
+    return found
+
+
+def contents(entry):
+    return {name: (array.dtype, array.tolist()) for name, array in entry.items() if name != "seconds"}
+
+
+@pytest.mark.parametrize("damaged", [truncated, flipped])
+def test_a_damaged_entry_of_any_kind_is_computed_again_and_mended(own, damaged):
+    shipped = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))["embedders"]
+    params = own.params(embedders={"static": shipped["minilm_static"]}, grid={"strategies": ["random", "badge"]})
+    own.run(params, "download")
+
+    def run():
+        own.run(params, "embed", embedder="static")
+        own.run(params, "embed", "initialize", "active_learn", embedder="lsa")
+        return outputs(), docs._read("joblib", "joblib", Memo.default())
+
+    expected, rng, seen = run(), np.random.default_rng(0), set()
+    for path in sorted(Path("memo").glob("??/*")):
+        whole = Memo.default().load(path.name)
+        path.write_bytes(damaged(path.read_bytes(), rng))
+        assert Memo.default().load(path.name) is None
+        assert run() == expected
+        assert contents(Memo.default().load(path.name)) == contents(whole)
+        seen.add(kind(whole))
+    assert seen == {*KINDS.values(), "probe"}
