@@ -92,19 +92,28 @@ def test_from_scratch_in_another_order_with_two_workers_gives_the_same_bytes(pro
     assert other.results() == project.results()
 
 
+def wait_until(true):
+    deadline = time.monotonic() + 120
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
 def test_a_killed_stage_resumes_and_ends_with_the_same_bytes(project, tmp_path):
     project.change({"grid": {"seeds": 12}, "budget": {"custom": {"initial": 10, "batch": 10, "rounds": 12}}})
-    running = subprocess.Popen(
-        ["dvc", "repro"],
-        cwd=project.folder,
-        env=project.environment | {"NOFREELUNCH_CACHE": str(tmp_path / "memo")},
-        start_new_session=True,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    deadline = time.monotonic() + 120
-    while len(list((tmp_path / "memo").rglob("*"))) < 20 and time.monotonic() < deadline:
-        time.sleep(0.01)
+    memo, said = tmp_path / "memo", tmp_path / "said"
+    with said.open("w") as stdout:
+        running = subprocess.Popen(
+            ["dvc", "repro"],
+            cwd=project.folder,
+            env=project.environment | {"NOFREELUNCH_CACHE": str(memo)},
+            start_new_session=True,
+            stdout=stdout,
+            stderr=subprocess.DEVNULL,
+        )
+    wait_until(lambda: "Running stage 'active_learn@" in said.read_text())
+    before = len(list(memo.rglob("*")))
+    wait_until(lambda: len(list(memo.rglob("*"))) > before + 4)
     os.killpg(running.pid, signal.SIGKILL)
     running.wait()
 
