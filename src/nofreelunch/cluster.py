@@ -6,7 +6,6 @@ import socket
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import CancelledError
 from contextlib import contextmanager
-from importlib import metadata
 from itertools import islice
 from pathlib import Path
 from queue import Empty, SimpleQueue
@@ -16,7 +15,7 @@ from nofreelunch import device
 from nofreelunch.engine import SCHEDULER, Task
 from nofreelunch.errors import UserError
 from nofreelunch.handoff import Array, Parcel, Spool, run_piece, sees
-from nofreelunch.provenance import ROOT
+from nofreelunch.provenance import ROOT, releases
 
 CONNECT_SECONDS = 30
 # Workers may start after the scheduler, and others may follow them.
@@ -42,9 +41,7 @@ def source_digest() -> str:
 def facts() -> dict[str, str]:
     """What must be the same in all processes for the same results: this package's code, versions of others, and
     where products are computed."""
-    # A build for another device ('+cu128') is the same version.
-    versions = {name: metadata.version(name).partition("+")[0] for name in PACKAGES}
-    return {"code": source_digest(), DEVICE: device.kind()} | versions
+    return {"code": source_digest(), DEVICE: device.kind()} | releases(*PACKAGES)
 
 
 # As this process started: a worker keeps the code that it has loaded, whatever becomes of the files.
@@ -132,7 +129,7 @@ class Cluster:
                     threads = sum(self.client.nthreads().values())
                 for task in islice(tasks, max(0, AHEAD * max(1, threads) - len(running))):
                     workers = list(task.batch.workers) or None
-                    future = self.client.submit(run_checked, FACTS, *_arguments(task), pure=False, workers=workers)
+                    future = self.client.submit(run_checked, FACTS, *task.arguments, pure=False, workers=workers)
                     running[future] = task
                     future.add_done_callback(done.put)
                 if not running:
@@ -177,10 +174,6 @@ class Cluster:
             yield
         except (CancelledError, OSError) as error:
             raise UserError(f"lost the Dask scheduler {self.name}, or all workers with their data. {RESUME}") from error
-
-
-def _arguments(task: Task) -> tuple[Any, ...]:
-    return task.batch.work, task.parcel, task.sent, task.piece
 
 
 def run_checked(wanted: dict[str, str], *arguments: Any) -> Any:

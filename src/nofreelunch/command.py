@@ -37,13 +37,22 @@ def stage(work: Callable[..., int], *factors: str, unit: str) -> None:
     def checked() -> None:
         loaded = params.load()
         for factor, name in names.items():
-            legal = getattr(loaded.grid, f"{factor}s")
-            if name not in legal:
-                raise UserError(unknown(f"{factor} of the grid", name, legal))
+            must_be_in_grid(loaded.grid, factor, name)
         with logged(work.__name__, names, unit) as done, redirect_stdout(StringIO()) if quiet() else nullcontext():
             done.items = work(loaded, *names.values())
 
     sys.exit(guarded(checked))
+
+
+def must_be_in_grid(grid: params.Grid, factor: str, name: str) -> None:
+    """Refuse a ``name`` that is none of the grid's; ``factor`` is 'dataset' or 'embedder'.
+
+    Raises:
+        UserError: it is not, with the nearest one that is.
+    """
+    legal = getattr(grid, f"{factor}s")
+    if name not in legal:
+        raise UserError(unknown(f"{factor} of the grid", name, legal))
 
 
 def guarded(work: Callable[[], None]) -> int:

@@ -46,6 +46,11 @@ class Task:
     sent: Any
     piece: Any
 
+    @property
+    def arguments(self) -> tuple[Any, ...]:
+        """Those of `handoff.run_piece`."""
+        return self.batch.work, self.parcel, self.sent, self.piece
+
 
 class Pool(Protocol):
     """Worker processes."""

@@ -217,7 +217,7 @@ def run_bytes(params: Params, dataset: str) -> int:
     """Bytes of the runs of a cell in data/, in DVC's cache and in the memo."""
     grid, facts = params.grid, TASKS.get(dataset)
     rounds = 1 + params.budget.resolve(2 if facts is None else facts.classes).rounds
-    return 3 * ROUND_BYTES * rounds * len(grid.pools) * len(grid.strategies) * grid.seeds
+    return 3 * ROUND_BYTES * rounds * grid.runs_per_cell
 
 
 @dataclass(frozen=True)

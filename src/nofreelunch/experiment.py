@@ -20,12 +20,11 @@ from nofreelunch.progress import Progress
 from nofreelunch.provenance import code_digest
 from nofreelunch.randomness import generator
 from nofreelunch.simulation import Cell, Curve, Run, probe, simulate
-from nofreelunch.storage import Memo
+from nofreelunch.storage import Entry, Memo
 from nofreelunch.strategies import STRATEGIES
 
 IntArray = npt.NDArray[np.int64]
 Columns = dict[str, Any]
-Entry = dict[str, npt.NDArray[Any]]
 Piece = Sequence[tuple[str, Run]] | str
 """A block of runs with their keys, or the key of the probe."""
 
@@ -95,8 +94,7 @@ class Plan:
 
     def found(self, memo: Memo) -> dict[str, Entry]:
         """What the memo holds of the runs and the probe, by key."""
-        entries = {key: memo.load(key) for key in (self.probe, *self.runs)}
-        return {key: entry for key, entry in entries.items() if entry is not None}
+        return memo.load_all((self.probe, *self.runs))
 
     def batch(self, found: Container[str]) -> Batch[dict[str, Entry]]:
         """The work on all that is not among the keys ``found``: each piece gives entries of the memo."""
@@ -139,8 +137,7 @@ def active_learn(params: Params, dataset: str, embedder: str, data: Data, memo: 
     if batch.pieces:
         with Progress(f"{dataset} × {embedder}", missing, "runs") as progress:
             for made in engine.map_unordered(batch.work, batch.shared, batch.pieces):
-                for key, entry in made.items():
-                    memo.save(key, entry)
+                memo.save_all(made)
                 entries |= made
                 progress.update(len(made.keys() & plan.runs.keys()))
     runs, curves = list(plan.runs.values()), [Curve(**entries[key]) for key in plan.runs]

@@ -6,13 +6,12 @@ Three rounds, each over all cells: embeddings, initial pools with portraits, AL 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from nofreelunch import layout
 from nofreelunch.cell_files import Data, budget_for, data_at, read_data
+from nofreelunch.embedders.embed import Embed
 from nofreelunch.embedders.embed import embedder as embedder_of
 from nofreelunch.embedders.model_embedder import ModelEmbedder, Texts
 from nofreelunch.embedders.shards import best_hardware, fill
@@ -26,10 +25,8 @@ from nofreelunch.initial_pools import PoolPlan
 from nofreelunch.labels import task_labels
 from nofreelunch.params import Params
 from nofreelunch.progress import Progress
-from nofreelunch.storage import Memo
+from nofreelunch.storage import Entry, Memo
 from nofreelunch.tasks.table import SPLITS, Split, read_split
-
-Entry = dict[str, npt.NDArray[Any]]
 
 
 @dataclass(frozen=True)
@@ -76,9 +73,11 @@ class Farm:
         if models and datasets:
             where, workers = best_hardware()
 
+            # Once for each, as the weights are checked.
+            embedders = [ModelEmbedder(spec, self.memo, where) for spec in models]
+
             def wanted() -> Iterator[tuple[ModelEmbedder, Texts]]:
-                for spec in models:
-                    model = ModelEmbedder(spec, self.memo, where)
+                for model in embedders:
                     for dataset in datasets:
                         yield model, model.texts(*self._task(dataset))
 
@@ -93,10 +92,9 @@ class Farm:
             UserError: a cell is not embedded.
         """
         self._initialize()
-        grid = self.params.grid
-        each = len(grid.pools) * len(grid.strategies) * grid.seeds
         wanted: set[str] = set()
-        with Progress("active learning", each * len(self.datasets) * len(self.embedders), "runs") as progress:
+        total = self.params.grid.runs_per_cell * len(self.datasets) * len(self.embedders)
+        with Progress("active learning", total, "runs") as progress:
 
             def batches() -> Iterator[Batch[dict[str, Entry]]]:
                 for dataset, embedder, data in self._cells():
@@ -109,7 +107,7 @@ class Farm:
                     yield plan.batch(found)
 
             for _, entries in map_batches(batches()):
-                self._save(entries)
+                self.memo.save_all(entries)
                 progress.update(len(entries.keys() & wanted))
         return len(wanted)
 
@@ -131,35 +129,32 @@ class Farm:
                         progress.known(1)
 
             for _, entries in map_batches(batches()):
-                self._save(entries)
+                self.memo.save_all(entries)
                 progress.update(len(entries))
-
-    def _save(self, entries: dict[str, Entry]) -> None:
-        for key, entry in entries.items():
-            self.memo.save(key, entry)
 
     def _cells(self) -> Iterator[tuple[str, str, Data]]:
         """Each cell with its data, which is there until the next one is asked for."""
         for embedder in self.embedders:
+            spec = self.params.embedders[embedder]
+            model = ModelEmbedder(spec, self.memo) if isinstance(spec, Transformer) else None
+            embed = embedder_of(spec, self.memo) if model is None else model.embed
             for dataset in self.datasets:
-                with self._data(dataset, embedder) as data:
+                with self._data(dataset, embedder, model, embed) as data:
                     yield dataset, embedder, data
 
     @contextmanager
-    def _data(self, dataset: str, embedder: str) -> Iterator[Data]:
+    def _data(self, dataset: str, embedder: str, model: ModelEmbedder | None, embed: Embed) -> Iterator[Data]:
         if not _has_texts(dataset):
             yield read_data(dataset, embedder)
             return
-        task, spec = self._task(dataset), self.params.embedders[embedder]
-        if isinstance(spec, Transformer):
-            model = ModelEmbedder(spec, self.memo)
-            if model.missing(model.texts(*task)):
-                raise UserError(
-                    f"{dataset} is not embedded by {embedder}. Run 'python -m nofreelunch farm --only embed' first."
-                )
+        task = self._task(dataset)
+        if model is not None and model.missing(model.texts(*task)):
+            raise UserError(
+                f"{dataset} is not embedded by {embedder}. Run 'python -m nofreelunch farm --only embed' first."
+            )
         with spool() as spooled:
             paths = {split: spooled.folder / f"{split}.npy" for split in SPLITS}
-            embedder_of(spec, self.memo)(*task).write(paths)
+            embed(*task).write(paths)
             yield data_at(paths, task_labels(dataset, task[0].label, task[1].label), dataset, embedder)
 
     def _task(self, dataset: str) -> tuple[Split, Split, str, str, tuple[str, str]]:

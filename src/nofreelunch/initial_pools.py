@@ -16,12 +16,10 @@ from nofreelunch.params import Params
 from nofreelunch.pools import POOLS
 from nofreelunch.pools.start import select_all
 from nofreelunch.provenance import code_digest
-from nofreelunch.rows import FloatArray, squared_norms
-from nofreelunch.storage import Memo, digest
+from nofreelunch.rows import squared_norms
+from nofreelunch.storage import Entry, Memo, digest
 
 Columns = dict[str, npt.NDArray[Any]]
-Entry = dict[str, npt.NDArray[Any]]
-Options = Mapping[str, dict[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -70,8 +68,7 @@ class PoolPlan:
 
     def found(self, memo: Memo) -> dict[str, Entry]:
         """What the memo holds of them, by key."""
-        entries = {key: memo.load(key) for key in self.keys.values()}
-        return {key: entry for key, entry in entries.items() if entry is not None}
+        return memo.load_all(self.keys.values())
 
     def batch(self, found: Container[str]) -> Batch[dict[str, Entry]]:
         """The work on those that are not among the keys ``found``: a piece for each seed gives entries of the memo."""
@@ -80,15 +77,14 @@ class PoolPlan:
             if key not in found:
                 missing.setdefault(seed, {})[ips] = key
         if not missing:
-            return Batch(_select, (), [])
+            return Batch(select_all, (), [])
         with threadpool_limits(1):
             pool, _ = scale(self.features, self.features[:0], self.params.head.scaling)
             norms = squared_norms(pool)
         shared: dict[Hashable, Any] = {}
-        options = {ips: self.params.pools[ips] for ips in self.params.grid.pools}
-        return Batch(
-            _select, (pool, norms, shared, self.size, (self.dataset, self.embedder), options), list(missing.items())
-        )
+        selections = {ips: (POOLS[ips], self.params.pools[ips]) for ips in self.params.grid.pools}
+        names = self.dataset, self.embedder
+        return Batch(select_all, (pool, norms, shared, self.size, names, selections), list(missing.items()))
 
     def table(self, entries: Mapping[str, Entry]) -> Columns:
         """All of them, long form: ips, seed, rank, row."""
@@ -112,24 +108,7 @@ def initial_pools(
     entries = plan.found(memo)
     batch = plan.batch(entries)
     for piece in batch.pieces:
-        for key, entry in batch.work(*batch.shared, piece).items():
-            memo.save(key, entry)
-            entries[key] = entry
+        made = batch.work(*batch.shared, piece)
+        memo.save_all(made)
+        entries |= made
     return plan.table(entries)
-
-
-def _select(
-    pool: FloatArray,
-    norms: FloatArray,
-    shared: dict[Hashable, Any],
-    size: int,
-    names: tuple[str, str],
-    options: Options,
-    piece: tuple[int, dict[str, str]],
-) -> dict[str, Entry]:
-    """The initial pools of one seed that are wanted, each of which has a key."""
-    seed, keys = piece
-    selections = {ips: (POOLS[ips], options[ips]) for ips in keys}
-    with threadpool_limits(1):
-        found = select_all(pool, norms, shared, size, names, seed, selections)
-    return {keys[ips]: {"rows": rows} for ips, rows in found.items()}

@@ -78,5 +78,5 @@ class LocalPool:
         while True:
             # Processes may die at any moment; the executor that comes next is whole.
             with suppress(BrokenExecutor):
-                future: Future[Any] = self._executor().submit(run_piece, task.batch.work, task.parcel, None, task.piece)
+                future: Future[Any] = self._executor().submit(run_piece, *task.arguments)
                 return future

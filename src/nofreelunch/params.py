@@ -51,6 +51,11 @@ class Grid(Spec):
     strategies: list[str] = Field(min_length=1)
     seeds: int = Field(ge=1, le=10_000)
 
+    @property
+    def runs_per_cell(self) -> int:
+        """How many AL runs each (task, embedder) has."""
+        return len(self.pools) * len(self.strategies) * self.seeds
+
     @field_validator("datasets", "embedders", "pools", "strategies")
     @classmethod
     def _distinct(cls, names: list[str]) -> list[str]:

@@ -3,6 +3,7 @@
 import ast
 import hashlib
 from functools import cache
+from importlib import metadata
 from pathlib import Path
 
 PACKAGE = "nofreelunch"
@@ -20,6 +21,11 @@ def code_digest(*modules: str) -> str:
     for module in sorted(_closure(modules)):
         total.update(f"{module} {_tree_digest(module)}\n".encode())
     return total.hexdigest()
+
+
+def releases(*packages: str) -> dict[str, str]:
+    """Installed versions; a build for another device ('+cu128') counts as the same one."""
+    return {name: metadata.version(name).partition("+")[0] for name in packages}
 
 
 def _closure(modules: tuple[str, ...]) -> set[str]:

@@ -6,7 +6,7 @@ import os
 import shutil
 import socket
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from tokenize import TokenError
@@ -18,6 +18,8 @@ import numpy.typing as npt
 from nofreelunch.errors import UserError
 
 Array = npt.NDArray[Any]
+Entry = dict[str, Array]
+"""Named arrays: what the memo keeps under one key."""
 
 # All that numpy raises for damaged .npy files.
 BROKEN_NPY = (ValueError, EOFError, OSError, SyntaxError, TokenError)
@@ -235,7 +237,7 @@ class Memo:
     def _path(self, key: str) -> Path:
         return self.folder / key[:2] / key
 
-    def load(self, key: str) -> dict[str, Array] | None:
+    def load(self, key: str) -> Entry | None:
         """The named arrays stored under ``key``, or None if there are none that are whole."""
         try:
             content = self._path(key).read_bytes()
@@ -246,7 +248,12 @@ class Memo:
             return None
         return _unpack(body)
 
-    def once(self, key: str, compute: Callable[[], Mapping[str, Array]]) -> dict[str, Array]:
+    def load_all(self, keys: Iterable[str]) -> dict[str, Entry]:
+        """The entries of those ``keys`` that have a whole one."""
+        entries = {key: self.load(key) for key in keys}
+        return {key: entry for key, entry in entries.items() if entry is not None}
+
+    def once(self, key: str, compute: Callable[[], Mapping[str, Array]]) -> Entry:
         """The named arrays stored under ``key``; where there are none, those that ``compute`` gives, now stored."""
         found = self.load(key)
         if found is None:
@@ -260,6 +267,11 @@ class Memo:
         with atomic(self._path(key)) as temporary:
             temporary.write_bytes(hashlib.sha256(body).hexdigest().encode() + body)
 
+    def save_all(self, entries: Mapping[str, Entry]) -> None:
+        """Store each of ``entries`` under its key."""
+        for key, entry in entries.items():
+            self.save(key, entry)
+
 
 def _pack(arrays: Mapping[str, Array]) -> bytes:
     from safetensors.numpy import save
@@ -267,7 +279,7 @@ def _pack(arrays: Mapping[str, Array]) -> bytes:
     return save({name: np.ascontiguousarray(array) for name, array in arrays.items()})
 
 
-def _unpack(body: bytes) -> dict[str, Array]:
+def _unpack(body: bytes) -> Entry:
     from safetensors.numpy import load
 
     return load(body)

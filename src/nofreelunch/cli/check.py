@@ -43,9 +43,8 @@ def describe(loaded: Params) -> str:
     """The grid in one line."""
     grid = loaded.grid
     cells = len(grid.datasets) * len(grid.embedders)
-    runs = len(grid.pools) * len(grid.strategies) * grid.seeds
     axes = f"{len(grid.datasets)} tasks × {len(grid.embedders)} embedders × {len(grid.pools)} pools"
-    return f"{axes} × {len(grid.strategies)} strategies × {grid.seeds} seeds = {cells * runs:,} runs"
+    return f"{axes} × {len(grid.strategies)} strategies × {grid.seeds} seeds = {cells * grid.runs_per_cell:,} runs"
 
 
 def cut_files() -> list[Path]:

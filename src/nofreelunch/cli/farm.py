@@ -3,7 +3,7 @@
 import argparse
 
 from nofreelunch import params
-from nofreelunch.errors import UserError, unknown
+from nofreelunch.command import must_be_in_grid
 from nofreelunch.farm import Farm
 from nofreelunch.storage import Memo
 
@@ -24,8 +24,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> None:
     """Fill the memo, and say with how much."""
     loaded = params.load()
-    datasets = _chosen("dataset", arguments.datasets, loaded.grid.datasets)
-    embedders = _chosen("embedder", arguments.embedders, loaded.grid.embedders)
+    datasets = _chosen(loaded.grid, "dataset", arguments.datasets)
+    embedders = _chosen(loaded.grid, "embedder", arguments.embedders)
     farm = Farm(loaded, datasets, embedders, Memo.default())
     farm.check()
     cells = len(datasets) * len(embedders)
@@ -35,13 +35,12 @@ def run(arguments: argparse.Namespace) -> None:
         print(f"{cells} cells: embedded")
         return
     computed = farm.run()
-    total = cells * len(loaded.grid.pools) * len(loaded.grid.strategies) * loaded.grid.seeds
+    total = cells * loaded.grid.runs_per_cell
     print(f"{cells} cells: {computed:,} of {total:,} runs computed; 'dvc repro' now only assembles")
 
 
-def _chosen(factor: str, names: list[str] | None, legal: list[str]) -> list[str]:
+def _chosen(grid: params.Grid, factor: str, names: list[str] | None) -> list[str]:
     """``names`` in the grid's order; all where there are none."""
     for name in names or ():
-        if name not in legal:
-            raise UserError(unknown(f"{factor} of the grid", name, legal))
-    return [name for name in legal if names is None or name in names]
+        must_be_in_grid(grid, factor, name)
+    return [name for name in getattr(grid, f"{factor}s") if names is None or name in names]

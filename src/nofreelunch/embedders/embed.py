@@ -20,6 +20,7 @@ from nofreelunch.tasks.table import Split
 
 # Whose versions can change a vector.
 TEXT_FEATURE_PACKAGES = ("numpy", "scipy", "scikit-learn")
+Embed = Callable[[Split, Split, str, str, tuple[str, str]], Embedding]
 
 
 def embed(
@@ -54,7 +55,7 @@ def embed(
     return embedder(spec, memo)(train, test, pair_format, dataset, fields)
 
 
-def embedder(spec: EmbedderSpec, memo: Memo) -> Callable[[Split, Split, str, str, tuple[str, str]], Embedding]:
+def embedder(spec: EmbedderSpec, memo: Memo) -> Embed:
     """`embed` in this process for any number of tasks: a function of train, test, pair_format, dataset and fields."""
     if isinstance(spec, Transformer):
         return ModelEmbedder(spec, memo).embed

@@ -18,7 +18,7 @@ from nofreelunch.embedders.sentence_model import SentenceModel
 from nofreelunch.embedders.spec import Transformer
 from nofreelunch.embedders.static_vectors import StaticVectors
 from nofreelunch.errors import UserError
-from nofreelunch.provenance import code_digest
+from nofreelunch.provenance import code_digest, releases
 from nofreelunch.storage import Memo, digest
 from nofreelunch.tasks.table import Split
 
@@ -162,7 +162,7 @@ class ModelEmbedder:
             "max_tokens": self.spec.max_tokens,
             "truncated_share": float(np.mean(encoded.tokens[every] > self.spec.max_tokens)),
             "dtype": self.settings(where).dtype,
-            "versions": self._versions(),
+            "versions": model_files.versions(*self._packages()),
             "device": where.kind,
             "texts": len(every),
             "unique_texts": len(place),
@@ -189,8 +189,8 @@ class ModelEmbedder:
                 return where
         return None
 
-    def _versions(self) -> dict[str, str]:
-        return model_files.versions(*(STATIC_PACKAGES if self.spec.static else MODEL_PACKAGES))
+    def _packages(self) -> tuple[str, ...]:
+        return STATIC_PACKAGES if self.spec.static else MODEL_PACKAGES
 
     def _key(self, prompt: str, where: Hardware) -> str:
         module = "static_vectors" if self.spec.static else "sentence_model"
@@ -203,8 +203,7 @@ class ModelEmbedder:
                 "weights": self.files.weights,
                 "configuration": self.files.configuration,
                 "device": where.kind,
-                # A build for another device ('+cu128') is the same version.
-                "versions": {name: version.partition("+")[0] for name, version in self._versions().items()},
+                "versions": releases(*self._packages()),
                 "code": code_digest(f"nofreelunch.embedders.{module}"),
             },
         )

@@ -2,9 +2,6 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from typing import Any
-
-import numpy.typing as npt
 
 from nofreelunch.embedders.adapter import HARDWARE, Hardware, devices, hardware
 from nofreelunch.embedders.encoding import encode_chunk
@@ -13,9 +10,8 @@ from nofreelunch.embedders.spec import Transformer
 from nofreelunch.engine import Batch, ask_workers, map_batches
 from nofreelunch.errors import UserError
 from nofreelunch.progress import Progress
-from nofreelunch.storage import Memo
+from nofreelunch.storage import Entry, Memo
 
-Entry = dict[str, npt.NDArray[Any]]
 Piece = tuple[str, str, list[str]]
 """The key of a chunk's entry in the memo, the prompt and the texts."""
 

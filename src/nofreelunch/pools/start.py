@@ -3,6 +3,8 @@
 from collections.abc import Hashable, Mapping
 from typing import Any
 
+from threadpoolctl import threadpool_limits
+
 from nofreelunch.geometry import Geometry
 from nofreelunch.query import PoolSelection, Start
 from nofreelunch.randomness import generator
@@ -15,10 +17,10 @@ def select_all(
     shared: dict[Hashable, Any],
     size: int,
     names: tuple[str, str],
-    seed: int,
     selections: Mapping[str, tuple[PoolSelection, Mapping[str, Any]]],
-) -> dict[str, IntArray]:
-    """(k₀,) rows for each of ``selections``, best first; one selection's rows do not depend on the others.
+    wanted: tuple[int, Mapping[str, str]],
+) -> dict[str, dict[str, IntArray]]:
+    """Under each key that is wanted, ``rows``: the (k₀,) rows of one selection, best first, whatever the others are.
 
     Args:
         features: (n, d) float32, scaled.
@@ -26,11 +28,15 @@ def select_all(
         shared: facts about the pool that hold for every seed.
         size: k₀.
         names: the task's and the embedder's.
-        seed: number of the repetition.
         selections: a function and its options, by name.
+        wanted: the seed, and a key for each selection that is wanted.
     """
-    geometry = Geometry(features, norms, *names, seed, shared=shared)
-    return {
-        ips: select(Start(features, geometry, size, generator(*names, ips, seed, "initial pool")), **options)
-        for ips, (select, options) in selections.items()
-    }
+    seed, keys = wanted
+    made = {}
+    with threadpool_limits(1):
+        geometry = Geometry(features, norms, *names, seed, shared=shared)
+        for ips, key in keys.items():
+            select, options = selections[ips]
+            start = Start(features, geometry, size, generator(*names, ips, seed, "initial pool"))
+            made[key] = {"rows": select(start, **options)}
+    return made

@@ -40,7 +40,7 @@ def render(params: Params, tables: dict[str, pd.DataFrame], claims: list[dict[st
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     environment.filters |= {"number": _number, "p": _p, "words": style.words}
     page = environment.from_string(_part("page.html.j2"))
-    runs = len(grid.datasets) * len(grid.embedders) * len(grid.pools) * len(grid.strategies) * grid.seeds
+    runs = len(grid.datasets) * len(grid.embedders) * grid.runs_per_cell
     return page.render(
         grid=grid,
         runs=runs,
