@@ -148,3 +148,21 @@ def test_altered_or_truncated_memo_entry_counts_as_absent(tmp_path_factory, chan
     path.write_bytes(content)
     assert memo.load("0123") is None
     assert memo.load("none") is None
+
+
+@pytest.mark.parametrize("fault", ["other type", "fewer rows", "other name"])
+def test_a_table_that_reads_as_another_is_refused(tmp_path, fault):
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    path = tmp_path / "a.parquet"
+    storage.write_table(path, {"name": ["a", "b", "c"], "row": np.arange(3)})
+    table = pq.read_table(path)
+    altered = {
+        "other type": table.set_column(0, "name", table["name"].cast(pa.binary())),
+        "fewer rows": table.slice(0, 2),
+        "other name": table.rename_columns(["name", "rov"]),
+    }[fault]
+    pq.write_table(altered.replace_schema_metadata(table.schema.metadata), path)
+    with pytest.raises(UserError, match="is no readable parquet file"):
+        storage.read_table(path)

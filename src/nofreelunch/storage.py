@@ -25,6 +25,8 @@ Entry = dict[str, Array]
 BROKEN_NPY = (ValueError, EOFError, OSError, SyntaxError, TokenError)
 
 SCRATCH = "scratch"
+# The key of a table's digest in its footer, and how many texts are digested at once.
+SEAL, SLICE = b"sha256", 10_000
 
 
 @contextmanager
@@ -121,13 +123,16 @@ def read_npy(path: Path) -> Array:
 def write_table(path: Path, columns: Mapping[str, Any]) -> None:
     """Write equally long ``columns`` (arrays or lists) as parquet; the same columns give the same bytes.
 
-    Every page carries a checksum, without which altered bits can read as other values.
+    Every page carries a checksum, without which altered bits can read as other values, and the footer a digest of the
+    content, without which altered bits in the footer can read as other types or fewer rows.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
+    table = pa.table(dict(columns))
+    sealed = table.replace_schema_metadata({SEAL: _content(_columns(table))})
     with atomic(path) as temporary:
-        pq.write_table(pa.table(dict(columns)), temporary, compression="zstd", write_page_checksum=True)
+        pq.write_table(sealed, temporary, compression="zstd", write_page_checksum=True)
 
 
 def read_table(path: Path, required: tuple[str, ...] = ()) -> dict[str, Array]:
@@ -141,15 +146,35 @@ def read_table(path: Path, required: tuple[str, ...] = ()) -> dict[str, Array]:
 
     try:
         table = pq.read_table(path, page_checksum_verification=True)
-        columns = {name: table[name].to_numpy() for name in table.column_names}
+        columns = _columns(table)
+        seal = (table.schema.metadata or {}).get(SEAL)
+        if seal is not None and seal != _content(columns):
+            raise ValueError("its content is not what was written")
     except FileNotFoundError as error:
         raise UserError(f"{path} is missing. Run 'dvc repro' or 'dvc pull {path}' to get it.") from error
-    except (pa.ArrowException, OSError, ValueError) as error:
+    except (pa.ArrowException, OSError, ValueError, TypeError) as error:
         raise UserError(f"{path} is no readable parquet file ({error}). Delete it and run 'dvc repro'.") from error
     absent = [name for name in required if name not in columns]
     if absent:
         raise UserError(f"{path} lacks the column(s) {', '.join(absent)}; it has {', '.join(columns)}.")
     return columns
+
+
+def _columns(table: Any) -> dict[str, Array]:
+    return {name: table[name].to_numpy() for name in table.column_names}
+
+
+def _content(columns: Mapping[str, Array]) -> bytes:
+    """SHA-256 (hex) of names, types and values. Raises TypeError for objects that are no text."""
+    parts: list[Array | str] = []
+    for name, values in columns.items():
+        parts.append(name)
+        if values.dtype.hasobject:
+            slices = (values[first : first + SLICE].tolist() for first in range(0, len(values), SLICE))
+            parts += [digest({"values": part}) for part in slices]
+        else:
+            parts.append(values)
+    return digest(*parts).encode()
 
 
 def write_json(path: Path, value: Any) -> None:
