@@ -58,6 +58,16 @@ def test_separable_rows_and_hardly_any_penalty_converge_too():
     assert np.abs(difference).max() <= 1e-4
 
 
+def test_a_start_that_is_wrong_and_sure_of_itself_is_left_again():
+    rng = np.random.default_rng(1)
+    labels = np.concatenate([np.arange(20), rng.integers(20, size=20)])
+    features = (100 * rng.normal(size=(40, 2))).astype(np.float32)
+    start, _ = fitted(features[:30], labels[:30], features, 1e4, 20)
+    _, warm = fitted(features, labels, features, 1e4, 20, start)
+    _, cold = fitted(features, labels, features, 1e4, 20)
+    np.testing.assert_allclose(warm.probabilities(features), cold.probabilities(features), atol=1e-4)
+
+
 def test_one_class_only_gives_that_class_probability_one():
     features, _ = blobs(10, 4, 2, seed=0)
     _, head = fitted(features, np.full(10, 3), features, 1.0, classes=5)

@@ -1,13 +1,16 @@
 """L2-regularised multinomial logistic regression: scikit-learn's optimum, several times faster on labelled sets.
 
 The objective is scikit-learn's, C · Σ cross-entropy + ½‖W‖² with a free intercept; for two classes its binary form,
-which equals the multinomial one at C / 2. L-BFGS (Nocedal & Wright 2006, algorithm 7.4) is helped by four things:
+which equals the multinomial one at C / 2. Nonlinear conjugate gradients (Hestenes & Stiefel's β, never below 0; Nocedal
+& Wright 2006, section 5.2) are helped by four things:
 
 * the features are rotated once per embedding onto the pool's principal axes, which leaves the penalty as it is;
-* the inverse Hessian starts, class by class, from the diagonal plus the rank-one part that the weighted mean of
-  the class's uncertain rows contributes (Sherman–Morrison);
+* the gradient is preconditioned, class by class, by the inverse of a diagonal plus the rank-one part that the weighted
+  mean of the class's uncertain rows contributes (Sherman–Morrison);
 * scores are linear in the step, so a line search costs no matrix product;
 * each round starts from the last round's weights.
+
+L-BFGS takes as many steps, but keeps ten pairs of vectors, with which each step takes half as long again.
 """
 
 from dataclasses import dataclass
@@ -20,10 +23,11 @@ from nofreelunch.heads.head import FloatArray, IntArray
 from nofreelunch.heads.linear import LinearHead
 from nofreelunch.rows import thin_product
 
-HISTORY = 10
-REFRESH = 10
+REFRESH = (1, 6, 12, 24, 48, 96)
 MAX_ITERATIONS = 1000
-FEW_CLASSES = 8
+EXACT = 0.1
+LARGE = 80
+MAX_TRIALS = 50
 
 
 @dataclass(frozen=True)
@@ -61,7 +65,7 @@ class Fit:
     Attributes:
         classes: (K,) int64, the classes that have a label, ascending.
         weights: (d + 1, K) float32, the intercept in the last row.
-        iterations: how many L-BFGS steps it took.
+        iterations: how many steps it took.
     """
 
     classes: IntArray
@@ -109,8 +113,8 @@ class Learner:
         return LinearHead(trainer.class_count, self._fit.classes, *self._fit.unrotate(trainer.basis))
 
 
-def fit(z: FloatArray, labels: IntArray, C: float, start: Fit | None = None, tol: float = 2e-4) -> Fit:
-    """Fit to convergence: until two steps in a row move no score by more than ``tol``.
+def fit(z: FloatArray, labels: IntArray, C: float, start: Fit | None = None, tol: float = 3e-4) -> Fit:
+    """Fit to convergence: until two steps in a row move no score, less that of the row's label, by more than ``tol``.
 
     Args:
         z: (n, d + 1) float32 from `Basis.rotate`.
@@ -130,52 +134,59 @@ def fit(z: FloatArray, labels: IntArray, C: float, start: Fit | None = None, tol
     penalty = np.full((width, 1), 1 / (n * (C / 2 if len(classes) == 2 else C)), np.float32)
     penalty[-1] = 0
     squares = z * z
-    scores = thin_product(z, weights)
-    p = softmax(scores)
-    hessian = _Hessian(z, squares, p, penalty)
-    gradient = _gradient(z, p, targets, penalty, weights)
-    history: list[tuple[FloatArray, FloatArray, np.float32]] = []
+    own = np.arange(n) * len(classes) + targets
+    scores = _less_own(thin_product(z, weights), own)
+    residual = _residual(scores, own)
+    gradient = _gradient(z, residual, penalty, weights)
+    direction = difference = np.zeros_like(gradient)
     calm, iteration = 0, 0
     while calm < 2 and iteration < MAX_ITERATIONS:
         iteration += 1
-        direction = _direction(gradient, history, hessian)
-        moves = thin_product(z, direction)
-        step, scores, p = _line_search(scores, moves, targets, penalty * direction, weights, direction, not history)
-        change = step * direction
-        weights += change
-        before, gradient = gradient, _gradient(z, p, targets, penalty, weights)
-        if iteration % REFRESH == 0:
-            hessian = _Hessian(z, squares, p, penalty)
-        difference = gradient - before
-        curvature = np.vdot(change, difference)
-        if curvature > 0:
-            history.append((change, difference, curvature))
-            del history[:-HISTORY]
-        calm = calm + 1 if step * np.abs(moves).max() <= tol else 0
+        if iteration in REFRESH:
+            hessian = _Hessian(z, squares, residual, penalty)
+        descent = hessian.solve(gradient)
+        along = float(np.vdot(direction, difference))
+        beta = max(float(np.vdot(descent, difference)) / along, 0.0) if along > 0 else 0.0
+        direction = np.float32(beta) * direction - descent
+        slope = float(np.vdot(gradient, direction))
+        if slope >= 0:
+            direction, slope = -descent, -float(np.vdot(gradient, descent))
+        moves = _less_own(thin_product(z, direction), own)
+        penalised = penalty * direction
+        quadratic = float(np.vdot(penalised, direction))
+        step, scores, residual = _line_search(scores, residual, moves, own, slope, quadratic)
+        weights += step * direction
+        calm = calm + 1 if step * max(moves.max(), -moves.min()) <= tol else 0
+        if calm < 2:
+            before, gradient = gradient, _gradient(z, residual, penalty, weights)
+            difference = gradient - before
     return Fit(classes, weights, iteration)
 
 
-def softmax(scores: FloatArray) -> FloatArray:
-    """Row-wise softmax of ``scores`` ((n, K))."""
-    if scores.shape[1] < FEW_CLASSES:
-        # NumPy reduces short rows slowly; down the columns it adds in the same order.
-        columns = scores.T.copy()
-        columns -= columns.max(axis=0)
-        np.exp(columns, out=columns)
-        columns /= columns.sum(axis=0)
-        return columns.T.copy()
-    p: FloatArray = scores - scores.max(axis=1, keepdims=True)
-    np.exp(p, out=p)
-    p /= p.sum(axis=1, keepdims=True)
-    return p
+def _less_own(scores: FloatArray, own: IntArray) -> FloatArray:
+    """``scores`` ((n, K)) less that of each row's label, which is at ``own`` ((n,)) in the flat array."""
+    less: FloatArray = scores - scores.reshape(-1)[own][:, None]
+    return less
 
 
-def _gradient(z: FloatArray, p: FloatArray, targets: IntArray, penalty: FloatArray, weights: FloatArray) -> FloatArray:
+def _residual(scores: FloatArray, own: IntArray) -> FloatArray:
+    """(n, K) p, less 1 for the label, with all digits of a confident row; ``scores`` are 0 for the label."""
+    residual, label = scores, np.float32(1)
+    if scores.max(initial=0) > LARGE:
+        shift = np.maximum(scores.max(axis=1, keepdims=True), 0)
+        residual, label = scores - shift, np.exp(-shift[:, 0])
+    residual = np.exp(residual)
+    flat = residual.reshape(-1)
+    flat[own] = 0
+    others = np.einsum("ij->i", residual)
+    total = others + label
+    residual /= total[:, None]
+    flat[own] = -others / total
+    return residual
+
+
+def _gradient(z: FloatArray, residual: FloatArray, penalty: FloatArray, weights: FloatArray) -> FloatArray:
     """Of the objective divided by n · C."""
-    rows = np.arange(len(z))
-    residual = p.copy()
-    residual[rows, targets] = 0
-    residual[rows, targets] = -np.einsum("ij->i", residual)  # p − 1 would lose all digits of a confident row
     gradient = thin_product(z.T, residual)
     gradient /= np.float32(len(z))
     gradient += penalty * weights
@@ -186,8 +197,9 @@ class _Hessian:
     """Class-wise approximation: h_k (diag(v_k) + m_k m_kᵀ) + penalty, with h_k the mean of p(1−p) over the rows and
     m_k, v_k the mean and variance of the rows weighted by it."""
 
-    def __init__(self, z: FloatArray, squares: FloatArray, p: FloatArray, penalty: FloatArray) -> None:
-        uncertain = p - p * p
+    def __init__(self, z: FloatArray, squares: FloatArray, residual: FloatArray, penalty: FloatArray) -> None:
+        uncertain = np.abs(residual)
+        uncertain -= uncertain * uncertain
         total = uncertain.sum(axis=0) + np.float32(1e-30)
         self.mean = thin_product(z.T, uncertain) / total
         variance = thin_product(squares.T, uncertain) / total - self.mean * self.mean
@@ -200,64 +212,42 @@ class _Hessian:
     def solve(self, vector: FloatArray) -> FloatArray:
         """The inverse times ``vector`` ((d + 1, K)), by Sherman–Morrison."""
         result: FloatArray = vector * self.inverse
-        result -= self.scaled_mean * ((self.mean * result).sum(axis=0) / self.denominator)
+        result -= self.scaled_mean * (np.einsum("dk,dk->k", self.scaled_mean, vector) / self.denominator)
         return result
 
 
-def _direction(
-    gradient: FloatArray, history: list[tuple[FloatArray, FloatArray, np.float32]], hessian: _Hessian
-) -> FloatArray:
-    """The L-BFGS two-loop recursion; falls back to the preconditioned gradient where rounding spoils it."""
-    q = -gradient
-    alphas = []
-    for change, difference, curvature in reversed(history):
-        alpha = np.vdot(change, q) / curvature
-        q -= alpha * difference
-        alphas.append(alpha)
-    q = hessian.solve(q)
-    if history:
-        _, difference, curvature = history[-1]
-        q *= curvature / np.vdot(difference, hessian.solve(difference))
-    for (change, difference, curvature), alpha in zip(history, reversed(alphas), strict=True):
-        q += (alpha - np.vdot(difference, q) / curvature) * change
-    if np.vdot(q, gradient) >= 0:
-        history.clear()
-        return hessian.solve(-gradient)
-    return q
-
-
 def _line_search(
-    scores: FloatArray,
-    moves: FloatArray,
-    targets: IntArray,
-    penalised: FloatArray,
-    weights: FloatArray,
-    direction: FloatArray,
-    first: bool,
+    scores: FloatArray, residual: FloatArray, moves: FloatArray, own: IntArray, slope: float, quadratic: float
 ) -> tuple[np.float32, FloatArray, FloatArray]:
     """Safeguarded Newton on the convex objective along the line, on the (n, K) scores alone.
 
+    Args:
+        scores: (n, K) where the line starts.
+        residual: (n, K) there.
+        moves: (n, K) change of the scores by a step of 1.
+        own: where the labels are in a flat array.
+        slope: of the objective there, below 0.
+        quadratic: second derivative of the penalty.
+
     Returns:
-        the step, and the scores and probabilities there.
+        the step at which the slope has fallen to EXACT of what it was, and the scores and residuals there.
     """
     n = len(scores)
-    relative = moves - moves[np.arange(n), targets][:, None]
-    linear, quadratic = float(np.vdot(penalised, weights)), float(np.vdot(penalised, direction))
-    t, low, high = 0.0 if first else 1.0, 0.0, np.inf
-    for _ in range(10):
-        there = scores + np.float32(t) * moves
-        p = softmax(there)
-        weighted = p * relative
+    start = slope - float(np.vdot(residual, moves)) / n
+    t, low, high = 0.0, 0.0, np.inf
+    here = slope
+    for _ in range(MAX_TRIALS):
+        weighted = residual * moves
         expected = np.einsum("ij->i", weighted)
-        slope = float(expected.sum(dtype=np.float64)) / n + linear + t * quadratic
-        bend = float(np.einsum("ij,ij->", weighted, relative) - expected @ expected) / n + quadratic
-        low, high = (low, t) if slope > 0 else (t, high)
-        new = t - slope / max(bend, 1e-30)
-        if not low < new < high:
-            new = 2 * t + 1 if high == np.inf else (low + high) / 2
-        if abs(new - t) <= 0.1 * t:
-            return np.float32(t), there, p
-        t = min(new, 10 * t + 1)
-    t = low or t
-    there = scores + np.float32(t) * moves
-    return np.float32(t), there, softmax(there)
+        bend = float(np.vdot(weighted, moves) - np.vdot(expected, expected)) / n + quadratic
+        low, high = (t, high) if here < 0 else (low, t)
+        t = min(t - here / max(bend, 1e-30), 10 * max(t, 1))
+        if not low < t < high:
+            t = (low + high) / 2 if low else high / 10
+        there = moves * np.float32(t)
+        there += scores
+        residual = _residual(there, own)
+        here = float(np.vdot(residual, moves)) / n + start + t * quadratic
+        if abs(here) <= -EXACT * slope:
+            break
+    return np.float32(t), there, residual
