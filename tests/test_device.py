@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from nofreelunch import device, rows
+from nofreelunch import device, neighbours, rows
 from nofreelunch.errors import UserError
 from nofreelunch.geometry import Geometry
 from nofreelunch.heads.linear import PANEL
@@ -50,6 +50,7 @@ RNG = np.random.default_rng(1)
 CENTRES = RNG.standard_normal((9, 12)).astype(np.float32)
 LABELS = np.concatenate([np.arange(9), RNG.integers(9, size=291)])
 DISTINCT = RNG.permutation(300)[:150]
+LIMITS = RNG.uniform(0, 2, 300).astype(np.float32)
 
 
 def _scores(matrix: Rows) -> np.ndarray:
@@ -76,8 +77,9 @@ KERNELS = {
     "move means": _moved,
     "neighbour distance": lambda matrix: matrix.mean_neighbour_distance(DISTINCT, 7),
     "squared neighbour distance": lambda matrix: matrix.mean_neighbour_distance(DISTINCT, 149, squared=True),
-    "closest": lambda matrix: matrix.closest(DISTINCT, 20),
-    "closest of all": lambda matrix: matrix.closest(DISTINCT, 299),
+    "distance to the fifth": lambda matrix: (np.sqrt(matrix.kth_distance(SOME, DISTINCT, 5)),),
+    "pairs": lambda matrix: matrix.pairs(slice(10, 40), slice(70, 90), LIMITS),
+    "pairs of one part": lambda matrix: matrix.pairs(slice(10, 40), slice(10, 40), LIMITS),
     "within": lambda matrix: matrix.within(SOME, np.array([0.9, 0.5, 1.2, np.inf, 0, 0.7], np.float32)),
 }
 
@@ -150,6 +152,7 @@ class Largest(TorchDispatchMode):
 @pytest.mark.parametrize("strategy", ["typiclust", "coreset", "badge", "bait", "alfamix", "probcover", "maxherding"])
 def test_blocks_bound_the_memory_on_the_device(strategy: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rows, "BLOCK_BYTES", 120_000)
+    monkeypatch.setattr(neighbours, "TILE", 150)
     monkeypatch.setenv("NOFREELUNCH_DEVICE", "torch")
     features, labels = blobs(2400, 12, 4)
     cell = Cell.of("toy", "blobs", features[:2000], features[2000:], labels[2000:], 4, LogisticSpec())

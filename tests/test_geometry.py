@@ -121,21 +121,6 @@ def test_mean_neighbour_distance_equals_scikit_learn(neighbours: int, squared: b
 
 
 @settings(max_examples=60, deadline=None)
-@given(
-    n=st.integers(2, 40), d=st.integers(1, 3), levels=st.integers(0, 3), share=st.floats(0, 1), seed=st.integers(0, 99)
-)
-def test_closest_rows_come_by_distance_then_by_number(n: int, d: int, levels: int, share: float, seed: int) -> None:
-    features = np.random.default_rng(seed).integers(-levels, levels + 1, (n, d)).astype(np.float32)
-    count = max(1, int(share * (n - 1)))
-    squared = ((features[:, None] - features) ** 2).sum(axis=2)
-    np.fill_diagonal(squared, np.inf)
-    expected = np.argsort(squared, axis=1, kind="stable")[:, :count]
-    found, distances = Rows(features).closest(np.arange(n), count)
-    np.testing.assert_array_equal(found, expected)
-    np.testing.assert_array_equal(distances, np.take_along_axis(squared, expected, axis=1))
-
-
-@settings(max_examples=60, deadline=None)
 @given(n=st.integers(0, 90), d=st.integers(1, 70), k=st.integers(1, 9), small=st.integers(1, 3000))
 def test_products_in_pieces_are_products(n: int, d: int, k: int, small: int) -> None:
     a, b = (

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from nofreelunch.geometry import Geometry, update_nearest
 from nofreelunch.neighbours import neighbours, within
 from nofreelunch.query import FloatArray, IntArray, Query
+from nofreelunch.rows import blocks
 
 Kernel = Callable[[FloatArray], npt.NDArray[np.floating]]
 """Of squared distances, all of which may be +inf."""
@@ -80,17 +81,21 @@ def cover(
             break
         picks.append(pick)
         closed[pick] = -np.inf
-        helped, squared = _nearer(geometry, pick, nearest, weights)
+        helped, squared = _nearer(geometry, pick, nearest, weights, limit)
         _replace(gains, geometry, helped, nearest, squared, weights, kernel, limit)
         nearest[helped] = squared
     return np.array(picks, np.int64)
 
 
-def _nearer(geometry: Geometry, pick: int, nearest: FloatArray, weights: FloatArray) -> tuple[IntArray, FloatArray]:
-    """The rows with weight that ``pick`` is nearer to than any member, and their squared distances to it."""
+def _nearer(
+    geometry: Geometry, pick: int, nearest: FloatArray, weights: FloatArray, limit: float
+) -> tuple[IntArray, FloatArray]:
+    """The rows with weight that ``pick`` is nearer to than ``limit`` and any member, and their squared distances to
+    it."""
     table = neighbours(geometry)
     # Beyond the table's reach only rows whose member is farther still can be among them.
-    far = np.flatnonzero((nearest > table.reach[pick]) & (weights > 0))
+    beyond = nearest > table.reach[pick] if table.reach[pick] < limit else np.zeros(len(nearest), bool)
+    far = np.flatnonzero(beyond & (weights > 0))
     products = geometry.rows.dot(geometry.features[pick], far)
     norms = geometry.squared_norms
     rows = np.concatenate([table.rows[pick], far, [pick]]).astype(np.int64)
@@ -100,7 +105,7 @@ def _nearer(geometry: Geometry, pick: int, nearest: FloatArray, weights: FloatAr
     squared[rows == pick] = 0
     rows, first = np.unique(rows, return_index=True)
     squared = squared[first]
-    kept = (squared < nearest[rows]) & (weights[rows] > 0)
+    kept = (squared < np.minimum(nearest[rows], np.float32(limit))) & (weights[rows] > 0)
     return rows[kept], squared[kept]
 
 
@@ -134,13 +139,14 @@ def purity_radius(geometry: Geometry, classes: int, purity: float) -> float:
 
 
 def _purity_radius(geometry: Geometry, classes: int, purity: float) -> float:
-    labels = geometry.clustering(classes)
+    labels = geometry.clustering(classes).astype(np.int32)
     table = neighbours(geometry)
-    different = labels[table.rows] != labels[:, None]
-    first = different.argmax(axis=1) if different.shape[1] else np.zeros(len(labels), np.int64)
-    found = different.any(axis=1)
-    limits = table.reach.copy()
-    limits[found] = table.squared[np.flatnonzero(found), first[found]]
+    limits = np.full(len(labels), np.inf, np.float32)
+    for block in blocks(len(labels), 2 * table.rows.shape[1]):
+        different = labels[table.rows[block]] != labels[block, None]
+        limits[block] = np.where(different, table.squared[block], np.inf).min(axis=1, initial=np.inf)
+    found = limits < table.reach
+    limits[~found] = table.reach[~found]
     rank = min(int((1 - purity) * len(labels) + 1e-9), len(labels) - 1)
     # A table may end before the nearest row of another cluster: then its reach is a lower bound, and is replaced.
     while True:

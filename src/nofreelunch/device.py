@@ -175,24 +175,36 @@ class DeviceRows(Rows):
             means[block] = _down((nearest if squared else nearest.sqrt()).mean(dim=1))
         return means
 
-    def closest(self, rows: IntArray, count: int) -> tuple[IntArray, FloatArray]:
+    def kth_distance(self, rows: IntArray, others: IntArray, k: int) -> FloatArray:
         """As on the CPU."""
-        best = self._distances_there(rows).topk(count, dim=1, largest=False)
-        return _down(best.indices), _down(best.values)
+        squared = self._distances_there(self._up(rows), self._up(others))
+        return _down(squared.kthvalue(k + 1, dim=1).values)
+
+    def pairs(self, first: slice, second: slice, limits: FloatArray) -> tuple[IntArray, IntArray, FloatArray]:
+        """As on the CPU."""
+        import torch
+
+        squared = self._distances_there(first, second)
+        if first == second:
+            squared.fill_diagonal_(torch.inf)
+        one, other = (squared < torch.maximum(self._up(limits[first, None]), self._up(limits[second]))).nonzero(
+            as_tuple=True
+        )
+        return _down(one) + first.start, _down(other) + second.start, _down(squared[one, other])
 
     def within(self, rows: IntArray, limits: FloatArray) -> tuple[IntArray, IntArray, FloatArray]:
         """As on the CPU."""
-        squared = self._distances_there(rows)
-        source, other = (squared < self._up(limits)[:, None]).nonzero(as_tuple=True)
-        return _down(source), _down(other), _down(squared[source, other])
-
-    def _distances_there(self, rows: IntArray) -> "torch.Tensor":
         import torch
 
         own = self._up(rows)
-        squared = (self._x[own] @ self._x.T).mul_(-2).add_(self._norms[own][:, None]).add_(self._norms).clamp_(min=0)
+        squared = self._distances_there(own, slice(None))
         squared[torch.arange(len(rows), device=self.device), own] = torch.inf
-        return squared
+        source, other = (squared < self._up(limits)[:, None]).nonzero(as_tuple=True)
+        return _down(source), _down(other), _down(squared[source, other])
+
+    def _distances_there(self, rows: "torch.Tensor | slice", others: "torch.Tensor | slice") -> "torch.Tensor":
+        squared = (self._x[rows] @ self._x[others].T).mul_(-2)
+        return squared.add_(self._norms[rows][:, None]).add_(self._norms[others]).clamp_(min=0)
 
 
 def _down(tensor: "torch.Tensor") -> npt.NDArray[Any]:

@@ -138,40 +138,36 @@ class Rows:
             means[block] = (nearest if squared else np.sqrt(nearest)).mean(axis=1)
         return means
 
-    def closest(self, rows: IntArray, count: int) -> tuple[IntArray, FloatArray]:
-        """(r, count) other rows nearest to each of ``rows``, ascending, and their squared distances; among equally far
-        ones the lower."""
-        distances = self._distances(rows)
-        limits = np.partition(distances, count - 1, axis=1)[:, count - 1, None]
-        chosen = distances <= limits
-        for row in np.flatnonzero(chosen.sum(axis=1) > count):
-            tied = np.flatnonzero(distances[row] == limits[row])
-            chosen[row, tied[len(tied) + count - chosen[row].sum() :]] = False
-        flat = np.flatnonzero(chosen)
-        # As bits, floats that are not negative sort as whole numbers do.
-        keys = distances.ravel()[flat].view(np.uint32).astype(np.uint64) << np.uint64(32)
-        keys |= (flat % distances.shape[1]).astype(np.uint64)
-        keys = np.sort(keys.reshape(len(rows), count), axis=1)
-        return (keys & np.uint64(2**32 - 1)).astype(np.int64), (keys >> np.uint64(32)).astype(np.uint32).view(
-            np.float32
-        )
+    def kth_distance(self, rows: IntArray, others: IntArray, k: int) -> FloatArray:
+        """(r,) squared distance of each of ``rows`` to the one of ``others`` than which ``k`` are nearer."""
+        kth: FloatArray = np.partition(self._distances(rows, others), k, axis=1)[:, k]
+        return kth
+
+    def pairs(self, first: slice, second: slice, limits: FloatArray) -> tuple[IntArray, IntArray, FloatArray]:
+        """All pairs of two rows, one from each slice, nearer than the squared limit ((n,)) of either, in order, and
+        their squared distances."""
+        squared = self._distances(first, second)
+        if first == second:
+            np.fill_diagonal(squared, np.inf)
+        near = np.flatnonzero(squared < np.maximum(limits[first, None], limits[second]))
+        one, other = np.divmod(near, squared.shape[1])
+        return one + first.start, other + second.start, squared.ravel()[near]
 
     def within(self, rows: IntArray, limits: FloatArray) -> tuple[IntArray, IntArray, FloatArray]:
         """All pairs (position in ``rows``, other row) nearer than the position's squared limit ((r,)), in order, and
         their squared distances."""
-        squared = self._distances(rows)
+        squared = self._distances(rows, slice(None))
+        squared[np.arange(len(rows)), rows] = np.inf
         source, other = np.nonzero(squared < limits[:, None])
         return source, other, squared[source, other]
 
-    def _distances(self, rows: IntArray) -> FloatArray:
-        """(r, n) squared distances from ``rows`` to all rows, +inf to themselves."""
-        squared: FloatArray = self.features[rows] @ self.features.T
+    def _distances(self, rows: IntArray | slice, others: IntArray | slice) -> FloatArray:
+        """(r, o) squared distances."""
+        squared: FloatArray = self.features[rows] @ self.features[others].T
         squared *= -2
         squared += self.squared_norms[rows, None]
-        squared += self.squared_norms
-        np.maximum(squared, 0, out=squared)
-        squared[np.arange(len(rows)), rows] = np.inf
-        return squared
+        squared += self.squared_norms[others]
+        return np.maximum(squared, 0, out=squared)
 
 
 def groups(labels: IntArray, count: int) -> list[IntArray]:

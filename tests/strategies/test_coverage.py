@@ -4,6 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from queries import again, blobs, build, typical
 from scipy.spatial.distance import cdist
 
@@ -33,9 +35,12 @@ def greedy(kernel: np.ndarray, weights: np.ndarray, labelled: np.ndarray, candid
     return picks
 
 
-@pytest.fixture(params=[1024, 5], ids=["whole table", "short table"])
+@pytest.fixture(params=[(1024, 0.75), (5, 0.5), (20, 1.5)], ids=["whole", "short", "overfull"])
 def table(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(neighbours, "MOST", request.param)
+    """Tables of other widths, one of which expects more neighbours within reach than it has room for."""
+    fewest, full = request.param
+    for name, value in {"FEWEST": fewest, "SHARE": 0, "FULL": full, "RANK": 1, "SPARSE": 2, "TILE": 32}.items():
+        monkeypatch.setattr(neighbours, name, value)
     monkeypatch.setattr(rows, "BLOCK_BYTES", 20_000)
 
 
@@ -123,6 +128,31 @@ def test_lengths_do_not_matter_where_rows_are_normalised(strategy) -> None:
     if strategy is probcover:
         stretched.geometry.unit().once(("purity radius", 4, 0.95), lambda: purity_radius(query.geometry, 4, 0.95))
     assert strategy.select(stretched).tolist() == strategy.select(query).tolist()
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    n=st.integers(1, 60), d=st.integers(1, 3), levels=st.integers(0, 9), width=st.integers(1, 30),
+    full=st.floats(0.1, 1), tile=st.integers(1, 70), seed=st.integers(0, 99),
+)  # fmt: skip
+def test_tables_hold_all_neighbours_within_reach(
+    n: int, d: int, levels: int, width: int, full: float, tile: int, seed: int
+) -> None:
+    features = np.random.default_rng(seed).integers(-levels, levels + 1, (n, d)).astype(np.float32)
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in {"FEWEST": width, "SHARE": 0, "FULL": full, "RANK": 2, "SPARSE": 2, "TILE": tile}.items():
+            patch.setattr(neighbours, name, value)
+        table = neighbours.neighbours(Geometry(features, squared_norms(features)))
+    squared = ((features[:, None] - features) ** 2).sum(axis=2)
+    np.fill_diagonal(squared, np.inf)
+    assert table.rows.shape == table.squared.shape == (n, min(width, n - 1))
+    for row in range(n):
+        held = np.isfinite(table.squared[row])
+        assert sorted(table.rows[row, held]) == np.flatnonzero(squared[row] < table.reach[row]).tolist()
+        np.testing.assert_array_equal(table.squared[row, held], squared[row, table.rows[row, held]])
+        assert (table.rows[row, ~held] == row).all()
+    if width >= n - 1:
+        assert np.isinf(table.reach).all()
 
 
 def _pairs(query: Query, limits: np.ndarray) -> set[tuple[int, int]]:
