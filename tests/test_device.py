@@ -59,12 +59,6 @@ def _scores(matrix: Rows) -> np.ndarray:
     return out
 
 
-def _moved(matrix: Rows) -> np.ndarray:
-    centres = CENTRES.copy()
-    matrix.move_means(centres, LABELS, np.arange(9) % 2 == 0)
-    return centres
-
-
 KERNELS = {
     "scores": _scores,
     "products": lambda matrix: matrix.products(CENTRES.T),
@@ -74,7 +68,7 @@ KERNELS = {
     "nearest": lambda matrix: matrix.nearest(CENTRES, (CENTRES**2).sum(axis=1)),
     "assign": lambda matrix: matrix.assign(CENTRES),
     "assign some": lambda matrix: matrix.assign(CENTRES, SOME),
-    "move means": _moved,
+    "sums": lambda matrix: matrix.sums(DISTINCT, LABELS[:150], 11),
     "neighbour distance": lambda matrix: matrix.mean_neighbour_distance(DISTINCT, 7),
     "squared neighbour distance": lambda matrix: matrix.mean_neighbour_distance(DISTINCT, 149, squared=True),
     "distance to the fifth": lambda matrix: (np.sqrt(matrix.kth_distance(SOME, DISTINCT, 5)),),

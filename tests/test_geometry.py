@@ -157,6 +157,22 @@ def test_draw_is_proportional_and_uniform_without_weight() -> None:
     assert set(np.unique([geometry.draw(np.zeros(4), rng) for _ in range(200)])) == {0, 1, 2, 3}
 
 
+@settings(max_examples=100, deadline=None)
+@given(weights=st.lists(st.integers(0, 3), min_size=1, max_size=60), piece=st.integers(1, 70), seed=st.integers(0, 99))
+def test_draw_in_pieces_is_that_of_one_running_sum(weights: list[int], piece: int, seed: int) -> None:
+    upto = np.cumsum(weights)
+    expected = np.searchsorted(upto, np.random.default_rng(seed).random() * upto[-1], side="right")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(geometry, "PIECE", piece)
+        drawn = geometry.draw(np.array(weights, np.float32), np.random.default_rng(seed))
+    assert drawn == expected or upto[-1] == 0
+
+
+@pytest.mark.parametrize(("target", "row"), [(0.0, 1), (2.9, 1), (3.0, 3), (4.0, 3), (9.0, 3)])
+def test_rounding_never_draws_a_row_without_weight(target: float, row: int) -> None:
+    assert geometry._place(np.array([0.0, 3, 3, 4, 4]), target) == row
+
+
 def test_facts_are_computed_once_and_unit_rows_are_recognised() -> None:
     features = mixture(50, 5, 3)
     pool = of(features)

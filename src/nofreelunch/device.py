@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nofreelunch.errors import UserError
-from nofreelunch.rows import BoolArray, FloatArray, IntArray, Rows, blocks, squared_norms
+from nofreelunch.rows import FloatArray, IntArray, Rows, blocks, squared_norms
 
 if TYPE_CHECKING:
     import torch
@@ -147,19 +147,16 @@ class DeviceRows(Rows):
             seconds[block] = _down(products.scatter_(1, best.indices[:, None], -torch.inf).amax(dim=1))
         return labels, scores, seconds
 
-    def move_means(self, centres: FloatArray, labels: IntArray, changed: BoolArray) -> None:
-        """As on the CPU, by a product with the clusters' indicators: scattered sums would add in any order."""
+    def sums(self, rows: IntArray, labels: IntArray, count: int) -> npt.NDArray[np.float64]:
+        """As on the CPU, by a product with the labels' indicators: scattered sums would add in any order."""
         import torch
 
-        moved, rows = np.flatnonzero(changed), np.flatnonzero(changed[labels])
-        place, counts = np.cumsum(changed) - 1, np.bincount(labels, minlength=len(centres))
-        numbers = torch.arange(len(moved), device=self.device)
-        total = torch.zeros((len(moved), centres.shape[1]), device=self.device)
-        for block in blocks(len(rows), max(len(moved), centres.shape[1])):
-            members = self._up(rows[block])
-            own = self._up(place[labels[rows[block]]])
-            total += (own == numbers[:, None]).to(total.dtype) @ self._x[members]
-        centres[moved] = _down(total) / counts[moved, None].astype(np.float32)
+        numbers = torch.arange(count, device=self.device)
+        total = torch.zeros((count, self.features.shape[1]), dtype=torch.float64, device=self.device)
+        for block in blocks(len(rows), max(count, self.features.shape[1])):
+            features = self._x[self._up(rows[block])]
+            total += (self._up(labels[block]) == numbers[:, None]).to(features.dtype) @ features
+        return _down(total)
 
     def mean_neighbour_distance(self, rows: IntArray, neighbours: int, *, squared: bool = False) -> FloatArray:
         """As on the CPU."""

@@ -15,6 +15,7 @@ T = TypeVar("T")
 LLOYD_ITERATIONS = 20
 PROPOSALS = 64
 FEW_MOVED = 0.9
+PIECE = 256
 
 
 class Geometry:
@@ -182,18 +183,26 @@ def kmeans(rows: Rows, count: int, rng: np.random.Generator) -> tuple[IntArray, 
     seeds, labels, scores = kmeans_plus_plus(rows, count, rng)
     centres, others = rows.features[seeds], np.full(len(norms), np.inf, np.float32)
     _fill_empty(labels, norms, scores, others, count)
+    sums = rows.sums(np.arange(len(norms)), labels, count)
     changed = np.ones(count, bool)
     for _ in range(LLOYD_ITERATIONS - 1):
-        rows.move_means(centres, labels, changed)
+        _move_means(centres, sums, labels, changed)
         before = labels
         labels, scores, others = _reassign(rows, centres, changed, labels, scores, others)
         _fill_empty(labels, norms, scores, others, count)
-        differs = labels != before
-        changed = np.bincount(np.concatenate([labels[differs], before[differs]]), minlength=count) > 0
-        if not changed.any():
+        differ = np.flatnonzero(labels != before)
+        if not len(differ):
             return labels, centres
-    rows.move_means(centres, labels, changed)
+        sums += rows.sums(differ, labels[differ], count) - rows.sums(differ, before[differ], count)
+        changed = np.bincount(np.concatenate([labels[differ], before[differ]]), minlength=count) > 0
+    _move_means(centres, sums, labels, changed)
     return labels, centres
+
+
+def _move_means(centres: FloatArray, sums: npt.NDArray[np.float64], labels: IntArray, changed: BoolArray) -> None:
+    """Put each of ``centres`` ((k, d)) whose cluster ``changed`` at the mean of its rows, of which ``sums`` are given;
+    every label occurs."""
+    centres[changed] = sums[changed] / np.bincount(labels)[changed, None]
 
 
 def medoids(features: FloatArray, count: int, rng: np.random.Generator) -> IntArray:
@@ -251,11 +260,20 @@ def kmeans_plus_plus(rows: Rows, count: int, rng: np.random.Generator) -> tuple[
 
 def draw(weights: npt.NDArray[np.floating], rng: np.random.Generator) -> int:
     """One index with probability proportional to ``weights`` ((n,), ≥ 0); uniform where all are 0."""
-    total = np.cumsum(weights, dtype=np.float64)
-    if total[-1] <= 0:
+    starts = np.arange(0, len(weights), PIECE)
+    upto = np.cumsum(np.add.reduceat(weights, starts, dtype=np.float64))
+    if upto[-1] <= 0:
         return int(rng.integers(len(weights)))
-    row = int(np.searchsorted(total, rng.random() * total[-1], side="right"))
-    return min(row, len(weights) - 1)
+    target = rng.random() * upto[-1]
+    piece = _place(upto, target)
+    first = starts[piece]
+    inside = np.cumsum(weights[first : first + PIECE], dtype=np.float64)
+    return int(first + _place(inside, target - (upto[piece - 1] if piece else 0)))
+
+
+def _place(upto: npt.NDArray[np.float64], target: float) -> int:
+    """Which summand carries the running sums past ``target``; rounding apart, the last that is not 0."""
+    return int(min(np.searchsorted(upto, target, side="right"), np.searchsorted(upto, upto[-1])))
 
 
 def _reassign(

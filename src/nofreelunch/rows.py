@@ -113,12 +113,13 @@ class Rows:
             seconds[block] = products.max(axis=1)
         return labels, scores, seconds
 
-    def move_means(self, centres: FloatArray, labels: IntArray, changed: BoolArray) -> None:
-        """Put each of ``centres`` ((k, d)) whose cluster ``changed`` at the mean of its rows; every label occurs."""
-        members = groups(labels, len(centres))
-        for cluster in np.flatnonzero(changed):
-            np.add.reduce(self.features[members[cluster]], axis=0, out=centres[cluster])
-            centres[cluster] /= np.float32(len(members[cluster]))
+    def sums(self, rows: IntArray, labels: IntArray, count: int) -> npt.NDArray[np.float64]:
+        """(count, d) for each of ``count`` labels the sum of those of ``rows`` that carry it."""
+        total = np.zeros((count, self.features.shape[1]))
+        for label, members in enumerate(groups(labels, count)):
+            if len(members):
+                np.add.reduce(self.features[rows[members]], axis=0, dtype=np.float64, out=total[label])
+        return total
 
     def mean_neighbour_distance(self, rows: IntArray, neighbours: int, *, squared: bool = False) -> FloatArray:
         """(r,) mean Euclidean distance of each of ``rows`` to its nearest others among them.
