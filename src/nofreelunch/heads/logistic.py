@@ -23,7 +23,7 @@ from nofreelunch.heads.head import FloatArray, IntArray
 from nofreelunch.heads.linear import LinearHead
 from nofreelunch.rows import thin_product
 
-REFRESH = (1, 6, 12, 24, 48, 96)
+REFRESH = (1, 6, 12, 36, 100)
 MAX_ITERATIONS = 1000
 EXACT = 0.1
 LARGE = 80
