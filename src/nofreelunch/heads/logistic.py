@@ -23,7 +23,7 @@ from nofreelunch.heads.head import FloatArray, IntArray
 from nofreelunch.heads.linear import LinearHead
 from nofreelunch.rows import thin_product
 
-REFRESH = (1, 6, 12, 36, 100)
+REFRESH, AGAIN = (1, 6, 12), 30
 MAX_ITERATIONS = 1000
 EXACT = 0.1
 LARGE = 80
@@ -120,7 +120,7 @@ def fit(z: FloatArray, labels: IntArray, C: float, start: Fit | None = None, tol
         z: (n, d + 1) float32 from `Basis.rotate`.
         labels: (n,) int64.
         C: inverse strength of the penalty.
-        start: a fit on fewer rows or classes to start from.
+        start: a fit on fewer rows or classes to start from, where it is better than no weights at all.
         tol: largest change of a score, in logits.
     """
     classes, targets = np.unique(labels, return_inverse=True)
@@ -137,12 +137,14 @@ def fit(z: FloatArray, labels: IntArray, C: float, start: Fit | None = None, tol
     own = np.arange(n) * len(classes) + targets
     scores = _less_own(thin_product(z, weights), own)
     residual = _residual(scores, own)
+    if start is not None and _loss(residual, own, penalty, weights) > np.log(len(classes)):
+        return fit(z, labels, C, None, tol)
     gradient = _gradient(z, residual, penalty, weights)
     direction = difference = np.zeros_like(gradient)
     calm, iteration = 0, 0
     while calm < 2 and iteration < MAX_ITERATIONS:
         iteration += 1
-        if iteration in REFRESH:
+        if iteration in REFRESH or iteration % AGAIN == 0:
             hessian = _Hessian(z, squares, residual, penalty)
         descent = hessian.solve(gradient)
         along = float(np.vdot(direction, difference))
@@ -183,6 +185,12 @@ def _residual(scores: FloatArray, own: IntArray) -> FloatArray:
     residual /= total[:, None]
     flat[own] = -others / total
     return residual
+
+
+def _loss(residual: FloatArray, own: IntArray, penalty: FloatArray, weights: FloatArray) -> float:
+    """The objective divided by n · C; it is log K where all weights are 0."""
+    sure = np.maximum(1 + residual.reshape(-1)[own], np.float32(1e-30))
+    return float(0.5 * np.vdot(penalty * weights, weights) - np.log(sure).mean())
 
 
 def _gradient(z: FloatArray, residual: FloatArray, penalty: FloatArray, weights: FloatArray) -> FloatArray:
