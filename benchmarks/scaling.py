@@ -76,7 +76,7 @@ def floor(n: int = 20_000, d: int = 384, classes: int = 4) -> None:
         ("badge", False, 2 * n * d * classes, "read the pool, multiply it with the head"),
         ("badge", False, 2 * n * d * BATCH, "multiply the pool with the batch"),
         ("dropquery", False, 3 * 2 * n * d * classes, "read the pool, multiply it with the head three times"),
-        ("probcover", False, 2 * n * n * d, "multiply the pool with itself"),
+        ("probcover", False, n * n * d, "multiply the pool with itself, each pair once"),
     ):
         least = max(read, operations / peak)
         work = case.ours(name, shared)
