@@ -2,8 +2,9 @@
 
 Run: python -m benchmarks.head
 
-For each (d features, C classes, n labelled): median milliseconds of our cold and warm fit, of scikit-learn at its default
-tolerance, and of scikit-learn at the loosest tolerance that comes within 1e-4 of the optimum in every probability.
+For each (d features, C classes, n labelled): median milliseconds of our cold and warm fit, of scikit-learn at its
+default tolerance, and of scikit-learn at the loosest tolerance that comes within 1e-4 of the optimum in every
+probability.
 The features are unit-norm Gaussian clusters with a decaying spectrum, as text embeddings have.
 """
 

@@ -153,9 +153,9 @@ class DeviceRows(Rows):
 
         numbers = torch.arange(count, device=self.device)
         total = torch.zeros((count, self.features.shape[1]), dtype=torch.float64, device=self.device)
-        for block in blocks(len(rows), max(count, self.features.shape[1])):
-            features = self._x[self._up(rows[block])]
-            total += (self._up(labels[block]) == numbers[:, None]).to(features.dtype) @ features
+        for block in blocks(len(rows), 2 * max(count, self.features.shape[1])):
+            features = self._x[self._up(rows[block])].double()
+            total += (self._up(labels[block]) == numbers[:, None]).double() @ features
         return _down(total)
 
     def mean_neighbour_distance(self, rows: IntArray, neighbours: int, *, squared: bool = False) -> FloatArray:
@@ -172,9 +172,11 @@ class DeviceRows(Rows):
             means[block] = _down((nearest if squared else nearest.sqrt()).mean(dim=1))
         return means
 
-    def kth_distance(self, rows: IntArray, others: IntArray, k: int) -> FloatArray:
+    def sampled_distance(self, rows: slice, step: int, k: int) -> FloatArray:
         """As on the CPU."""
-        squared = self._distances_there(self._up(rows), self._up(others))
+        squared = self._distances_there(rows, slice(None, None, step))
+        own = self._up(np.arange(-(-rows.start // step) * step, rows.stop, step))
+        squared[own - rows.start, own // step] = float("inf")
         return _down(squared.kthvalue(k + 1, dim=1).values)
 
     def pairs(self, first: slice, second: slice, limits: FloatArray) -> tuple[IntArray, IntArray, FloatArray]:

@@ -57,15 +57,18 @@ def _table(geometry: Geometry) -> Neighbours:
 
 
 def _reach(geometry: Geometry, width: int) -> FloatArray:
-    """(n,) float32 squared distances within which about FULL · ``width`` others lie, by a sample in which
-    RANK do; of SPARSE rows it holds one at most."""
-    n = len(geometry.features)
+    """(n,) float32 squared distances within which about FULL · ``width`` others lie, guessed by a sample of which RANK
+    do, or fewer where it would hold more than one of SPARSE rows."""
+    n, d = geometry.features.shape
     if width >= n - 1:
         return np.full(n, np.inf, np.float32)
-    sample = np.arange(0, n, max(SPARSE, int(FULL * width / RANK)))
-    rank = int(FULL * width * len(sample) / n)
-    blocked = [geometry.rows.kth_distance(block, sample, rank) for block in _row_blocks(np.arange(n), len(sample))]
-    return np.concatenate(blocked)
+    step = max(SPARSE, int(FULL * width / RANK))
+    rank = int(FULL * width / step)
+    blocked = (
+        geometry.rows.sampled_distance(slice(block.start, min(block.stop, n)), step, rank)
+        for block in blocks(n, max(2 * -(-n // step), d))
+    )
+    return np.concatenate(list(blocked))
 
 
 def _add(table: Neighbours, filled: IntArray, row: IntArray, neighbour: IntArray, squared: FloatArray) -> None:

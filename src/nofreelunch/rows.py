@@ -139,10 +139,13 @@ class Rows:
             means[block] = (nearest if squared else np.sqrt(nearest)).mean(axis=1)
         return means
 
-    def kth_distance(self, rows: IntArray, others: IntArray, k: int) -> FloatArray:
-        """(r,) squared distance of each of ``rows`` to the one of ``others`` than which ``k`` are nearer."""
-        kth: FloatArray = np.partition(self._distances(rows, others), k, axis=1)[:, k]
-        return kth
+    def sampled_distance(self, rows: slice, step: int, k: int) -> FloatArray:
+        """(r,) squared distance of each of ``rows`` to the one than which ``k`` are nearer, of every ``step``-th other
+        row; +inf where there are no more than ``k``."""
+        squared = self._distances(rows, slice(None, None, step))
+        own = np.arange(-(-rows.start // step) * step, rows.stop, step)
+        squared[own - rows.start, own // step] = np.inf
+        return np.partition(squared, k, axis=1)[:, k].copy()
 
     def pairs(self, first: slice, second: slice, limits: FloatArray) -> tuple[IntArray, IntArray, FloatArray]:
         """All pairs of two rows, one from each slice, nearer than the squared limit ((n,)) of either, in order, and

@@ -58,14 +58,29 @@ def test_separable_rows_and_hardly_any_penalty_converge_too():
     assert np.abs(difference).max() <= 1e-4
 
 
-def test_a_start_that_is_wrong_and_sure_of_itself_is_left_again():
-    rng = np.random.default_rng(1)
+@pytest.mark.parametrize("seed", range(2, 6))
+def test_a_start_that_is_wrong_and_sure_of_itself_is_not_taken(seed):
+    rng = np.random.default_rng(seed)
     labels = np.concatenate([np.arange(20), rng.integers(20, size=20)])
     features = (100 * rng.normal(size=(40, 2))).astype(np.float32)
     start, _ = fitted(features[:30], labels[:30], features, 1e4, 20)
-    _, warm = fitted(features, labels, features, 1e4, 20, start)
-    _, cold = fitted(features, labels, features, 1e4, 20)
-    np.testing.assert_allclose(warm.probabilities(features), cold.probabilities(features), atol=1e-4)
+    warm, _ = fitted(features, labels, features, 1e4, 20, start)
+    cold, _ = fitted(features, labels, features, 1e4, 20)
+    assert warm.iterations <= cold.iterations < logistic.MAX_ITERATIONS
+    np.testing.assert_array_equal(warm.weights, cold.weights)
+
+
+@pytest.mark.parametrize("new", [1, 3])
+def test_surprising_labels_among_sure_rows_lead_to_the_optimum(new):
+    rng = np.random.default_rng(1)
+    labels = np.concatenate([np.arange(20), rng.integers(20, size=180 + new)])
+    centres = rng.normal(size=(20, 40))
+    features = (100 * (centres[labels] + 0.2 * rng.normal(size=(200 + new, 40)))).astype(np.float32)
+    labels[200:] = (labels[200:] + 1) % 20
+    start, _ = fitted(features[:200], labels[:200], features, 1e4, 20)
+    fit, head = fitted(features, labels, features, 1e4, 20, start)
+    assert fit.iterations < logistic.MAX_ITERATIONS
+    np.testing.assert_allclose(head.probabilities(features), np.eye(20)[labels], atol=1e-4)
 
 
 def test_one_class_only_gives_that_class_probability_one():

@@ -1,5 +1,6 @@
 """ProbCover, MaxHerding and Uncertainty Herding against dense references, and what they stand on."""
 
+import tracemalloc
 from dataclasses import replace
 
 import numpy as np
@@ -143,6 +144,7 @@ def test_tables_hold_all_neighbours_within_reach(
         for name, value in {"FEWEST": width, "SHARE": 0, "FULL": full, "RANK": 2, "SPARSE": 2, "TILE": tile}.items():
             patch.setattr(neighbours, name, value)
         table = neighbours.neighbours(Geometry(features, squared_norms(features)))
+        guess = neighbours._reach(Geometry(features, squared_norms(features)), min(width, n - 1))
     squared = ((features[:, None] - features) ** 2).sum(axis=2)
     np.fill_diagonal(squared, np.inf)
     assert table.rows.shape == table.squared.shape == (n, min(width, n - 1))
@@ -151,8 +153,22 @@ def test_tables_hold_all_neighbours_within_reach(
         assert sorted(table.rows[row, held]) == np.flatnonzero(squared[row] < table.reach[row]).tolist()
         np.testing.assert_array_equal(table.squared[row, held], squared[row, table.rows[row, held]])
         assert (table.rows[row, ~held] == row).all()
+        # A row that held too many keeps its nearer half, but for equally far ones.
+        if table.reach[row] < guess[row]:
+            assert (squared[row] <= table.reach[row]).sum() > min(width, n - 1) // 2
     if width >= n - 1:
         assert np.isinf(table.reach).all()
+
+
+def test_guessing_reaches_keeps_no_more_than_a_block(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rows, "BLOCK_BYTES", 2**20)
+    features, _ = blobs(6000, 8, 4)
+    geometry = Geometry(features, squared_norms(features))
+    tracemalloc.start()
+    neighbours._reach(geometry, 60)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 3 * 2**20 < 4 * 6000 * 6000 / neighbours.SPARSE
 
 
 def _pairs(query: Query, limits: np.ndarray) -> set[tuple[int, int]]:

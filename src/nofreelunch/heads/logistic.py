@@ -23,10 +23,13 @@ from nofreelunch.heads.head import FloatArray, IntArray
 from nofreelunch.heads.linear import LinearHead
 from nofreelunch.rows import thin_product
 
-REFRESH, AGAIN = (1, 6, 12), 30
+# Steps before which the preconditioner is computed anew: it changes most at first.
+REFRESH_AT, REFRESH_EVERY = (1, 6, 12), 30
 MAX_ITERATIONS = 1000
-EXACT = 0.1
-LARGE = 80
+# A line search ends where so much of the slope is left.
+SLOPE_LEFT = 0.1
+# Scores from which on exp is kept from overflowing.
+LARGE = 60
 MAX_TRIALS = 50
 
 
@@ -114,7 +117,8 @@ class Learner:
 
 
 def fit(z: FloatArray, labels: IntArray, C: float, start: Fit | None = None, tol: float = 3e-4) -> Fit:
-    """Fit to convergence: until two steps in a row move no score, less that of the row's label, by more than ``tol``.
+    """Fit until two steps in a row move no score, less that of the row's label, by more than ``tol``; at most
+    MAX_ITERATIONS steps.
 
     Args:
         z: (n, d + 1) float32 from `Basis.rotate`.
@@ -137,14 +141,14 @@ def fit(z: FloatArray, labels: IntArray, C: float, start: Fit | None = None, tol
     own = np.arange(n) * len(classes) + targets
     scores = _less_own(thin_product(z, weights), own)
     residual = _residual(scores, own)
-    if start is not None and _loss(residual, own, penalty, weights) > np.log(len(classes)):
+    if start is not None and _loss(scores, penalty, weights) > np.log(len(classes)):
         return fit(z, labels, C, None, tol)
     gradient = _gradient(z, residual, penalty, weights)
     direction = difference = np.zeros_like(gradient)
     calm, iteration = 0, 0
     while calm < 2 and iteration < MAX_ITERATIONS:
         iteration += 1
-        if iteration in REFRESH or iteration % AGAIN == 0:
+        if iteration in REFRESH_AT or iteration % REFRESH_EVERY == 0:
             hessian = _Hessian(z, squares, residual, penalty)
         descent = hessian.solve(gradient)
         along = float(np.vdot(direction, difference))
@@ -187,14 +191,15 @@ def _residual(scores: FloatArray, own: IntArray) -> FloatArray:
     return residual
 
 
-def _loss(residual: FloatArray, own: IntArray, penalty: FloatArray, weights: FloatArray) -> float:
-    """The objective divided by n · C; it is log K where all weights are 0."""
-    sure = np.maximum(1 + residual.reshape(-1)[own], np.float32(1e-30))
-    return float(0.5 * np.vdot(penalty * weights, weights) - np.log(sure).mean())
+def _loss(scores: FloatArray, penalty: FloatArray, weights: FloatArray) -> float:
+    """The objective as `_gradient` scales it, by ``scores`` that are 0 for the label; log K where all weights are 0."""
+    largest = scores.max(axis=1, keepdims=True)
+    entropies = largest[:, 0] + np.log(np.exp(scores - largest).sum(axis=1))
+    return float(entropies.mean() + 0.5 * np.vdot(penalty * weights, weights))
 
 
 def _gradient(z: FloatArray, residual: FloatArray, penalty: FloatArray, weights: FloatArray) -> FloatArray:
-    """Of the objective divided by n · C."""
+    """Of the objective divided by n · C, or by n · C / 2 for two classes."""
     gradient = thin_product(z.T, residual)
     gradient /= np.float32(len(z))
     gradient += penalty * weights
@@ -238,7 +243,8 @@ def _line_search(
         quadratic: second derivative of the penalty.
 
     Returns:
-        the step at which the slope has fallen to EXACT of what it was, and the scores and residuals there.
+        a step at which at most SLOPE_LEFT of the slope is left, or the last of MAX_TRIALS, and the scores and residuals
+        there.
     """
     n = len(scores)
     start = slope - float(np.vdot(residual, moves)) / n
@@ -247,7 +253,9 @@ def _line_search(
     for _ in range(MAX_TRIALS):
         weighted = residual * moves
         expected = np.einsum("ij->i", weighted)
-        bend = float(np.vdot(weighted, moves) - np.vdot(expected, expected)) / n + quadratic
+        # The difference row by row: of two sums over all rows it would be lost where rows are sure.
+        variances = np.einsum("ij,ij->i", weighted, moves) - expected * expected
+        bend = float(variances.sum()) / n + quadratic
         low, high = (t, high) if here < 0 else (low, t)
         t = min(t - here / max(bend, 1e-30), 10 * max(t, 1))
         if not low < t < high:
@@ -256,6 +264,6 @@ def _line_search(
         there += scores
         residual = _residual(there, own)
         here = float(np.vdot(residual, moves)) / n + start + t * quadratic
-        if abs(here) <= -EXACT * slope:
+        if abs(here) <= -SLOPE_LEFT * slope:
             break
     return np.float32(t), there, residual
