@@ -71,7 +71,7 @@ KERNELS = {
     "sums": lambda matrix: matrix.sums(DISTINCT, LABELS[:150], 11),
     "neighbour distance": lambda matrix: matrix.mean_neighbour_distance(DISTINCT, 7),
     "squared neighbour distance": lambda matrix: matrix.mean_neighbour_distance(DISTINCT, 149, squared=True),
-    "distance to the fifth": lambda matrix: matrix.sampled_distance(slice(5, 90), 7, 5),
+    "sampled distance": lambda matrix: matrix.sampled_distance(slice(5, 90), 7, 5),
     "pairs": lambda matrix: matrix.pairs(slice(10, 40), slice(70, 90), LIMITS),
     "pairs of one part": lambda matrix: matrix.pairs(slice(10, 40), slice(10, 40), LIMITS),
     "within": lambda matrix: matrix.within(SOME, np.array([0.9, 0.5, 1.2, np.inf, 0, 0.7], np.float32)),
