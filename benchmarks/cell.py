@@ -20,13 +20,13 @@ from threadpoolctl import threadpool_limits
 
 from benchmarks.head import clusters
 from benchmarks.machine import clock, describe, number, parser
-from nofreelunch.evaluation.scores import score
-from nofreelunch.experiment import BLOCK_RUNS
+from nofreelunch.cells.experiment import BLOCK_RUNS
+from nofreelunch.cells.scores import score
+from nofreelunch.cells.simulation import Cell, Curve, Run, simulate
 from nofreelunch.heads.spec import LogisticSpec
-from nofreelunch.pools import typiclust
-from nofreelunch.query import Start
-from nofreelunch.simulation import Cell, Curve, Run, simulate
-from nofreelunch.strategies import STRATEGIES
+from nofreelunch.selection.pools import typiclust
+from nofreelunch.selection.query import Start
+from nofreelunch.selection.strategies import STRATEGIES
 
 NAMES = ("random", "margin", "entropy", "least_confident", "coreset", "badge", "typiclust", "dropquery")
 DETERMINISTIC = ("margin", "entropy", "least_confident", "coreset")

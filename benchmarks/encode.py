@@ -12,12 +12,12 @@ import numpy as np
 import numpy.typing as npt
 
 from nofreelunch import params
+from nofreelunch.base.randomness import generator
 from nofreelunch.embedders.adapter import Settings, resolve_dtype
 from nofreelunch.embedders.encoding import chunks
 from nofreelunch.embedders.model_files import locate
 from nofreelunch.embedders.sentence_model import SentenceModel
 from nofreelunch.embedders.spec import Transformer
-from nofreelunch.randomness import generator
 
 WORDS = """
 the of and to in is that for it with on as was at by this from they have not are or an be which one had but

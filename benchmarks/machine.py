@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 from threadpoolctl import threadpool_info
 
-from nofreelunch import device
-from nofreelunch.errors import UserError
+from nofreelunch.base.errors import UserError
+from nofreelunch.space import device
 
 MIB = 2**20
 

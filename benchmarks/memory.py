@@ -10,11 +10,11 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from benchmarks.machine import MIB, describe, number, parser, peak_mib, seconds
-from nofreelunch.geometry import Geometry, LabelledDistances
 from nofreelunch.heads.linear import LinearHead
-from nofreelunch.query import Query
-from nofreelunch.rows import squared_norms
-from nofreelunch.strategies import STRATEGIES
+from nofreelunch.selection.query import Query
+from nofreelunch.selection.strategies import STRATEGIES
+from nofreelunch.space.geometry import Geometry, LabelledDistances
+from nofreelunch.space.rows import squared_norms
 
 LABELLED, BATCH, BLOCK = 500, 100, 2_000
 NAMES = ("margin", "badge", "coreset", "dropquery")

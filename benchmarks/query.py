@@ -21,13 +21,13 @@ from threadpoolctl import threadpool_limits
 
 from benchmarks.head import clusters
 from benchmarks.machine import describe, number, parser, peak_mib, seconds
-from nofreelunch import device
-from nofreelunch.geometry import Geometry, LabelledDistances
 from nofreelunch.heads import logistic
 from nofreelunch.heads.linear import LinearHead, score_all
-from nofreelunch.query import Query
-from nofreelunch.rows import squared_norms
-from nofreelunch.strategies import STRATEGIES
+from nofreelunch.selection.query import Query
+from nofreelunch.selection.strategies import STRATEGIES
+from nofreelunch.space import device
+from nofreelunch.space.geometry import Geometry, LabelledDistances
+from nofreelunch.space.rows import squared_norms
 
 LABELLED, BATCH, PENALTY = 500, 100, 100.0
 OURS = [name for name, entry in STRATEGIES.items() if not entry.uses_truth]

@@ -19,9 +19,9 @@ from threadpoolctl import threadpool_limits
 from benchmarks.head import clusters
 from benchmarks.machine import bandwidth, describe, flops, number, parser, seconds
 from benchmarks.query import BATCH, PENALTY, Case
+from nofreelunch.cells.simulation import Cell, Run, simulate
 from nofreelunch.heads.spec import LogisticSpec
-from nofreelunch.simulation import Cell, Run, simulate
-from nofreelunch.strategies import STRATEGIES
+from nofreelunch.selection.strategies import STRATEGIES
 
 NAMES = ("margin", "coreset", "badge", "typiclust", "bait", "dropquery", "alfamix", "falcun")
 BASE = {"n": 5_000, "d": 256, "C": 4}
@@ -90,7 +90,7 @@ def cores(counts: tuple[int, ...] = (1, 2)) -> None:
     """Wall seconds of independent blocks over worker processes, as the pipeline spreads them."""
     import os
 
-    from nofreelunch import engine
+    from nofreelunch.compute import engine
 
     print(f"\n| 8 blocks of TypiClust queries | {' | '.join(f'{count} workers' for count in counts)} |")
     print("|" + "---|" * (len(counts) + 1))
@@ -106,8 +106,8 @@ def cores(counts: tuple[int, ...] = (1, 2)) -> None:
 
 
 def _block(features: np.ndarray, seed: int) -> int:
-    from nofreelunch.geometry import kmeans
-    from nofreelunch.rows import Rows
+    from nofreelunch.space.geometry import kmeans
+    from nofreelunch.space.rows import Rows
 
     with threadpool_limits(1):
         return int(kmeans(Rows(features), 300, np.random.default_rng(seed))[0].max())

@@ -12,13 +12,13 @@ import pandas as pd
 from threadpoolctl import threadpool_limits
 
 from nofreelunch import params
-from nofreelunch.cell_files import read_data
-from nofreelunch.engine import map_unordered
-from nofreelunch.evaluation.scores import METRICS, score
+from nofreelunch.base.randomness import generator
+from nofreelunch.cells.cell_files import read_data
+from nofreelunch.cells.scores import METRICS, score
+from nofreelunch.cells.simulation import Cell
+from nofreelunch.compute.engine import map_unordered
 from nofreelunch.heads.scaling import scale
 from nofreelunch.heads.spec import LogisticSpec
-from nofreelunch.randomness import generator
-from nofreelunch.simulation import Cell
 
 PENALTIES = (1.0, 10.0, 100.0, 1000.0)
 SCALINGS = ("none", "unit", "standardize")

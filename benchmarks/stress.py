@@ -24,13 +24,13 @@ from numpy.lib.format import open_memmap
 from threadpoolctl import threadpool_limits
 
 from benchmarks.machine import MIB, describe, number
-from nofreelunch.geometry import Geometry, LabelledDistances
+from nofreelunch.cells.simulation import Cell
 from nofreelunch.heads.scaling import scale
 from nofreelunch.heads.spec import LogisticSpec
-from nofreelunch.pools import POOLS
-from nofreelunch.query import OracleQuery, Query, Start
-from nofreelunch.simulation import Cell
-from nofreelunch.strategies import STRATEGIES
+from nofreelunch.selection.pools import POOLS
+from nofreelunch.selection.query import OracleQuery, Query, Start
+from nofreelunch.selection.strategies import STRATEGIES
+from nofreelunch.space.geometry import Geometry, LabelledDistances
 
 CLASSES, LABELLED, BATCH, BLOCK = 77, 500, 100, 5_000
 # Rows enough for the axes that speed up the fit of the head; they do not change it.

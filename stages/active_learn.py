@@ -1,12 +1,12 @@
 """Stage active_learn: every AL run of one cell, and a look at its embedding, to data/runs/<dataset>/<embedder>.*."""
 
-from nofreelunch import layout, storage
-from nofreelunch.cell_files import read_data
-from nofreelunch.command import stage
-from nofreelunch.evaluation.portrait import portrait
-from nofreelunch.experiment import active_learn as run_all
+from nofreelunch.base import layout, storage
+from nofreelunch.base.storage import Memo
+from nofreelunch.cells.cell_files import read_data
+from nofreelunch.cells.experiment import active_learn as run_all
+from nofreelunch.cells.portrait import portrait
+from nofreelunch.cli.command import stage
 from nofreelunch.params import Params
-from nofreelunch.storage import Memo
 
 
 def active_learn(params: Params, dataset: str, embedder: str) -> int:

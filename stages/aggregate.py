@@ -1,6 +1,6 @@
 """Stage aggregate: all runs to metrics/ and data/summary/."""
 
-from nofreelunch.command import stage
+from nofreelunch.cli.command import stage
 from nofreelunch.evaluation.picks import load_picks
 from nofreelunch.evaluation.runs import load, load_diagnostics, load_probes, load_seconds
 from nofreelunch.evaluation.summary import summarise, write

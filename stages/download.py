@@ -1,6 +1,6 @@
 """Stage download: one task to data/tasks/<dataset>/."""
 
-from nofreelunch.command import stage
+from nofreelunch.cli.command import stage
 from nofreelunch.params import Params
 from nofreelunch.tasks.build import build_task
 from nofreelunch.tasks.table import write_task

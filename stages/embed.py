@@ -1,12 +1,12 @@
 """Stage embed: one task by one embedder to data/embeddings/<dataset>/<embedder>.*, and the labels beside it."""
 
-from nofreelunch import layout, storage
-from nofreelunch.cell_files import budget_for
-from nofreelunch.command import stage
+from nofreelunch.base import layout, storage
+from nofreelunch.base.storage import Memo
+from nofreelunch.cells.cell_files import budget_for
+from nofreelunch.cli.command import stage
 from nofreelunch.embedders.embed import embed as embed_texts
-from nofreelunch.labels import write_labels
 from nofreelunch.params import Params
-from nofreelunch.storage import Memo
+from nofreelunch.tasks.labels import write_labels
 from nofreelunch.tasks.table import SPLITS, read_split
 
 

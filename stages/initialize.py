@@ -1,11 +1,11 @@
 """Stage initialize: initial pools of one cell to data/pools/<dataset>/<embedder>.parquet."""
 
-from nofreelunch import layout, storage
-from nofreelunch.cell_files import read_data
-from nofreelunch.command import stage
-from nofreelunch.initial_pools import initial_pools
+from nofreelunch.base import layout, storage
+from nofreelunch.base.storage import Memo
+from nofreelunch.cells.cell_files import read_data
+from nofreelunch.cells.initial_pools import initial_pools
+from nofreelunch.cli.command import stage
 from nofreelunch.params import Params
-from nofreelunch.storage import Memo
 
 
 def initialize(params: Params, dataset: str, embedder: str) -> int:

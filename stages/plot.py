@@ -1,6 +1,6 @@
 """Stage plot: the summary's tables to figures in plots/."""
 
-from nofreelunch.command import stage
+from nofreelunch.cli.command import stage
 from nofreelunch.evaluation.summary import read_tables
 from nofreelunch.figures import draw_all
 from nofreelunch.params import Params

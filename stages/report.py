@@ -1,7 +1,7 @@
 """Stage report: the summary to one HTML file, plots/report.html."""
 
-from nofreelunch import layout, storage
-from nofreelunch.command import stage
+from nofreelunch.base import layout, storage
+from nofreelunch.cli.command import stage
 from nofreelunch.evaluation.summary import read_claims, read_tables
 from nofreelunch.params import Params
 from nofreelunch.report import render

@@ -17,7 +17,7 @@ def hub(tmp_path, monkeypatch):
 
     for name in ("HF_TOKEN", "HF_HUB_OFFLINE"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr("nofreelunch.hub.WAITS", (0.0, 0.0))
+    monkeypatch.setattr("nofreelunch.base.hub.WAITS", (0.0, 0.0))
     with LoopbackHub() as served:
         monkeypatch.setattr(constants, "ENDPOINT", served.url)
         template = served.url + "/{repo_id}/resolve/{revision}/{filename}"

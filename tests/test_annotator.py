@@ -5,9 +5,9 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 from scipy import stats
 
-from nofreelunch.annotator import AnnotatorSpec, answers, transitions
-from nofreelunch.errors import UserError
-from nofreelunch.randomness import generator
+from nofreelunch.base.errors import UserError
+from nofreelunch.base.randomness import generator
+from nofreelunch.tasks.annotator import AnnotatorSpec, answers, transitions
 
 LABELS = np.random.default_rng(0).integers(4, size=20_000)
 MATRIX = [[0.7, 0.1, 0.1, 0.1], [0, 1, 0, 0], [0.5, 0, 0.5, 0], [0.25, 0.25, 0.25, 0.25]]

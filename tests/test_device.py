@@ -9,16 +9,16 @@ import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from nofreelunch import device, neighbours, rows
-from nofreelunch.errors import UserError
-from nofreelunch.geometry import Geometry
+from nofreelunch.base.errors import UserError
+from nofreelunch.cells.simulation import Cell, Run, simulate
 from nofreelunch.heads.linear import PANEL
 from nofreelunch.heads.spec import LogisticSpec
-from nofreelunch.pools import POOLS
-from nofreelunch.query import Start
-from nofreelunch.rows import Rows
-from nofreelunch.simulation import Cell, Run, simulate
-from nofreelunch.strategies import STRATEGIES
+from nofreelunch.selection.pools import POOLS
+from nofreelunch.selection.query import Start
+from nofreelunch.selection.strategies import STRATEGIES
+from nofreelunch.space import device, neighbours, rows
+from nofreelunch.space.geometry import Geometry
+from nofreelunch.space.rows import Rows
 
 NAMES = ["torch", pytest.param("cuda", marks=pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU"))]
 
@@ -184,8 +184,8 @@ def test_the_cpu_needs_no_torch() -> None:
     code = """
 import sys
 import numpy as np
-from nofreelunch import experiment, initial_pools
-from nofreelunch.device import place
+from nofreelunch.cells import experiment, initial_pools
+from nofreelunch.space.device import place
 place(np.eye(3, dtype=np.float32)).assign(np.eye(3, dtype=np.float32))
 assert "torch" not in sys.modules
 """

@@ -3,9 +3,11 @@ from pathlib import Path
 
 import pytest
 
-from nofreelunch import estimate, params, storage
-from nofreelunch.calibration import cpu_flops
-from nofreelunch.estimate import Fleet, Stages, TaskSize, downstream
+from nofreelunch import params
+from nofreelunch.base import storage
+from nofreelunch.cli import estimate
+from nofreelunch.cli.calibration import cpu_flops
+from nofreelunch.cli.estimate import Fleet, Stages, TaskSize, downstream
 from nofreelunch.params import Params
 from nofreelunch.tasks.spec import DocsTask, FilesTask, HubTask
 

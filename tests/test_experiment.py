@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 import yaml
 
-from nofreelunch import layout, storage
-from nofreelunch.cell_files import read_data
-from nofreelunch.errors import UserError
-from nofreelunch.experiment import active_learn
-from nofreelunch.initial_pools import initial_pools
-from nofreelunch.labels import write_labels
+from nofreelunch.base import layout, storage
+from nofreelunch.base.errors import UserError
+from nofreelunch.base.storage import Memo
+from nofreelunch.cells.cell_files import read_data
+from nofreelunch.cells.experiment import active_learn
+from nofreelunch.cells.initial_pools import initial_pools
 from nofreelunch.params import Params
-from nofreelunch.storage import Memo
+from nofreelunch.tasks.labels import write_labels
 
 CLASSES = 3
 

@@ -6,9 +6,9 @@ from scipy import stats
 from scipy.spatial.distance import cdist
 from sklearn.neighbors import NearestNeighbors
 
-from nofreelunch import geometry, rows
-from nofreelunch.geometry import Geometry, LabelledDistances
-from nofreelunch.rows import Rows, squared_norms
+from nofreelunch.space import geometry, rows
+from nofreelunch.space.geometry import Geometry, LabelledDistances
+from nofreelunch.space.rows import Rows, squared_norms
 
 
 def mixture(n: int, d: int, parts: int, seed: int = 0) -> np.ndarray:

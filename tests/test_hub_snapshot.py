@@ -4,8 +4,8 @@ import io
 
 import pytest
 
-from nofreelunch.errors import UserError
-from nofreelunch.hub import snapshot
+from nofreelunch.base.errors import UserError
+from nofreelunch.base.hub import snapshot
 
 
 def test_sentence_transformers_loads_a_model_by_id_and_revision(hub, model, tmp_path):
@@ -50,7 +50,7 @@ def test_a_dataset_is_no_model(hub):
 
 
 def test_what_cannot_pass_is_not_tried_again(hub, monkeypatch):
-    monkeypatch.setattr("nofreelunch.hub.WAITS", (1e9,))
+    monkeypatch.setattr("nofreelunch.base.hub.WAITS", (1e9,))
     with pytest.raises(UserError, match="has no model"):
         snapshot("me/x", "model", None, ["*"])
 

@@ -4,10 +4,10 @@ import pytest
 import yaml
 
 from nofreelunch import params
-from nofreelunch.annotator import Exact
-from nofreelunch.errors import UserError
+from nofreelunch.base.errors import UserError
 from nofreelunch.heads.spec import LogisticSpec
-from nofreelunch.strategies import STRATEGIES
+from nofreelunch.selection.strategies import STRATEGIES
+from nofreelunch.tasks.annotator import Exact
 
 SHIPPED = Path(__file__).parents[1] / "params.yaml"
 

@@ -5,16 +5,21 @@ from pathlib import Path
 import pytest
 import yaml
 
-from nofreelunch import provenance
+from nofreelunch.base import provenance
 
 ROOT = Path(__file__).parents[1]
-# They say what is computed or where it lies, not how: their content reaches DVC as parameters and outputs.
-FRAME = {"engine", "errors", "layout", "memory", "options", "params", "progress", "provenance", "spec", "storage"}
+# They say what is computed, where it lies and who does it, not how: that reaches DVC as parameters and outputs.
+FRAME = {
+    "params",
+    *(f"compute.{name}" for name in ("cluster", "engine", "local", "parcels", "work")),
+    *(f"base.{name}" for name in ("environment", "errors", "layout", "memory", "options", "progress", "provenance")),
+    *(f"base.{name}" for name in ("spec", "storage")),
+}
 ROOTS = {
     "download": ["tasks.build"],
-    "embed": ["embedders.embed", "labels"],
-    "initialize": ["initial_pools", "pools"],
-    "active_learn": ["experiment", "simulation", "strategies", "evaluation.portrait"],
+    "embed": ["embedders.embed", "tasks.labels"],
+    "initialize": ["cells.initial_pools", "selection.pools"],
+    "active_learn": ["cells.experiment", "cells.simulation", "selection.strategies", "cells.portrait"],
     "aggregate": ["evaluation.summary", "evaluation.runs", "evaluation.picks"],
     "plot": ["figures"],
     "report": ["report"],

@@ -1,8 +1,8 @@
 import io
 import re
 
-from nofreelunch import progress
-from nofreelunch.progress import Progress
+from nofreelunch.base import progress
+from nofreelunch.base.progress import Progress
 
 
 class Screen(io.StringIO):

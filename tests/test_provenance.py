@@ -1,7 +1,7 @@
 import pytest
 
-from nofreelunch import provenance
-from nofreelunch.provenance import code_digest
+from nofreelunch.base import provenance
+from nofreelunch.base.provenance import code_digest
 
 
 @pytest.fixture
@@ -11,7 +11,9 @@ def package(tmp_path, monkeypatch):
 
     def digest(**modules):
         for name, text in modules.items():
-            (tmp_path / f"{name}.py").write_text(text)
+            file = tmp_path / f"{name.replace('.', '/')}.py"
+            file.parent.mkdir(exist_ok=True)
+            file.write_text(text)
         for cached in (provenance._parse, provenance._tree_digest, provenance._imports):
             cached.cache_clear()
         return code_digest("nofreelunch.a")
@@ -38,19 +40,21 @@ def test_a_change_in_an_imported_module_counts(package):
 
 
 def test_another_strategy_is_not_part_of_a_strategys_code():
-    closure = provenance._closure(("nofreelunch.simulation", "nofreelunch.strategies.badge"))
-    assert "nofreelunch.geometry" in closure
+    closure = provenance._closure(("nofreelunch.cells.simulation", "nofreelunch.selection.strategies.badge"))
+    assert "nofreelunch.space.geometry" in closure
     assert "nofreelunch.heads.logistic" in closure
-    assert not {module for module in closure if module.startswith("nofreelunch.strategies.")} - {
-        "nofreelunch.strategies.badge"
+    assert not {module for module in closure if module.startswith("nofreelunch.selection.strategies.")} - {
+        "nofreelunch.selection.strategies.badge"
     }
 
 
 def test_the_words_of_errors_do_not_count(package):
     before = package(
-        a=f"from nofreelunch.errors import UserError\n{A}", b=B, errors="class UserError(Exception): ...\n"
+        a=f"from nofreelunch.base.errors import UserError\n{A}",
+        b=B,
+        **{"base.errors": "class UserError(Exception): ...\n"},
     )
-    assert package(errors="class UserError(Exception):\n    cure = 'another'\n") == before
+    assert package(**{"base.errors": "class UserError(Exception):\n    cure = 'another'\n"}) == before
 
 
 @pytest.mark.parametrize("root", ["embedders.sentence_model", "embedders.static_vectors", "embedders.text_features"])

@@ -1,4 +1,4 @@
-from nofreelunch.randomness import generator
+from nofreelunch.base.randomness import generator
 
 
 def test_same_names_give_the_same_stream_and_a_known_first_value():

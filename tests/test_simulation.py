@@ -2,11 +2,11 @@ import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
 
+from nofreelunch.cells.simulation import Cell, Run, probe, simulate
 from nofreelunch.heads.scaling import scale
 from nofreelunch.heads.spec import KnnSpec, LdaSpec, LogisticSpec, MlpSpec, RidgeSpec
-from nofreelunch.query import Strategy
-from nofreelunch.simulation import Cell, Run, probe, simulate
-from nofreelunch.strategies import STRATEGIES
+from nofreelunch.selection.query import Strategy
+from nofreelunch.selection.strategies import STRATEGIES
 
 CLASSES = 4
 PENALTY = 10.0

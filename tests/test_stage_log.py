@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from nofreelunch.errors import UserError
-from nofreelunch.progress import Progress
-from nofreelunch.stage_log import logged, peak_memory_mib
+from nofreelunch.base.errors import UserError
+from nofreelunch.base.progress import Progress
+from nofreelunch.base.stage_log import logged, peak_memory_mib
 
 CELL = {"dataset": "own", "embedder": "lsa"}
 
@@ -51,14 +51,19 @@ def test_a_log_that_cannot_be_written_stops_before_the_work(monkeypatch, tmp_pat
 
 def test_processes_share_a_log_line_by_line(log):
     log.write_text('{"of": "before"}\n')
-    code = "from nofreelunch.stage_log import logged\nfor _ in range(200):\n with logged('x' * 5000, {}, 'texts'): pass"
+    code = (
+        "from nofreelunch.base.stage_log import logged\n"
+        "for _ in range(200):\n with logged('x' * 5000, {}, 'texts'): pass"
+    )
     writers = [subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.DEVNULL) for _ in range(3)]
     assert [writer.wait() for writer in writers] == [0, 0, 0]
     assert len([json.loads(line) for line in log.read_text().splitlines()]) == 601
 
 
 def measured(code):
-    head = "import subprocess, sys\nfrom nofreelunch.stage_log import peak_memory_mib\nbefore = peak_memory_mib()\n"
+    head = (
+        "import subprocess, sys\nfrom nofreelunch.base.stage_log import peak_memory_mib\nbefore = peak_memory_mib()\n"
+    )
     command = [sys.executable, "-c", head + code + "\nprint(peak_memory_mib() - before)"]
     return float(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
 

@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from nofreelunch import storage
-from nofreelunch.errors import UserError
-from nofreelunch.storage import Memo
+from nofreelunch.base import storage
+from nofreelunch.base.errors import UserError
+from nofreelunch.base.storage import Memo
 
 
 def test_failed_write_leaves_the_old_file_and_no_temporary(tmp_path):

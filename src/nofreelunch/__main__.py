@@ -4,7 +4,7 @@ import argparse
 import sys
 
 from nofreelunch.cli import check, farm, grid, plan, recommend, show
-from nofreelunch.command import guarded
+from nofreelunch.cli.command import guarded
 
 COMMANDS = {"check": check, "list": show, "grid": grid, "plan": plan, "farm": farm, "recommend": recommend}
 

@@ -17,13 +17,13 @@ from pydantic import (
     model_validator,
 )
 
-from nofreelunch.annotator import AnnotatorSpec, Exact
+from nofreelunch.base.errors import UserError, unknown
+from nofreelunch.base.spec import Spec
 from nofreelunch.embedders.spec import EmbedderSpec
-from nofreelunch.errors import UserError, unknown
 from nofreelunch.heads.spec import HeadSpec
-from nofreelunch.pools import POOLS
-from nofreelunch.spec import Spec
-from nofreelunch.strategies import STRATEGIES
+from nofreelunch.selection.pools import POOLS
+from nofreelunch.selection.strategies import STRATEGIES
+from nofreelunch.tasks.annotator import AnnotatorSpec, Exact
 from nofreelunch.tasks.spec import TaskSpec
 
 NAME = re.compile(r"[a-z0-9]+(_[a-z0-9]+)*")

@@ -5,14 +5,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nofreelunch import estimate, layout, params, storage
-from nofreelunch.cli import check, show
+from nofreelunch import params
+from nofreelunch.base import layout, storage
+from nofreelunch.base.errors import UserError
+from nofreelunch.cli import check, estimate, show
+from nofreelunch.cli.estimate import TaskSize
 from nofreelunch.cli.plan import weight_bytes
 from nofreelunch.embedders import own_vectors
 from nofreelunch.embedders.model_files import weights_digest
 from nofreelunch.embedders.spec import Npy, Transformer
-from nofreelunch.errors import UserError
-from nofreelunch.estimate import TaskSize
 
 ROOT = Path(__file__).parents[2]
 SHIPPED = params.load(ROOT / "params.yaml")

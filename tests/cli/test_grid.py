@@ -5,9 +5,9 @@ import pytest
 import yaml
 
 from nofreelunch import params
+from nofreelunch.base.errors import UserError
 from nofreelunch.cli import grid
 from nofreelunch.cli.named_grids import GRIDS
-from nofreelunch.errors import UserError
 
 PROJECT = Path(__file__).parents[2]
 SHIPPED = (PROJECT / "params.yaml").read_text(encoding="utf-8")

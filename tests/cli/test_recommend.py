@@ -10,9 +10,10 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "evaluation"))
 
 import synthetic_runs
 
-from nofreelunch import layout, params
+from nofreelunch import params
+from nofreelunch.base import layout
+from nofreelunch.base.errors import UserError
 from nofreelunch.cli import recommend
-from nofreelunch.errors import UserError
 from nofreelunch.evaluation import summary
 from nofreelunch.evaluation.recommendation import Rule, Scale
 

@@ -2,7 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from nofreelunch import params, registry
+from nofreelunch import params
+from nofreelunch.base import registry
 from nofreelunch.cli import show
 from nofreelunch.cli.named_grids import SEVEN_EMBEDDERS, TEN_TASKS
 from nofreelunch.cli.text_table import text_table

@@ -3,8 +3,8 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nofreelunch.base.errors import UserError
 from nofreelunch.cli.yaml_edit import set_values
-from nofreelunch.errors import UserError
 
 TEXT = """\
 # head

@@ -7,6 +7,8 @@ import pytest
 from safetensors.numpy import load_file, save_file
 from tiny_models import save_sentence_model, texts
 
+from nofreelunch.base.errors import UserError
+from nofreelunch.base.storage import Memo
 from nofreelunch.embedders import embed as entry_point
 from nofreelunch.embedders import encoding
 from nofreelunch.embedders.adapter import load
@@ -14,8 +16,6 @@ from nofreelunch.embedders.embed import ModelEmbedder
 from nofreelunch.embedders.embedding import CARD, Embedding
 from nofreelunch.embedders.sentence_model import SentenceModel
 from nofreelunch.embedders.spec import Hashing, Lsa, Transformer
-from nofreelunch.errors import UserError
-from nofreelunch.storage import Memo
 from nofreelunch.tasks.table import Split
 
 

@@ -5,10 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nofreelunch.base.errors import UserError
+from nofreelunch.base.storage import Memo
 from nofreelunch.embedders import encoding
 from nofreelunch.embedders.encoding import CHUNK_CHARACTERS, CHUNK_TEXTS, LONGEST_COUNTED, chunks, encode
-from nofreelunch.errors import UserError
-from nofreelunch.storage import Memo
 
 
 class Lengths:

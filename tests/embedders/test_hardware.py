@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 from tiny_models import texts
 
+from nofreelunch.base.storage import Memo
 from nofreelunch.embedders import shards
 from nofreelunch.embedders.adapter import CPU, HARDWARE
 from nofreelunch.embedders.encoding import CHUNK_TEXTS
 from nofreelunch.embedders.model_embedder import ModelEmbedder
 from nofreelunch.embedders.sentence_model import SentenceModel
 from nofreelunch.embedders.spec import Transformer
-from nofreelunch.storage import Memo
 from nofreelunch.tasks.table import Split
 
 GPU = HARDWARE[0]

@@ -3,9 +3,9 @@
 import pytest
 from huggingface_hub import constants
 
+from nofreelunch.base.errors import UserError
 from nofreelunch.embedders.model_files import ALLOW_REMOTE_CODE, locate
 from nofreelunch.embedders.spec import Transformer
-from nofreelunch.errors import UserError
 
 
 def entry(hub="me/tiny-bert", **more):

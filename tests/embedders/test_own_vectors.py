@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from nofreelunch.base.errors import UserError
 from nofreelunch.embedders.own_vectors import digests, find_vectors
 from nofreelunch.embedders.spec import Npy
-from nofreelunch.errors import UserError
 from nofreelunch.tasks.table import Split
 
 

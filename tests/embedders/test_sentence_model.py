@@ -5,9 +5,9 @@ from sentence_transformers import SentenceTransformer
 from tiny_models import BYTE_LEVEL, FAMILIES, WORDS, save_sentence_model, save_transformer, texts
 from transformers import BertModel
 
+from nofreelunch.base.errors import UserError
 from nofreelunch.embedders.adapter import Settings, resolve_dtype
 from nofreelunch.embedders.sentence_model import SentenceModel, batches
-from nofreelunch.errors import UserError
 
 TEXTS = texts(60, 40)
 

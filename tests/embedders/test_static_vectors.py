@@ -3,8 +3,8 @@ import pytest
 from safetensors.numpy import load_file
 from tiny_models import SPECIAL, WORDS, save_transformer, texts
 
+from nofreelunch.base.errors import UserError
 from nofreelunch.embedders.static_vectors import StaticVectors, word_vectors
-from nofreelunch.errors import UserError
 
 TABLE = "embeddings.word_embeddings.weight"
 

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
+from nofreelunch.base.errors import UserError
 from nofreelunch.embedders.text_features import hashing, lsa
-from nofreelunch.errors import UserError
 
 TRAIN = ["the cat sat on the mat", "a dog ran", "dogs and cats", "the mat was red", "red dogs ran", "cats sat"]
 

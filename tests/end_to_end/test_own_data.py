@@ -16,8 +16,8 @@ import yaml
 from dvc_project import ROOT, Project
 
 from nofreelunch import params
+from nofreelunch.base.storage import Memo
 from nofreelunch.embedders.embed import embed
-from nofreelunch.storage import Memo
 from nofreelunch.tasks.table import Split
 
 pytestmark = pytest.mark.slow

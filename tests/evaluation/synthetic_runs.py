@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from nofreelunch.evaluation.diagnostics import LABEL_FREE, LABELLED
+from nofreelunch.base.randomness import generator
+from nofreelunch.cells.diagnostics import LABEL_FREE, LABELLED
 from nofreelunch.evaluation.runs import FACTORS, METRICS, RUN, SCORES
-from nofreelunch.randomness import generator
 
 
 @dataclass(frozen=True)

@@ -3,8 +3,8 @@ import pytest
 from sklearn.metrics import silhouette_score
 from sklearn.neighbors import NearestNeighbors
 
-from nofreelunch.evaluation import diagnostics
-from nofreelunch.randomness import generator
+from nofreelunch.base.randomness import generator
+from nofreelunch.cells import diagnostics
 
 
 def blobs(gap, rows=300, classes=4, dim=16):

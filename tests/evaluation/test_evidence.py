@@ -3,8 +3,8 @@ import pandas as pd
 import pytest
 from scipy import stats
 
+from nofreelunch.base.randomness import generator
 from nofreelunch.evaluation import evidence
-from nofreelunch.randomness import generator
 
 
 def wide(values):

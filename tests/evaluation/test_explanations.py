@@ -2,8 +2,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from nofreelunch.base.randomness import generator
 from nofreelunch.evaluation import explanations
-from nofreelunch.randomness import generator
 
 
 def sites(values, **columns):

@@ -3,8 +3,8 @@ import pandas as pd
 import pytest
 from scipy import stats
 
+from nofreelunch.base.randomness import generator
 from nofreelunch.evaluation import intervals
-from nofreelunch.randomness import generator
 
 
 def test_mean_interval_of_three_values_by_hand():

@@ -1,11 +1,11 @@
 import numpy as np
 import pytest
 
-from nofreelunch import layout, storage
+from nofreelunch.base import layout, storage
+from nofreelunch.base.randomness import generator
+from nofreelunch.cells.plane import plane
 from nofreelunch.evaluation.picks import load_picks
-from nofreelunch.evaluation.plane import plane
 from nofreelunch.params import Grid
-from nofreelunch.randomness import generator
 
 GRID = Grid(datasets=["d"], embedders=["e"], pools=["random", "typiclust"], strategies=["random", "margin"], seeds=2)
 

@@ -4,8 +4,8 @@ import pytest
 import synthetic_runs
 from synthetic_runs import Truth
 
+from nofreelunch.base.randomness import generator
 from nofreelunch.evaluation import recommendation
-from nofreelunch.randomness import generator
 
 DATASETS = [f"d{i}" for i in range(6)]
 EMBEDDERS = ["weak", "fair", "good", "best"]

@@ -3,10 +3,10 @@ import pandas as pd
 import pytest
 import synthetic_runs
 
-from nofreelunch import layout, storage
-from nofreelunch.errors import UserError
+from nofreelunch.base import layout, storage
+from nofreelunch.base.errors import UserError
+from nofreelunch.cells.diagnostics import LABEL_FREE, LABELLED
 from nofreelunch.evaluation import runs
-from nofreelunch.evaluation.diagnostics import LABEL_FREE, LABELLED
 from nofreelunch.params import Grid
 
 GRID = Grid(

@@ -6,9 +6,9 @@ import subprocess
 import numpy as np
 import pytest
 
-from nofreelunch import storage
-from nofreelunch.errors import UserError
-from nofreelunch.storage import Memo
+from nofreelunch.base import storage
+from nofreelunch.base.errors import UserError
+from nofreelunch.base.storage import Memo
 
 NOISE = np.random.default_rng(0).normal(size=100_000)
 

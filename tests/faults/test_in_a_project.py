@@ -8,7 +8,7 @@ import time
 import pytest
 from kills import TIMINGS, files, temporaries
 
-from nofreelunch.storage import Memo
+from nofreelunch.base.storage import Memo
 
 pytestmark = pytest.mark.slow
 STAGE = [sys.executable, "-m", "stages.active_learn", "docs_library", "hashing"]

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from matplotlib.colors import to_rgb
 
 from nofreelunch.figures import style
-from nofreelunch.strategies import STRATEGIES
+from nofreelunch.selection.strategies import STRATEGIES
 
 
 def test_every_registered_strategy_has_a_look_of_its_own():

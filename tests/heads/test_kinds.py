@@ -10,7 +10,7 @@ from pydantic import TypeAdapter
 from nofreelunch.heads import TRAINERS, trainer
 from nofreelunch.heads.linear import LinearHead, score_all
 from nofreelunch.heads.spec import HeadSpec
-from nofreelunch.rows import Rows
+from nofreelunch.space.rows import Rows
 
 kinds = pytest.mark.parametrize("spec", KINDS, ids=str)
 

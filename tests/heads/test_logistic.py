@@ -6,7 +6,7 @@ from sklearn.linear_model import LogisticRegression
 
 from nofreelunch.heads import logistic
 from nofreelunch.heads.linear import LinearHead, panel_products
-from nofreelunch.rows import Rows
+from nofreelunch.space.rows import Rows
 
 
 def blobs(n, d, classes, seed, spread=1.0):

@@ -11,7 +11,7 @@ from sklearn.linear_model import LogisticRegression
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from benchmarks.query import Case
-from nofreelunch.strategies import STRATEGIES, probcover
+from nofreelunch.selection.strategies import STRATEGIES, probcover
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 SIZES = pytest.mark.parametrize(("d", "classes"), [(12, 2), (24, 7)])

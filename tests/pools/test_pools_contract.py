@@ -6,10 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.distance import cdist
 
-from nofreelunch.coverage import purity_radius
-from nofreelunch.geometry import Geometry, squared_norms
-from nofreelunch.pools import POOLS, coreset, kmeans, maxherding, probcover
-from nofreelunch.query import Start
+from nofreelunch.selection.coverage import purity_radius
+from nofreelunch.selection.pools import POOLS, coreset, kmeans, maxherding, probcover
+from nofreelunch.selection.query import Start
+from nofreelunch.space.geometry import Geometry, squared_norms
 
 INPUTS = {
     "general": np.random.default_rng(0).standard_normal((80, 6)).astype(np.float32),

@@ -5,12 +5,12 @@ from urllib.parse import parse_qsl
 
 import pytest
 
+from nofreelunch.base.registry import seen
 from nofreelunch.figures.style import look, luminance, on_dark
-from nofreelunch.registry import seen
 from nofreelunch.report import page
 from nofreelunch.report.sources import SOURCES
 from nofreelunch.report.tables import rounded
-from nofreelunch.strategies import STRATEGIES
+from nofreelunch.selection.strategies import STRATEGIES
 
 
 class Outline(HTMLParser):

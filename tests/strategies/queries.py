@@ -5,10 +5,10 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
-from nofreelunch.geometry import Geometry, LabelledDistances, squared_norms
 from nofreelunch.heads import logistic
 from nofreelunch.heads.linear import LinearHead
-from nofreelunch.query import OracleQuery, Query
+from nofreelunch.selection.query import OracleQuery, Query
+from nofreelunch.space.geometry import Geometry, LabelledDistances, squared_norms
 
 IntArray = npt.NDArray[np.int64]
 

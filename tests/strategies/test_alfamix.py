@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 from queries import again, blobs, build, typical
 
-from nofreelunch import geometry
-from nofreelunch.query import Query
-from nofreelunch.strategies import alfamix
+from nofreelunch.selection.query import Query
+from nofreelunch.selection.strategies import alfamix
+from nofreelunch.space import geometry
 
 
 def plain_flips(query: Query, epsilon: float, missing: str) -> np.ndarray:

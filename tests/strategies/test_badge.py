@@ -3,9 +3,9 @@ import pytest
 from queries import again, build, typical
 from scipy import stats
 
-from nofreelunch import rows
-from nofreelunch.query import Query
-from nofreelunch.strategies import badge
+from nofreelunch.selection.query import Query
+from nofreelunch.selection.strategies import badge
+from nofreelunch.space import rows
 
 
 def explicit(query: Query, first: str) -> list[int]:

@@ -4,9 +4,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from queries import blobs, build, typical
 
-from nofreelunch.query import Query
-from nofreelunch.rows import Rows
-from nofreelunch.strategies import bait
+from nofreelunch.selection.query import Query
+from nofreelunch.selection.strategies import bait
+from nofreelunch.space.rows import Rows
 
 
 def plain(query: Query, regularisation: float = 1.0, oversample: int = 2) -> list[int]:

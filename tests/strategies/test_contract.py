@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from queries import again, blobs, build, typical, with_truth
 
-from nofreelunch.query import Query
-from nofreelunch.strategies import STRATEGIES
+from nofreelunch.selection.query import Query
+from nofreelunch.selection.strategies import STRATEGIES
 
 # The rows are the same when the pool is shuffled; the others draw, or break ties by what a draw gave.
 ORDER_FREE = {"margin", "entropy", "least_confident", "coreset"}

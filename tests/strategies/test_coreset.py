@@ -5,8 +5,8 @@ from hypothesis import strategies as st
 from queries import again, blobs, build
 from scipy.spatial.distance import cdist
 
-from nofreelunch.geometry import Geometry, farthest_first, squared_norms
-from nofreelunch.strategies import coreset
+from nofreelunch.selection.strategies import coreset
+from nofreelunch.space.geometry import Geometry, farthest_first, squared_norms
 
 
 def textbook(features: np.ndarray, centres: list[int], candidates: list[int], size: int) -> list[int]:

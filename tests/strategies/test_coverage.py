@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 from queries import again, blobs, build, typical
 from scipy.spatial.distance import cdist
 
-from nofreelunch import neighbours, rows
-from nofreelunch.coverage import purity_radius
-from nofreelunch.geometry import Geometry, squared_norms
-from nofreelunch.query import Query
-from nofreelunch.strategies import maxherding, probcover, uncertainty_herding
+from nofreelunch.selection.coverage import purity_radius
+from nofreelunch.selection.query import Query
+from nofreelunch.selection.strategies import maxherding, probcover, uncertainty_herding
+from nofreelunch.space import neighbours, rows
+from nofreelunch.space.geometry import Geometry, squared_norms
 
 
 def distances(features: np.ndarray) -> np.ndarray:

@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 from queries import again, typical
 
-from nofreelunch import geometry
-from nofreelunch.query import Query
-from nofreelunch.rows import Rows
-from nofreelunch.strategies import dropquery
+from nofreelunch.selection.query import Query
+from nofreelunch.selection.strategies import dropquery
+from nofreelunch.space import geometry
+from nofreelunch.space.rows import Rows
 
 
 def plain_changes(query: Query, passes: int, dropout: float) -> np.ndarray:

@@ -3,8 +3,8 @@ import pytest
 from queries import again, typical
 from scipy import stats
 
-from nofreelunch.query import Query
-from nofreelunch.strategies import falcun
+from nofreelunch.selection.query import Query
+from nofreelunch.selection.strategies import falcun
 
 
 def plain(query: Query, gamma: float, relevance: str) -> list[int]:

@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 from queries import again, blobs, build, typical, with_truth
 
-from nofreelunch.errors import UserError
+from nofreelunch.base.errors import UserError
 from nofreelunch.heads.knn import Trainer
-from nofreelunch.query import Query
-from nofreelunch.strategies import STRATEGIES, alfamix, oracle
+from nofreelunch.selection.query import Query
+from nofreelunch.selection.strategies import STRATEGIES, alfamix, oracle
 
 
 def request(seed: int = 0) -> tuple[Query, np.ndarray]:

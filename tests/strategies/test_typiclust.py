@@ -3,10 +3,10 @@ import pytest
 from queries import blobs, build
 from sklearn.neighbors import NearestNeighbors
 
-from nofreelunch.geometry import Geometry, squared_norms
-from nofreelunch.pools import typiclust as pool
-from nofreelunch.query import Start
-from nofreelunch.strategies import typiclust
+from nofreelunch.selection.pools import typiclust as pool
+from nofreelunch.selection.query import Start
+from nofreelunch.selection.strategies import typiclust
+from nofreelunch.space.geometry import Geometry, squared_norms
 
 
 def plain(

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from queries import typical
 
-from nofreelunch.query import Query
-from nofreelunch.strategies import entropy, least_confident, margin
+from nofreelunch.selection.query import Query
+from nofreelunch.selection.strategies import entropy, least_confident, margin
 
 
 def _margin(p: np.ndarray) -> float:

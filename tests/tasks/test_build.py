@@ -1,6 +1,6 @@
 import pytest
 
-from nofreelunch.errors import UserError
+from nofreelunch.base.errors import UserError
 from nofreelunch.tasks import build
 from nofreelunch.tasks.spec import FilesTask, HubTask
 

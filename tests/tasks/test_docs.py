@@ -7,7 +7,7 @@ from collections import Counter
 
 import pytest
 
-from nofreelunch.storage import Memo
+from nofreelunch.base.storage import Memo
 from nofreelunch.tasks import docs, docs_rows
 from nofreelunch.tasks.docs_rows import NAMES, OTHER, OWN, Row, kind_class, make_rows, module_class
 from nofreelunch.tasks.docstrings import Documented, documented
@@ -63,7 +63,7 @@ def test_packages_are_read_once_for_all_tasks(small, monkeypatch, tmp_path):
 
 def test_the_hash_seed_changes_nothing(tmp_path):
     script = (
-        "import sys; from pathlib import Path; from nofreelunch.storage import Memo\n"
+        "import sys; from pathlib import Path; from nofreelunch.base.storage import Memo\n"
         "from nofreelunch.tasks import docs; from nofreelunch.tasks.spec import DocsTask\n"
         "docs.PACKAGES = {'networkx': 'networkx'}\n"
         "for name in ('kind', 'param'):\n"

@@ -5,7 +5,7 @@ from importlib import metadata
 
 import pytest
 
-from nofreelunch.errors import UserError
+from nofreelunch.base.errors import UserError
 from nofreelunch.tasks import docstrings
 from nofreelunch.tasks.docstrings import distribution, documented, entries, paragraphs, sections
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nofreelunch.errors import UserError
+from nofreelunch.base.errors import UserError
 from nofreelunch.tasks.build import build_task
 from nofreelunch.tasks.columns import read_columns
 from nofreelunch.tasks.files import build_files_task

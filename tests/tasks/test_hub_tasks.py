@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from nofreelunch.errors import UserError
+from nofreelunch.base.errors import UserError
 from nofreelunch.tasks.hub import build_hub_task
 from nofreelunch.tasks.spec import HubTask
 

@@ -4,8 +4,8 @@ from pathlib import Path
 import pytest
 
 from nofreelunch import params
+from nofreelunch.base.errors import UserError
 from nofreelunch.cli.named_grids import TEN_TASKS
-from nofreelunch.errors import UserError
 from nofreelunch.tasks.build import build_task
 from nofreelunch.tasks.spec import HubTask
 

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nofreelunch import layout, storage
-from nofreelunch.errors import UserError
+from nofreelunch.base import layout, storage
+from nofreelunch.base.errors import UserError
 from nofreelunch.tasks.table import Split, Task, cap, deduplicate, read_split, validate, write_task
 
 

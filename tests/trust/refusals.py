@@ -1,6 +1,6 @@
 """What is refused, in one error that a user can read."""
 
-from nofreelunch.errors import UserError
+from nofreelunch.base.errors import UserError
 
 
 def refusal(work) -> str | None:

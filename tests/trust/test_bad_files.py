@@ -9,14 +9,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from refusals import refusal
 
-from nofreelunch import layout, storage
-from nofreelunch.cell_files import read_data
+from nofreelunch.base import layout, storage
+from nofreelunch.base.errors import UserError
+from nofreelunch.cells.cell_files import read_data
 from nofreelunch.embedders.own_vectors import find_vectors
 from nofreelunch.embedders.spec import Npy
-from nofreelunch.errors import UserError
-from nofreelunch.labels import write_labels
 from nofreelunch.tasks.build import build_task
 from nofreelunch.tasks.columns import READERS, read_columns
+from nofreelunch.tasks.labels import write_labels
 from nofreelunch.tasks.spec import FilesTask
 from nofreelunch.tasks.table import Split, read_split, write_task
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from refusals import refusal
 
 from nofreelunch import params
-from nofreelunch.errors import UserError
+from nofreelunch.base.errors import UserError
 
 ROOT = Path(__file__).parents[2]
 FILE = Path("params.yaml")

@@ -14,11 +14,11 @@ pytest.importorskip("distributed")
 
 from dask_cluster import ROOT, DaskCluster, can_hide_folders
 
-from nofreelunch import cluster as cluster_module
-from nofreelunch import handoff
-from nofreelunch.engine import map_unordered
-from nofreelunch.errors import UserError
-from nofreelunch.storage import Memo
+from nofreelunch.base.errors import UserError
+from nofreelunch.base.storage import Memo
+from nofreelunch.compute import cluster as cluster_module
+from nofreelunch.compute import parcels
+from nofreelunch.compute.engine import map_unordered
 
 pytestmark = pytest.mark.slow
 sys.path.append(str(ROOT / "tests" / "embedders"))
@@ -44,7 +44,7 @@ def on(monkeypatch, tmp_path):
 def runs(own, monkeypatch):
     """Bytes of the runs of a cell, computed anew into the memo ``name``."""
     # So that the arrays of this small cell count as large ones.
-    monkeypatch.setattr(handoff, "LARGE", 512)
+    monkeypatch.setattr(parcels, "LARGE", 512)
     params = own.params(grid={"strategies": STRATEGIES, "seeds": 4, "pools": ["random", "typiclust"]})
     own.run(params, "download", "embed", "initialize")
 
@@ -81,7 +81,7 @@ class TestSharedDisk:
     def test_workers_that_would_give_other_results_are_refused(self, dask, on, tmp_path, monkeypatch):
         other = tmp_path / "src"
         shutil.copytree(ROOT / "src", other, ignore=shutil.ignore_patterns("__pycache__"))
-        with (other / "nofreelunch/geometry.py").open("a") as file:
+        with (other / "nofreelunch/space/geometry.py").open("a") as file:
             file.write("LLOYD_ITERATIONS = 5\n")
         on(dask.file)
         dask.address()
@@ -207,7 +207,7 @@ def spied(seen):
 
     def everywhere(self, function, *arguments):
         found = real(self, function, *arguments)
-        if function is handoff.sees:
+        if function is parcels.sees:
             seen.append((arguments, [*found.values()]))
         return found
 

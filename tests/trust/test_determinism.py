@@ -10,9 +10,9 @@ import pytest
 import yaml
 from threadpoolctl import threadpool_limits
 
-from nofreelunch import layout, storage
-from nofreelunch.pools import POOLS
-from nofreelunch.strategies import STRATEGIES
+from nofreelunch.base import layout, storage
+from nofreelunch.selection.pools import POOLS
+from nofreelunch.selection.strategies import STRATEGIES
 
 ROOT = Path(__file__).parents[2]
 GRIDS = {

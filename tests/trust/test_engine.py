@@ -9,9 +9,10 @@ import numpy as np
 import pieces
 import pytest
 
-from nofreelunch import handoff
-from nofreelunch.engine import Batch, map_batches, map_unordered
-from nofreelunch.errors import UserError
+from nofreelunch.base.errors import UserError
+from nofreelunch.compute import parcels
+from nofreelunch.compute.engine import map_unordered, map_works
+from nofreelunch.compute.work import Work
 
 
 @pytest.fixture(autouse=True)
@@ -44,11 +45,11 @@ def test_batches_are_taken_as_workers_come_free_and_let_go_when_done(tmp_path):
     def batches():
         for number in range(20):
             taken.append(number)
-            yield Batch(pieces.add, (np.full(10**5, number),), [0, 1, 2])
-        yield Batch(pieces.add, (), [])
+            yield Work(pieces.add, (np.full(10**5, number),), [0, 1, 2])
+        yield Work(pieces.add, (), [])
 
     found = {}
-    for batch, result in map_batches(batches()):
+    for batch, result in map_works(batches()):
         found.setdefault(int(batch.shared[0][0]), []).append(result)
         assert len(taken) <= len(found) + 3
         assert len(list((tmp_path / "memo").glob(".scratch.*/*/*/0.npy"))) <= 3
@@ -76,7 +77,7 @@ def test_a_poisoned_piece_fails_with_its_own_traceback():
 def test_what_a_killed_process_left_behind_is_removed(tmp_path):
     program = (
         "import os, signal\n"
-        "from nofreelunch.handoff import spool\n"
+        "from nofreelunch.compute.parcels import spool\n"
         "with spool() as spooled:\n"
         "    print(spooled.folder)\n"
         "    os.kill(os.getpid(), signal.SIGKILL)\n"
@@ -84,7 +85,7 @@ def test_what_a_killed_process_left_behind_is_removed(tmp_path):
     for _ in range(2):
         subprocess.run([sys.executable, "-uc", program], env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)})
         assert len(list((tmp_path / "memo").iterdir())) == 1
-    with handoff.spool() as spooled, handoff.spool() as other:
+    with parcels.spool() as spooled, parcels.spool() as other:
         assert {*(tmp_path / "memo").glob("*/*")} == {spooled.folder, other.folder}
 
 
@@ -94,5 +95,5 @@ def test_unaligned_arrays_are_copied_once():
     unaligned = buffer[1:].view(np.float32).reshape(rows.shape)
     unaligned[:] = rows
     assert not unaligned.flags.aligned
-    copy = handoff._aligned(unaligned)
+    copy = parcels._aligned(unaligned)
     assert pieces.layout_of(copy, None) == (0, True, False, False, pieces.layout_of(rows, None)[4])

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from nofreelunch.errors import UserError
-from nofreelunch.experiment import BLOCK_RUNS
-from nofreelunch.farm import Farm
-from nofreelunch.storage import Memo
+from nofreelunch.base.errors import UserError
+from nofreelunch.base.storage import Memo
+from nofreelunch.cells.experiment import BLOCK_RUNS
+from nofreelunch.cells.farm import Farm
 
 pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[2]

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import numpy as np
 
-from nofreelunch import layout, storage
-from nofreelunch.pools import POOLS
-from nofreelunch.strategies import STRATEGIES
+from nofreelunch.base import layout, storage
+from nofreelunch.selection.pools import POOLS
+from nofreelunch.selection.strategies import STRATEGIES
 
 # The oracle is told the true labels, and said to be a reference.
 BLIND = [name for name, entry in STRATEGIES.items() if not getattr(entry, "uses_truth", False)]
@@ -71,7 +71,7 @@ def test_features_and_scaling_are_fitted_on_the_pool_alone(own, monkeypatch):
 
 
 def test_a_hidden_label_is_not_among_what_a_strategy_gets(own):
-    source = (Path(__file__).parents[2] / "src/nofreelunch/query.py").read_text(encoding="utf-8")
+    source = (Path(__file__).parents[2] / "src/nofreelunch/selection/query.py").read_text(encoding="utf-8")
     fields = source.partition("class Query:")[2].partition("@dataclass")[0]
     assert "truth" not in fields
     assert "test" not in fields

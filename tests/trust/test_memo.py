@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import yaml
 
-from nofreelunch.storage import Memo
+from nofreelunch.base.storage import Memo
 from nofreelunch.tasks import docs
 
 ROOT = Path(__file__).parents[2]

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from nofreelunch import params
-from nofreelunch.errors import UserError
+from nofreelunch.base.errors import UserError
 
 ROOT = Path(__file__).parents[2]
 SOURCES = sorted([*(ROOT / "src").rglob("*.py"), *(ROOT / "stages").rglob("*.py")])
@@ -56,7 +56,7 @@ def test_no_source_runs_code_that_came_as_data():
     assert {name: what for name, what in found.items() if what} == {
         "src/nofreelunch/embedders/adapter.py": ["trust_remote_code"],
         # Messages to worker processes of the same run, as multiprocessing sends them; never a file.
-        "src/nofreelunch/handoff.py": ["import pickle"],
+        "src/nofreelunch/compute/parcels.py": ["import pickle"],
     }
     assert "trust_remote_code=settings.remote_code" in (ROOT / "src/nofreelunch/embedders/adapter.py").read_text()
 

@@ -5,12 +5,13 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
-from nofreelunch import layout, params, storage
+from nofreelunch import params
+from nofreelunch.base import layout, storage
+from nofreelunch.base.errors import UserError
+from nofreelunch.base.storage import file_digest
 from nofreelunch.embedders.model_files import weights_digest
 from nofreelunch.embedders.spec import Npy, Transformer
-from nofreelunch.errors import UserError
 from nofreelunch.params import Params
-from nofreelunch.storage import file_digest
 from nofreelunch.tasks.spec import FilesTask
 
 # DVC writes these in place, so that a kill can leave them cut.

@@ -3,9 +3,9 @@
 import argparse
 
 from nofreelunch import params
-from nofreelunch.command import must_be_in_grid
-from nofreelunch.farm import Farm
-from nofreelunch.storage import Memo
+from nofreelunch.base.storage import Memo
+from nofreelunch.cells.farm import Farm
+from nofreelunch.cli.command import must_be_in_grid
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -6,11 +6,12 @@ from typing import Any
 
 import yaml
 
-from nofreelunch import params, storage
+from nofreelunch import params
+from nofreelunch.base import storage
+from nofreelunch.base.errors import UserError
 from nofreelunch.cli.check import describe
 from nofreelunch.cli.named_grids import GRIDS, NamedGrid
 from nofreelunch.cli.yaml_edit import Value, set_values
-from nofreelunch.errors import UserError
 
 PARAMS = Path("params.yaml")
 AXES = ("datasets", "embedders", "pools", "strategies")

@@ -7,12 +7,10 @@ import subprocess
 import sys
 
 from nofreelunch import params
-from nofreelunch.calibration import cpu_flops, gpu_flops
+from nofreelunch.base.errors import UserError
+from nofreelunch.cli.calibration import cpu_flops, gpu_flops
 from nofreelunch.cli.check import changed_files, describe
-from nofreelunch.cli.text_table import text_table
-from nofreelunch.embedders.model_files import ALLOW_REMOTE_CODE
-from nofreelunch.errors import UserError
-from nofreelunch.estimate import (
+from nofreelunch.cli.estimate import (
     CPU_SHARE,
     GPU_SHARE,
     PLAIN_RATE,
@@ -27,6 +25,8 @@ from nofreelunch.estimate import (
     text_bytes,
     weight_bytes,
 )
+from nofreelunch.cli.text_table import text_table
+from nofreelunch.embedders.model_files import ALLOW_REMOTE_CODE
 
 # Dense bfloat16 operations per second that one H100 reaches in large matrix products; for a plan without a GPU at hand.
 H100 = 6.0e14

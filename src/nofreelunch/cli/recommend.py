@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nofreelunch import params
+from nofreelunch.base.errors import UserError, unknown
 from nofreelunch.cli.text_table import text_table
-from nofreelunch.errors import UserError, unknown
 
 if TYPE_CHECKING:
     import numpy as np
@@ -35,7 +35,7 @@ def run(arguments: argparse.Namespace) -> None:
     """Embed the texts, diagnose them without labels, and say what to take and how sure that is."""
     import numpy as np
 
-    from nofreelunch.evaluation.diagnostics import LABEL_FREE, ROWS, diagnose
+    from nofreelunch.cells.diagnostics import LABEL_FREE, ROWS, diagnose
     from nofreelunch.evaluation.recommendation import advise, learn, table_of, wide_gains
     from nofreelunch.evaluation.summary import read_table
 
@@ -80,8 +80,8 @@ def embed(loaded: Params, embedder: str, texts: list[str]) -> npt.NDArray[np.flo
     """(n, d) vectors of ``texts``."""
     import numpy as np
 
+    from nofreelunch.base.storage import Memo
     from nofreelunch.embedders.embed import embed as embed_splits
-    from nofreelunch.storage import Memo
     from nofreelunch.tasks.table import Split
 
     pool = Split(texts, None, np.zeros(len(texts), np.int64))
@@ -130,7 +130,7 @@ def doubts(rule: Rule, policies: pd.DataFrame, outside: list[str], few: bool) ->
     """What speaks for and against trusting the recommendation."""
     import numpy as np
 
-    from nofreelunch.evaluation.diagnostics import ROWS
+    from nofreelunch.cells.diagnostics import ROWS
     from nofreelunch.evaluation.recommendation import HINDSIGHT, LEARNED, LEARNED_WITH_LABELS
 
     lines = ["How sure is that?"]

@@ -4,11 +4,11 @@ import argparse
 from pathlib import Path
 
 from nofreelunch import params
+from nofreelunch.base.registry import EMBEDDERS, TASKS, seen
 from nofreelunch.cli.text_table import text_table
 from nofreelunch.embedders.prompts import resolve
 from nofreelunch.embedders.spec import EmbedderSpec, Npy, Transformer
 from nofreelunch.params import Params
-from nofreelunch.registry import EMBEDDERS, TASKS, seen
 from nofreelunch.tasks.spec import DocsTask, HubTask, TaskSpec
 
 MARKS = {"yes": "X", "related": "x", "no": "·", "unknown": "?"}

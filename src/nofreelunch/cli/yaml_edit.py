@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import yaml
 
-from nofreelunch.errors import UserError
+from nofreelunch.base.errors import UserError
 
 Value = str | int | Sequence[str]
 

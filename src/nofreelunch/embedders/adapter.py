@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from nofreelunch.errors import UserError
+from nofreelunch.base.errors import UserError
 
 
 @dataclass(frozen=True)

@@ -6,16 +6,16 @@ from functools import partial
 
 import numpy as np
 
+from nofreelunch.base.progress import Progress
+from nofreelunch.base.provenance import code_digest
+from nofreelunch.base.storage import Array, Memo, digest
+from nofreelunch.compute.engine import on_cluster
 from nofreelunch.embedders import model_files, own_vectors, text_features
 from nofreelunch.embedders.embedding import Embedding
 from nofreelunch.embedders.model_embedder import ModelEmbedder
 from nofreelunch.embedders.pair_formats import FIELDS, columns
 from nofreelunch.embedders.shards import best_hardware, fill
 from nofreelunch.embedders.spec import EmbedderSpec, Hashing, Lsa, Npy, Transformer
-from nofreelunch.engine import on_cluster
-from nofreelunch.progress import Progress
-from nofreelunch.provenance import code_digest
-from nofreelunch.storage import Array, Memo, digest
 from nofreelunch.tasks.table import Split
 
 # Whose versions can change a vector.

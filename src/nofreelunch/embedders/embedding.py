@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from nofreelunch import storage
+from nofreelunch.base import storage
+from nofreelunch.base.errors import UserError
 from nofreelunch.embedders.pair_formats import blocks, complete
-from nofreelunch.errors import UserError
 
 FloatArray = npt.NDArray[np.float32]
 

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from nofreelunch.errors import UserError
-from nofreelunch.progress import Progress
-from nofreelunch.storage import Memo, digest
+from nofreelunch.base.errors import UserError
+from nofreelunch.base.progress import Progress
+from nofreelunch.base.storage import Memo, digest
 
 FloatArray = npt.NDArray[np.float32]
 IntArray = npt.NDArray[np.int64]

@@ -7,6 +7,9 @@ from functools import cached_property, partial
 import numpy as np
 import numpy.typing as npt
 
+from nofreelunch.base.errors import UserError
+from nofreelunch.base.provenance import code_digest, releases
+from nofreelunch.base.storage import Memo, digest
 from nofreelunch.embedders import model_files
 from nofreelunch.embedders.adapter import CPU, HARDWARE, Hardware, Settings, devices, hardware
 from nofreelunch.embedders.embedding import CARD, Embedding
@@ -17,9 +20,6 @@ from nofreelunch.embedders.prompts import resolve
 from nofreelunch.embedders.sentence_model import SentenceModel
 from nofreelunch.embedders.spec import Transformer
 from nofreelunch.embedders.static_vectors import StaticVectors
-from nofreelunch.errors import UserError
-from nofreelunch.provenance import code_digest, releases
-from nofreelunch.storage import Memo, digest
 from nofreelunch.tasks.table import Split
 
 FloatArray = npt.NDArray[np.float32]

@@ -9,10 +9,10 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from nofreelunch.base.errors import UserError
+from nofreelunch.base.hub import snapshot
+from nofreelunch.base.storage import file_digest
 from nofreelunch.embedders.spec import Transformer
-from nofreelunch.errors import UserError
-from nofreelunch.hub import snapshot
-from nofreelunch.storage import file_digest
 
 ALLOW_REMOTE_CODE = "NOFREELUNCH_ALLOW_REMOTE_CODE"
 # What is fetched from the hub: no pickle, and Python code only where the entry and the user allow it.

@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from nofreelunch.base.errors import UserError
+from nofreelunch.base.storage import BROKEN_NPY, file_digest
 from nofreelunch.embedders.pair_formats import columns
 from nofreelunch.embedders.spec import Npy
-from nofreelunch.errors import UserError
-from nofreelunch.storage import BROKEN_NPY, file_digest
 from nofreelunch.tasks.columns import read_columns
 from nofreelunch.tasks.table import SPLITS, Split
 

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from nofreelunch.base.errors import UserError
 from nofreelunch.embedders.adapter import Settings, load
-from nofreelunch.errors import UserError
 
 FloatArray = npt.NDArray[np.float32]
 IntArray = npt.NDArray[np.int64]

@@ -3,14 +3,15 @@
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 
+from nofreelunch.base.errors import UserError
+from nofreelunch.base.progress import Progress
+from nofreelunch.base.storage import Entry, Memo
+from nofreelunch.compute.engine import ask_workers, map_works
+from nofreelunch.compute.work import Work
 from nofreelunch.embedders.adapter import HARDWARE, Hardware, devices, hardware
 from nofreelunch.embedders.encoding import encode_chunk
 from nofreelunch.embedders.model_embedder import ModelEmbedder, Texts
 from nofreelunch.embedders.spec import Transformer
-from nofreelunch.engine import Batch, ask_workers, map_batches
-from nofreelunch.errors import UserError
-from nofreelunch.progress import Progress
-from nofreelunch.storage import Entry, Memo
 
 Piece = tuple[str, str, list[str]]
 """The key of a chunk's entry in the memo, the prompt and the texts."""
@@ -44,7 +45,7 @@ def fill(wanted: Iterable[tuple[ModelEmbedder, Texts]], workers: dict[str, int],
     memos: dict[str, Memo] = {}
     sizes: dict[str, int] = {}
 
-    def batches() -> Iterator[Batch[dict[str, Entry]]]:
+    def works() -> Iterator[Work[dict[str, Entry]]]:
         for embedder, texts in wanted:
             chunks = embedder.missing(texts)
             memos.update(dict.fromkeys(chunks, embedder.memo))
@@ -52,9 +53,9 @@ def fill(wanted: Iterable[tuple[ModelEmbedder, Texts]], workers: dict[str, int],
             progress.known(len(texts) - sum(len(chunk) for chunk in chunks.values()))
             model = (embedder.spec, embedder.where, embedder.files.weights, embedder.files.configuration, workers)
             pieces: list[Piece] = [(key, texts.prompt, chunk) for key, chunk in chunks.items()]
-            yield Batch(_encode, model, pieces, tuple(workers))
+            yield Work(_encode, model, pieces, tuple(workers))
 
-    for _, entries in map_batches(batches()):
+    for _, entries in map_works(works()):
         for key, entry in entries.items():
             memos.pop(key).save(key, entry)
             progress.update(sizes.pop(key))

@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from nofreelunch.spec import Spec
+from nofreelunch.base.spec import Spec
 
 # Of text features; beyond it a dense matrix of them fits no machine.
 MAX_DIM = 65_536

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 from threadpoolctl import threadpool_limits
 
-from nofreelunch.errors import UserError
+from nofreelunch.base.errors import UserError
 
 FloatArray = npt.NDArray[np.float32]
 Columns = Sequence[Sequence[str]]

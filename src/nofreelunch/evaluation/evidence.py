@@ -10,9 +10,9 @@ import numpy.typing as npt
 import pandas as pd
 from scipy import stats
 
+from nofreelunch.base.randomness import generator
 from nofreelunch.evaluation.intervals import DRAWS, bootstrap_interval, resamples
 from nofreelunch.evaluation.quality import FEWEST, spearman
-from nofreelunch.randomness import generator
 
 FloatArray = npt.NDArray[np.float64]
 _MOST_PERMUTATIONS = 5040

@@ -3,9 +3,9 @@
 import numpy as np
 import pandas as pd
 
-from nofreelunch import layout, storage
+from nofreelunch.base import layout, storage
+from nofreelunch.base.randomness import generator
 from nofreelunch.params import Grid
-from nofreelunch.randomness import generator
 
 BATCHES = 3
 GROUND = 1500

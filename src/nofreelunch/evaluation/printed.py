@@ -5,8 +5,8 @@ from typing import Any
 
 import pandas as pd
 
-from nofreelunch import storage
-from nofreelunch.registry import seen
+from nofreelunch.base import storage
+from nofreelunch.base.registry import seen
 
 MOST_ROWS = 600
 NOT_PRINTED = ("picks",)

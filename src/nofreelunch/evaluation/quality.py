@@ -5,9 +5,9 @@ import numpy.typing as npt
 import pandas as pd
 from scipy.stats import rankdata
 
+from nofreelunch.base.randomness import generator
+from nofreelunch.base.registry import EMBEDDERS
 from nofreelunch.evaluation.intervals import DRAWS, bootstrap_interval, resamples
-from nofreelunch.randomness import generator
-from nofreelunch.registry import EMBEDDERS
 
 FloatArray = npt.NDArray[np.float64]
 SITE = ["dataset", "embedder"]

@@ -15,8 +15,8 @@ import numpy.typing as npt
 import pandas as pd
 from scipy import stats
 
+from nofreelunch.cells.diagnostics import LABEL_FREE
 from nofreelunch.evaluation.aulc import aulc
-from nofreelunch.evaluation.diagnostics import LABEL_FREE
 from nofreelunch.evaluation.intervals import half_width, mean_interval
 from nofreelunch.evaluation.quality import SITE
 from nofreelunch.evaluation.runs import BASELINE, blocks

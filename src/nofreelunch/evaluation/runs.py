@@ -7,9 +7,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from nofreelunch import layout, storage
-from nofreelunch.errors import UserError
-from nofreelunch.evaluation import scores
+from nofreelunch.base import layout, storage
+from nofreelunch.base.errors import UserError
+from nofreelunch.cells import scores
 from nofreelunch.params import Grid
 
 FloatArray = npt.NDArray[np.float64]

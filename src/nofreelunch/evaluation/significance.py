@@ -8,10 +8,10 @@ import numpy.typing as npt
 import pandas as pd
 from scipy import stats
 
+from nofreelunch.base.randomness import generator
 from nofreelunch.evaluation.intervals import DRAWS, bootstrap_interval, resamples
 from nofreelunch.evaluation.runs import CELL
 from nofreelunch.evaluation.wins import scopes
-from nofreelunch.randomness import generator
 
 FloatArray = npt.NDArray[np.float64]
 

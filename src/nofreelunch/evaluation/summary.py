@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from nofreelunch import layout, storage
+from nofreelunch.base import layout, storage
 from nofreelunch.evaluation.aulc import scores
 from nofreelunch.evaluation.claims import judge
 from nofreelunch.evaluation.cost import cost

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 import pandas as pd
 from matplotlib.figure import Figure
 
-from nofreelunch import layout
+from nofreelunch.base import layout
 from nofreelunch.figures import (
     best,
     cost_gain,

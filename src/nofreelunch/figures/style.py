@@ -15,7 +15,7 @@ from matplotlib.colors import ListedColormap, to_hex, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from nofreelunch.registry import seen
+from nofreelunch.base.registry import seen
 
 INK = "#222222"
 MUTED = "#767676"

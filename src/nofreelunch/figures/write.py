@@ -4,7 +4,7 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from nofreelunch import storage
+from nofreelunch.base import storage
 from nofreelunch.figures.style import styled
 
 

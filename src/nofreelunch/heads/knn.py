@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from nofreelunch.heads.head import SCORED, FloatArray, IntArray, spread_classes
-from nofreelunch.rows import squared_norms
+from nofreelunch.space.rows import squared_norms
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,9 @@ from itertools import pairwise
 
 import numpy as np
 
+from nofreelunch.base.memory import scores_bytes
 from nofreelunch.heads.head import FloatArray, Head, IntArray, spread_classes
-from nofreelunch.memory import scores_bytes
-from nofreelunch.rows import Rows, thin_product
+from nofreelunch.space.rows import Rows, thin_product
 
 PANEL = 32
 

@@ -18,10 +18,10 @@ from typing import Self
 
 import numpy as np
 
-from nofreelunch.device import place
 from nofreelunch.heads.head import FloatArray, IntArray
 from nofreelunch.heads.linear import LinearHead
-from nofreelunch.rows import thin_product
+from nofreelunch.space.device import place
+from nofreelunch.space.rows import thin_product
 
 # Steps before which the preconditioner is computed anew: it changes most at first.
 REFRESH_AT, REFRESH_EVERY = (1, 6, 12), 30

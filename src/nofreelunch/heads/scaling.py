@@ -5,7 +5,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from nofreelunch.geometry import unit_rows
+from nofreelunch.space.geometry import unit_rows
 
 FloatArray = npt.NDArray[np.float32]
 

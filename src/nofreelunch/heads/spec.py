@@ -4,9 +4,9 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field
 
+from nofreelunch.base.options import Count, NotNegative, Positive
+from nofreelunch.base.spec import Spec
 from nofreelunch.heads.scaling import Scaling
-from nofreelunch.options import Count, NotNegative, Positive
-from nofreelunch.spec import Spec
 
 
 class _Head(Spec):

@@ -11,9 +11,9 @@ import yaml
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
+from nofreelunch.base.registry import seen
 from nofreelunch.figures import style
 from nofreelunch.params import Params
-from nofreelunch.registry import seen
 from nofreelunch.report.curves import curve_data
 from nofreelunch.report.findings import findings
 from nofreelunch.report.sources import SOURCES

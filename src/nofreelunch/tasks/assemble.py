@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from nofreelunch.errors import UserError
+from nofreelunch.base.errors import UserError
 from nofreelunch.tasks.spec import TableTask
 from nofreelunch.tasks.table import Split, Task, cap, deduplicate
 

@@ -1,6 +1,6 @@
 """From a task's entry in params.yaml to the task, whatever its source."""
 
-from nofreelunch.storage import Memo
+from nofreelunch.base.storage import Memo
 from nofreelunch.tasks.docs import build_docs_task
 from nofreelunch.tasks.files import build_files_task
 from nofreelunch.tasks.hub import build_hub_task

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from nofreelunch.errors import UserError, unknown
+from nofreelunch.base.errors import UserError, unknown
 
 Columns = dict[str, list[Any]]
 

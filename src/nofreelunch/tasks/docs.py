@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from nofreelunch.provenance import code_digest
-from nofreelunch.storage import Memo, digest
+from nofreelunch.base.provenance import code_digest
+from nofreelunch.base.storage import Memo, digest
 from nofreelunch.tasks.docs_rows import PACKAGES, SKIP, Row, make_rows, rank
 from nofreelunch.tasks.docstrings import Documented, distribution, documented
 from nofreelunch.tasks.prose import Novelty

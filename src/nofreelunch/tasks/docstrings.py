@@ -13,7 +13,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Literal
 
-from nofreelunch.errors import UserError
+from nofreelunch.base.errors import UserError
 
 SKIPPED_FOLDERS = frozenset({"test", "tests", "testing", "_vendor", "vendored", "_vendored", "externals", "extern"})
 

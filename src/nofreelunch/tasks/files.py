@@ -4,8 +4,8 @@ from pathlib import Path
 
 import numpy as np
 
-from nofreelunch.randomness import generator
-from nofreelunch.storage import file_digest
+from nofreelunch.base.randomness import generator
+from nofreelunch.base.storage import file_digest
 from nofreelunch.tasks.assemble import Rows, assemble
 from nofreelunch.tasks.columns import read_columns
 from nofreelunch.tasks.spec import FilesTask

@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import Any
 
-from nofreelunch.errors import UserError, unknown
-from nofreelunch.hub import snapshot
+from nofreelunch.base.errors import UserError, unknown
+from nofreelunch.base.hub import snapshot
 from nofreelunch.tasks.assemble import Rows, assemble
 from nofreelunch.tasks.spec import HubTask
 from nofreelunch.tasks.table import Task
@@ -23,7 +23,7 @@ def build_hub_task(spec: HubTask, name: str) -> Task:
         name: the task's name.
 
     Raises:
-        UserError: the data cannot be had (see ``nofreelunch.hub``), or configuration, split, columns or labels are
+        UserError: the data cannot be had (see ``nofreelunch.base.hub``), or configuration, split, columns or labels are
             not what the entry says.
     """
     # A script is fetched as a mark only.

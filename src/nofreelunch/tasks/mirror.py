@@ -9,9 +9,9 @@ import os
 from pathlib import Path
 from typing import Any
 
-from nofreelunch import storage
-from nofreelunch.errors import UserError
-from nofreelunch.storage import file_digest
+from nofreelunch.base import storage
+from nofreelunch.base.errors import UserError
+from nofreelunch.base.storage import file_digest
 from nofreelunch.tasks.assemble import Rows, assemble
 from nofreelunch.tasks.columns import read_columns
 from nofreelunch.tasks.spec import HubTask

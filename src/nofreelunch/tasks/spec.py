@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from nofreelunch.spec import Spec
+from nofreelunch.base.spec import Spec
 
 PairFormat = Literal["joined", "labelled", "concat"]
 

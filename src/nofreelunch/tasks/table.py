@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from nofreelunch import layout, storage
-from nofreelunch.errors import UserError
-from nofreelunch.randomness import generator
+from nofreelunch.base import layout, storage
+from nofreelunch.base.errors import UserError
+from nofreelunch.base.randomness import generator
 
 Labels = npt.NDArray[np.int64]
 SPLITS = ("train", "test")

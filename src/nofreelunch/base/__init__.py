@@ -1,0 +1,1 @@
+"""What everything stands on: errors, names and paths, storage, randomness, provenance."""

@@ -1,0 +1,1 @@
+"""What one (task, embedder) cell computes: initial pools, runs, diagnostics."""

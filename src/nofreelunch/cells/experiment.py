@@ -1,0 +1,235 @@
+"""Every AL run of one (task, embedder) cell: planned, computed where the memo lacks it, and put into tables."""
+
+from collections.abc import Container, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from threadpoolctl import threadpool_limits
+
+from nofreelunch.base import layout, storage
+from nofreelunch.base.errors import UserError
+from nofreelunch.base.progress import Progress
+from nofreelunch.base.provenance import code_digest
+from nofreelunch.base.randomness import generator
+from nofreelunch.base.storage import Entry, Memo
+from nofreelunch.cells.cell_files import Data, budget_for, read_pools
+from nofreelunch.cells.scores import METRICS
+from nofreelunch.cells.simulation import Cell, Curve, Run, probe, simulate
+from nofreelunch.compute import engine
+from nofreelunch.compute.work import Work
+from nofreelunch.heads.scaling import scale
+from nofreelunch.params import Params, Rounds
+from nofreelunch.selection.strategies import STRATEGIES
+from nofreelunch.space import device
+from nofreelunch.tasks.annotator import answers
+
+IntArray = npt.NDArray[np.int64]
+Columns = dict[str, Any]
+Piece = Sequence[tuple[str, Run]] | str
+"""A block of runs with their keys, or the key of the probe."""
+
+# About what fills a panel of heads, and small enough that no worker is left with the last long block.
+BLOCK_RUNS = 8
+
+
+@dataclass(frozen=True)
+class Results:
+    """The tables of a cell in grid order (ips, strategy, seed, round).
+
+    Attributes:
+        runs: ips, strategy, seed, round, labels, METRICS, classes_seen.
+        acquired: ips, strategy, seed, round, rank, row.
+        seconds: ips, strategy, seed, round, query_seconds, fit_seconds.
+        probe: METRICS of a head fitted on the whole pool with its true labels.
+        computed, total: how many runs were simulated now, and how many there are.
+        stopped_early: whether the pool was used up before the budget.
+    """
+
+    runs: Columns
+    acquired: Columns
+    seconds: Columns
+    probe: dict[str, float]
+    computed: int
+    total: int
+    stopped_early: bool
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The runs of one cell, and all that they need.
+
+    Attributes:
+        params, dataset, embedder, data: of the cell.
+        runs: by the key of its entry in the memo, in grid order.
+        probe: the key of the probe's entry.
+    """
+
+    params: Params
+    dataset: str
+    embedder: str
+    data: Data
+    runs: dict[str, Run]
+    probe: str
+
+    @classmethod
+    def of(cls, params: Params, dataset: str, embedder: str, data: Data, pools: Columns) -> "Plan":
+        """The plan of a cell with the initial ``pools`` (columns ips, seed, row).
+
+        Raises:
+            UserError: k₀ is larger than the pool, or ``pools`` are not those of ``params``.
+        """
+        budget = budget_for(params, dataset, data.class_count, len(data.pool))
+        base = {
+            "cell": [dataset, embedder],
+            "data": storage.digest(
+                np.asarray(data.pool), np.asarray(data.test), data.pool_labels, data.test_labels, str(data.class_count)
+            ),
+            "head": params.head.model_dump(),
+            "annotator": params.annotator.model_dump(),
+            **device.mark(),
+        }
+        runs = {_key(base, run): run for run in _runs(params, dataset, embedder, budget, pools)}
+        code = code_digest("nofreelunch.cells.simulation", "nofreelunch.heads.scaling")
+        return cls(params, dataset, embedder, data, runs, storage.digest(base, code, "probe"))
+
+    def found(self, memo: Memo) -> dict[str, Entry]:
+        """What the memo holds of the runs and the probe, by key."""
+        return memo.load_all((self.probe, *self.runs))
+
+    def work(self, found: Container[str]) -> Work[dict[str, Entry]]:
+        """The work on all that is not among the keys ``found``: each piece gives entries of the memo."""
+        missing = sorted(
+            ((key, run) for key, run in self.runs.items() if key not in found),
+            key=lambda item: (item[1].seed, item[1].strategy, item[1].ips),
+        )
+        pieces: list[Piece] = [missing[first : first + BLOCK_RUNS] for first in range(0, len(missing), BLOCK_RUNS)]
+        if self.probe not in found:
+            pieces.insert(0, self.probe)
+        if not pieces:
+            return Work(_compute, (), [])
+        params, data = self.params, self.data
+        with threadpool_limits(1):
+            pool, test = scale(data.pool, data.test, params.head.scaling)
+            cell = Cell.of(self.dataset, self.embedder, pool, test, data.test_labels, data.class_count, params.head)
+            for strategy, options in {run.strategy: run.options for _, run in missing}.items():
+                prepare = STRATEGIES[strategy].prepare
+                if prepare is not None:
+                    prepare(cell.geometry(0), **options)
+        said = {
+            seed: answers(
+                params.annotator, data.pool_labels, data.class_count, generator(self.dataset, seed, "annotator")
+            )
+            for seed in {run.seed for _, run in missing}
+        }
+        return Work(_compute, (cell, data.pool_labels, said), pieces)
+
+
+def active_learn(params: Params, dataset: str, embedder: str, data: Data, memo: Memo) -> Results:
+    """Run every AL run of the cell that the memo does not hold.
+
+    Raises:
+        UserError: k₀ is larger than the pool, or the initial pools are not those of ``params``.
+    """
+    plan = Plan.of(params, dataset, embedder, data, read_pools(dataset, embedder, len(data.pool)))
+    entries = plan.found(memo)
+    missing = len(plan.runs.keys() - entries.keys())
+    work = plan.work(entries)
+    if work.arguments:
+        with Progress(f"{dataset} × {embedder}", missing, "runs") as progress:
+            for made in engine.map_unordered(work.function, work.shared, work.arguments):
+                memo.save_all(made)
+                entries |= made
+                progress.update(len(made.keys() & plan.runs.keys()))
+    runs, curves = list(plan.runs.values()), [Curve(**entries[key]) for key in plan.runs]
+    return Results(
+        *_tables(runs, curves),
+        probe=dict(zip(METRICS, entries[plan.probe]["metrics"].tolist(), strict=True)),
+        computed=missing,
+        total=len(runs),
+        stopped_early=any(len(curve.labels) <= run.rounds for run, curve in zip(runs, curves, strict=True)),
+    )
+
+
+def _runs(params: Params, dataset: str, embedder: str, budget: Rounds, pools: Columns) -> list[Run]:
+    runs = []
+    for ips in params.grid.pools:
+        for strategy in params.grid.strategies:
+            entry = STRATEGIES[strategy]
+            for seed in range(params.grid.seeds):
+                initial = pools["row"][(pools["ips"] == ips) & (pools["seed"] == seed)].astype(np.int64)
+                if len(initial) != budget.initial:
+                    raise UserError(
+                        f"{layout.pools(dataset, embedder)} has {len(initial)} rows for ips '{ips}', seed {seed}, not "
+                        f"{budget.initial}. Run 'dvc repro initialize@{dataset}-{embedder}'."
+                    )
+                runs.append(
+                    Run(
+                        ips,
+                        strategy,
+                        seed,
+                        initial,
+                        entry.select,
+                        params.strategies[strategy],
+                        entry.uses_head,
+                        budget.batch,
+                        budget.rounds,
+                        entry.uses_truth,
+                    )
+                )
+    return runs
+
+
+def _key(base: dict[str, Any], run: Run) -> str:
+    code = code_digest(
+        "nofreelunch.tasks.annotator",
+        "nofreelunch.cells.simulation",
+        "nofreelunch.heads.scaling",
+        run.select.__module__,
+    )
+    settings = {
+        "run": [run.ips, run.strategy, run.seed],
+        "budget": [run.batch, run.rounds],
+        "options": dict(run.options),
+    }
+    return storage.digest(base, settings, run.initial, code)
+
+
+def _compute(cell: Cell, labels: IntArray, said: dict[int, IntArray], piece: Piece) -> dict[str, Entry]:
+    with threadpool_limits(1):
+        if isinstance(piece, str):
+            return {piece: {"metrics": np.array(list(probe(cell, labels).values()))}}
+        runs = [run for _, run in piece]
+        curves = simulate(cell, lambda rows, seed: said[seed][rows], runs, truth=labels)
+    return {key: dict(vars(curve)) for (key, _), curve in zip(piece, curves, strict=True)}
+
+
+def _tables(runs: Sequence[Run], curves: Sequence[Curve]) -> tuple[Columns, Columns, Columns]:
+    rounds = [np.arange(len(curve.labels)) for curve in curves]
+    acquired_rounds = [np.repeat(r, np.diff(c.labels, prepend=0)) for r, c in zip(rounds, curves, strict=True)]
+    acquired = [curve.acquired[: curve.labels[-1]] for curve in curves]
+    metrics = np.concatenate([curve.metrics for curve in curves])
+    seconds = np.concatenate([curve.seconds for curve in curves])
+    return (
+        _named(runs, rounds)
+        | {"labels": np.concatenate([curve.labels for curve in curves])}
+        | {name: metrics[:, i] for i, name in enumerate(METRICS)}
+        | {"classes_seen": np.concatenate([curve.classes_seen for curve in curves])},
+        _named(runs, acquired_rounds)
+        | {
+            "rank": np.concatenate([np.arange(len(rows)) for rows in acquired]),
+            "row": np.concatenate(acquired),
+        },
+        _named(runs, rounds) | {"query_seconds": seconds[:, 0], "fit_seconds": seconds[:, 1]},
+    )
+
+
+def _named(runs: Sequence[Run], rounds: Sequence[IntArray]) -> Columns:
+    lengths = [len(numbers) for numbers in rounds]
+    return {
+        "ips": np.repeat([run.ips for run in runs], lengths).tolist(),
+        "strategy": np.repeat([run.strategy for run in runs], lengths).tolist(),
+        "seed": np.repeat([run.seed for run in runs], lengths),
+        "round": np.concatenate(rounds),
+    }

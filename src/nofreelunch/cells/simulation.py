@@ -1,0 +1,247 @@
+"""The active learning loop, for a block of runs of one (task, embedder) cell that advance round by round together.
+
+Each round: fit every run's head, score the test set and the pool for all heads by panel products, let each strategy
+pick, ask the annotator. A run's result does not depend on which runs share its block.
+"""
+
+import time
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from nofreelunch.base.randomness import generator
+from nofreelunch.cells.scores import METRICS, score
+from nofreelunch.heads import trainer
+from nofreelunch.heads.head import Head, Learner, Trainer
+from nofreelunch.heads.linear import score_all
+from nofreelunch.heads.spec import HeadSpec
+from nofreelunch.selection.query import OracleQuery, Query
+from nofreelunch.space.device import place
+from nofreelunch.space.geometry import Geometry, LabelledDistances
+from nofreelunch.space.rows import Rows, squared_norms
+
+FloatArray = npt.NDArray[np.float32]
+IntArray = npt.NDArray[np.int64]
+Annotate = Callable[[IntArray, int], IntArray]
+"""Labels of pool rows, as the annotator of the runs of a seed gives them."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One (task, embedder): what every run of it shares.
+
+    Attributes:
+        dataset, embedder: names, for the random generators.
+        pool: (n, d) float32, scaled.
+        norms: (n,) float32 squared row lengths of the pool.
+        test: (m, d) float32, scaled.
+        test_labels: (m,) int64.
+        class_count: C.
+        trainer: fits the heads.
+        test_rows: the test set, where its products are computed.
+        shared: facts about the pool that hold for every seed.
+    """
+
+    dataset: str
+    embedder: str
+    pool: FloatArray
+    norms: FloatArray
+    test: FloatArray
+    test_labels: IntArray
+    class_count: int
+    trainer: Trainer
+    test_rows: Rows
+    shared: dict[Hashable, Any] = field(default_factory=dict)
+
+    @classmethod
+    def of(
+        cls,
+        dataset: str,
+        embedder: str,
+        pool: FloatArray,
+        test: FloatArray,
+        test_labels: IntArray,
+        class_count: int,
+        head: HeadSpec,
+    ) -> "Cell":
+        """The cell with all that follows from its features."""
+        fits = trainer(head, pool, class_count)
+        return cls(dataset, embedder, pool, squared_norms(pool), test, test_labels, class_count, fits, place(test))
+
+    def geometry(self, seed: int) -> Geometry:
+        """The pool's shared facts for the runs of ``seed``."""
+        return Geometry(self.pool, self.norms, self.dataset, self.embedder, seed, shared=self.shared)
+
+    def fitting(self, seed: int) -> Callable[[IntArray, IntArray], Head]:
+        """Fits the head of any rows and labels from scratch."""
+        return lambda rows, labels: self.learner(seed).fit(rows, labels)
+
+    def learner(self, seed: int) -> Learner:
+        """A new learner; all runs of ``seed`` start from the same weights."""
+        return self.trainer.learner(generator(self.dataset, self.embedder, seed, "head"))
+
+
+@dataclass(frozen=True)
+class Run:
+    """One AL run to simulate.
+
+    Attributes:
+        ips, strategy: names.
+        seed: number of the repetition.
+        initial: (k₀,) int64 rows to start from.
+        select: the strategy's function.
+        options: its options.
+        uses_head: whether it looks at the head.
+        batch, rounds: batch size and number of batches.
+        uses_truth: whether it is a reference that is told the true labels.
+    """
+
+    ips: str
+    strategy: str
+    seed: int
+    initial: IntArray
+    select: Callable[..., IntArray]
+    options: Mapping[str, Any]
+    uses_head: bool
+    batch: int
+    rounds: int
+    uses_truth: bool = False
+
+
+@dataclass(frozen=True)
+class Curve:
+    """What a run leaves behind; round 0 is the initial pool.
+
+    Attributes:
+        acquired: (L,) int64 rows in order of acquisition.
+        labels: (rounds + 1,) int64, how many of them each round's head was fitted on.
+        metrics: (rounds + 1, len(METRICS)) float64 on the test set.
+        classes_seen: (rounds + 1,) int64.
+        seconds: (rounds + 1, 2) float64, choosing the round's batch and fitting its head.
+    """
+
+    acquired: IntArray
+    labels: IntArray
+    metrics: npt.NDArray[np.float64]
+    classes_seen: IntArray
+    seconds: npt.NDArray[np.float64]
+
+
+@dataclass
+class _State:
+    run: Run
+    labelled: IntArray
+    answers: IntArray
+    learner: Learner
+    distances: LabelledDistances
+    labels: list[int] = field(default_factory=list)
+    metrics: list[npt.NDArray[np.float64]] = field(default_factory=list)
+    classes_seen: list[int] = field(default_factory=list)
+    query_seconds: list[float] = field(default_factory=lambda: [0.0])
+    fit_seconds: list[float] = field(default_factory=list)
+
+    def add(self, rows: IntArray, answers: IntArray) -> None:
+        self.labelled = np.concatenate([self.labelled, rows])
+        self.answers = np.concatenate([self.answers, answers])
+
+    def refit(self) -> Head:
+        started = time.perf_counter()
+        head = self.learner.fit(self.labelled, self.answers)
+        self.fit_seconds.append(time.perf_counter() - started)
+        return head
+
+    def curve(self) -> Curve:
+        return Curve(
+            self.labelled,
+            np.array(self.labels, np.int64),
+            np.array(self.metrics),
+            np.array(self.classes_seen, np.int64),
+            np.column_stack([self.query_seconds, self.fit_seconds]),
+        )
+
+
+def simulate(cell: Cell, annotate: Annotate, runs: Sequence[Run], truth: IntArray | None = None) -> list[Curve]:
+    """Advance ``runs`` of ``cell`` together.
+
+    A run whose pool is used up stops early: its curve has fewer rounds.
+
+    Args:
+        cell: what the runs share.
+        annotate: gives the labels of the rows that were picked.
+        runs: in any order; a run's curve does not depend on the others.
+        truth: (n,) true labels of the pool, for runs that are marked to use them and out of reach of all others.
+
+    Raises:
+        ValueError: a run uses the truth, and there is none.
+    """
+    if truth is None and any(run.uses_truth for run in runs):
+        raise ValueError("a run that uses the true labels needs them")
+    geometries = {seed: cell.geometry(seed) for seed in {run.seed for run in runs}}
+    active = states = [
+        _State(
+            run,
+            run.initial,
+            annotate(run.initial, run.seed),
+            cell.learner(run.seed),
+            LabelledDistances(geometries[run.seed]),
+        )
+        for run in runs
+    ]
+    for number in range(max(run.rounds for run in runs) + 1):
+        heads = [state.refit() for state in active]
+        for state, head, probabilities in zip(active, heads, score_all(heads, cell.test_rows), strict=True):
+            state.labels.append(len(state.labelled))
+            state.metrics.append(score(probabilities, cell.test_labels))
+            state.classes_seen.append(len(head.classes))
+        going_on = [
+            (state, head)
+            for state, head in zip(active, heads, strict=True)
+            if number < state.run.rounds and len(state.labelled) < len(cell.pool)
+        ]
+        active = [state for state, _ in going_on]
+        if not active:
+            break
+        for state, head, probabilities in _score_pool(cell, going_on):
+            query = _query(cell, geometries[state.run.seed], state, head, probabilities, number + 1)
+            if state.run.uses_truth and truth is not None:
+                query = OracleQuery(**vars(query), truth=truth, refit=cell.fitting(state.run.seed))
+            started = time.perf_counter()
+            rows = state.run.select(query, **state.run.options)
+            state.query_seconds.append(time.perf_counter() - started)
+            state.add(rows, annotate(rows, state.run.seed))
+    return [state.curve() for state in states]
+
+
+def _score_pool(cell: Cell, going_on: list[tuple[_State, Head]]) -> Iterator[tuple[_State, Head, FloatArray]]:
+    """Pool probabilities for the runs that look at them; an empty array for the others."""
+    looking = score_all([head for state, head in going_on if state.run.uses_head], cell.geometry(0).rows)
+    for state, head in going_on:
+        unseen = np.empty((0, cell.class_count), np.float32)
+        yield state, head, next(looking) if state.run.uses_head else unseen
+
+
+def _query(cell: Cell, geometry: Geometry, state: _State, head: Head, probabilities: FloatArray, number: int) -> Query:
+    run = state.run
+    open_rows = np.ones(len(cell.pool), bool)
+    open_rows[state.labelled] = False
+    return Query(
+        features=cell.pool,
+        geometry=geometry,
+        distances=state.distances,
+        labelled=state.labelled,
+        labels=state.answers,
+        candidates=np.flatnonzero(open_rows),
+        head=head,
+        probabilities=probabilities,
+        batch_size=run.batch,
+        rng=generator(cell.dataset, cell.embedder, run.ips, run.strategy, run.seed, "round", number),
+    )
+
+
+def probe(cell: Cell, labels: IntArray) -> dict[str, float]:
+    """The full-pool probe: METRICS on the test set of a head fitted on all pool rows with their ``labels``."""
+    head = cell.fitting(0)(np.arange(len(cell.pool)), labels)
+    return dict(zip(METRICS, score(head.probabilities(cell.test), cell.test_labels).tolist(), strict=True))

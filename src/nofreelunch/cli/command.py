@@ -1,0 +1,68 @@
+"""What every command line of the project has in common: --help, checked parameters, and errors a person can act on."""
+
+import argparse
+import os
+import sys
+from collections.abc import Callable
+from contextlib import nullcontext, redirect_stdout
+from io import StringIO
+
+from nofreelunch import params
+from nofreelunch.base.errors import UserError, unknown
+from nofreelunch.base.progress import QUIET, quiet
+from nofreelunch.base.stage_log import logged
+
+# For this process, its workers and the libraries that show bars of their own.
+SILENT = {QUIET: "1", "HF_HUB_DISABLE_PROGRESS_BARS": "1", "HF_DATASETS_DISABLE_PROGRESS_BARS": "1"}
+
+
+def stage(work: Callable[..., int], *factors: str, unit: str) -> None:
+    """Run a stage script: ``work(params, *names)`` with one positional name for each of ``factors``.
+
+    Args:
+        work: its docstring is the help text; it gives the number of things it wrote.
+        factors: 'dataset' and/or 'embedder'; each name must stand in the grid.
+        unit: what these things are, in the plural.
+    """
+    parser = argparse.ArgumentParser(description=work.__doc__)
+    for factor in factors:
+        parser.add_argument(factor, help=f"a name from grid.{factor}s in params.yaml")
+    parser.add_argument(
+        "--quiet", action="store_true", help=f"say only errors and the last line; {QUIET}=1 does so, too"
+    )
+    names = vars(parser.parse_args())
+    if names.pop("quiet") or quiet():
+        os.environ.update(SILENT)
+
+    def checked() -> None:
+        loaded = params.load()
+        for factor, name in names.items():
+            must_be_in_grid(loaded.grid, factor, name)
+        with logged(work.__name__, names, unit) as done, redirect_stdout(StringIO()) if quiet() else nullcontext():
+            done.items = work(loaded, *names.values())
+
+    sys.exit(guarded(checked))
+
+
+def must_be_in_grid(grid: params.Grid, factor: str, name: str) -> None:
+    """Refuse a ``name`` that is none of the grid's; ``factor`` is 'dataset' or 'embedder'.
+
+    Raises:
+        UserError: it is not, with the nearest one that is.
+    """
+    legal = getattr(grid, f"{factor}s")
+    if name not in legal:
+        raise UserError(unknown(f"{factor} of the grid", name, legal))
+
+
+def guarded(work: Callable[[], None]) -> int:
+    """Run ``work``; a `UserError` becomes one message on standard error and exit status 1."""
+    try:
+        work()
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("stopped; run the same command again to go on from here.", file=sys.stderr)
+        return 130
+    return 0

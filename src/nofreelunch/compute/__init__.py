@@ -1,0 +1,1 @@
+"""Independent pieces of work and who does them: this process, worker processes, a Dask cluster."""

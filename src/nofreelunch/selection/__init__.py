@@ -1,0 +1,1 @@
+"""A query and who answers it: query strategies and initial pool selections."""

@@ -1,0 +1,19 @@
+"""CoreSet initial pool (Sener & Savarese 2018): k-centre greedy from the row nearest the mean."""
+
+import numpy as np
+
+from nofreelunch.selection.query import IntArray, Start
+from nofreelunch.space.geometry import farthest_first, update_nearest
+from nofreelunch.space.rows import blocks, squared_norms
+
+
+def select(start: Start) -> IntArray:
+    """The row nearest the mean of the pool, then again and again the row farthest from those picked."""
+    features = start.features
+    mean = features.mean(axis=0)
+    from_mean = [squared_norms(features[block] - mean) for block in blocks(*features.shape)]
+    first = int(np.concatenate(from_mean).argmin())
+    distances = np.full(len(features), np.inf, np.float32)
+    update_nearest(distances, start.geometry.rows, np.array([first]))
+    others = np.delete(np.arange(len(features)), first)
+    return np.concatenate([[first], farthest_first(start.geometry, distances, others, start.size - 1)])

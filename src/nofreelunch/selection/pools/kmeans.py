@@ -1,0 +1,22 @@
+"""k-means initial pool: of each of ``size`` clusters the row nearest its centre, as in Gupte et al. (2024)."""
+
+import numpy as np
+
+from nofreelunch.selection.query import IntArray, Start
+from nofreelunch.space.rows import groups, squared_norms
+
+
+def select(start: Start, *, normalise: bool = True) -> IntArray:
+    """One row per cluster, the largest cluster first.
+
+    Args:
+        start: the request.
+        normalise: whether rows are scaled to length 1 first.
+    """
+    geometry = start.geometry.unit() if normalise else start.geometry
+    members = groups(geometry.clustering(start.size), start.size)
+    rows = []
+    for cluster in sorted(members, key=len, reverse=True):
+        features = geometry.features[cluster]
+        rows.append(cluster[squared_norms(features - features.mean(axis=0)).argmin()])
+    return np.array(rows, np.int64)

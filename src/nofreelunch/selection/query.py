@@ -1,0 +1,112 @@
+"""What a query strategy and a pool selection may see. Hidden labels and test rows are not among it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from nofreelunch.heads.head import Head
+from nofreelunch.space.geometry import Geometry, LabelledDistances
+
+FloatArray = npt.NDArray[np.float32]
+IntArray = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Start:
+    """One request for an initial pool. Nothing is labelled yet and there is no head.
+
+    Attributes:
+        features: (n, d) float32, the pool, scaled as the head sees it.
+        geometry: facts about ``features`` that every run of the cell shares.
+        size: how many rows to select, at most n.
+        rng: the run's own generator.
+    """
+
+    features: FloatArray
+    geometry: Geometry
+    size: int
+    rng: np.random.Generator
+
+
+@dataclass(frozen=True)
+class Query:
+    """One request for a batch.
+
+    Attributes:
+        features: (n, d) float32, the whole pool, scaled as the head sees it.
+        geometry: facts about ``features`` that every run of the cell shares.
+        distances: every row's distance to its nearest labelled row, kept between rounds.
+        labelled: (L,) int64, rows labelled so far, in order of acquisition.
+        labels: (L,) int64, the annotator's answers for ``labelled``; classes may be missing.
+        candidates: (m,) int64, rows that may be picked, ascending, disjoint from ``labelled``.
+        head: fitted on the labelled rows.
+        probabilities: (n, C) float32, the head's probabilities of every pool row; a class without a labelled
+            row has probability 0. Columns are contiguous, rows are not.
+        batch_size: how many rows to pick; where it exceeds m, all candidates are picked.
+        rng: the run's own generator.
+    """
+
+    features: FloatArray
+    geometry: Geometry
+    distances: LabelledDistances
+    labelled: IntArray
+    labels: IntArray
+    candidates: IntArray
+    head: Head
+    probabilities: FloatArray
+    batch_size: int
+    rng: np.random.Generator
+
+
+@dataclass(frozen=True)
+class OracleQuery(Query):
+    """The request that only a strategy marked ``uses_truth`` gets: a reference, no method.
+
+    Attributes:
+        truth: (n,) int64, the true label of every pool row.
+        refit: the head for labelled rows and their labels, fitted as the run's own.
+    """
+
+    truth: IntArray
+    refit: Callable[[IntArray, IntArray], Head]
+
+
+PoolSelection = Callable[..., IntArray]
+"""A function of a `Start` to ``size`` distinct rows, best first; its keyword-only parameters are its options."""
+
+
+@dataclass(frozen=True)
+class Strategy:
+    """A registry entry.
+
+    Attributes:
+        select: a function of a `Query` to distinct candidates; its keyword-only parameters are its options.
+        uses_head: whether it reads ``probabilities``; where it does not, the pool is not scored for it.
+        needs_linear_head: whether it works on the coefficients of a `LinearHead`.
+        prepare: computes, from a `Geometry` and the options, what its queries share; None where there is nothing.
+        uses_truth: whether it is a reference that gets an `OracleQuery`, and with it the true labels.
+    """
+
+    select: Callable[..., IntArray]
+    uses_head: bool = True
+    needs_linear_head: bool = False
+    prepare: Callable[..., None] | None = None
+    uses_truth: bool = False
+
+
+def two_highest(columns: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """(m,) each: the highest and the second highest of the C values of ``columns`` ((C, m), ≥ 0); 0 for none."""
+    first, second = np.zeros((2, columns.shape[1]), np.float32)
+    for p in columns:
+        np.maximum(second, np.minimum(first, p), out=second)
+        np.maximum(first, p, out=first)
+    return first, second
+
+
+def lowest(scores: npt.NDArray[Any], query: Query) -> IntArray:
+    """The ``batch_size`` candidates with the lowest ``scores`` ((m,), one per candidate); ties go to the lower row."""
+    order = np.argsort(scores, kind="stable")[: query.batch_size]
+    return query.candidates[order]

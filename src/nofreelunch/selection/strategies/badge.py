@@ -1,0 +1,52 @@
+"""BADGE (Ash et al. 2020): k-means++ seeding on the gradient embeddings (onehot(ŷ) − p) ⊗ x.
+
+The n × C·d matrix of gradients is never formed: ⟨g ⊗ x, g' ⊗ x'⟩ = ⟨g, g'⟩ · ⟨x, x'⟩, so squared distances to a new
+centre take two matrix–vector products, and by Cauchy–Schwarz the short one, over C, shows for which rows the long one,
+over d, cannot bring the new centre nearer than an old one.
+"""
+
+from typing import Literal
+
+import numpy as np
+
+from nofreelunch.selection.query import IntArray, Query
+from nofreelunch.space.geometry import draw
+
+
+def select(query: Query, *, first: Literal["largest", "random"] = "largest") -> IntArray:
+    """A batch that is uncertain and diverse: the explicit algorithm's picks, draw for draw.
+
+    Args:
+        query: the request.
+        first: ``largest`` starts from the longest gradient, as the authors' code does; ``random`` draws the first
+            centre uniformly, as k-means++ is defined and the paper's algorithm 1 reads.
+    """
+    gradients = -query.probabilities
+    gradients[np.arange(len(gradients)), query.probabilities.argmax(axis=1)] += 1
+    norms = query.geometry.squared_norms
+    lengths = np.einsum("ij,ij->i", gradients, gradients) * norms
+    roots = np.sqrt(norms)
+
+    free = np.zeros(len(gradients), bool)
+    free[query.candidates] = True
+    distances = np.where(free, np.float32(np.inf), np.float32(0))
+    picks = np.empty(min(query.batch_size, len(query.candidates)), np.int64)
+    for i in range(len(picks)):
+        if i > 0:
+            row = draw(distances, query.rng)
+        elif first == "largest":
+            row = int(np.argmax(np.where(free, lengths, -1)))
+        else:
+            row = int(query.rng.choice(query.candidates))
+        if not free[row]:
+            row = int(query.rng.choice(np.flatnonzero(free)))
+        picks[i] = row
+        free[row] = False
+        inner = gradients @ gradients[row]
+        apart = lengths + lengths[row]
+        near = np.flatnonzero(apart - 2 * roots[row] * np.abs(inner) * roots < distances)
+        products = query.geometry.rows.dot(query.features[row], near)
+        update = np.maximum(apart[near] - 2 * inner[near] * products, 0)
+        distances[near] = np.minimum(distances[near], update)
+        distances[row] = 0
+    return picks

@@ -1,0 +1,228 @@
+"""BAIT (Ash et al. 2021): the batch whose Fisher information best covers that of the pool.
+
+Minimises tr(M⁻¹ F), F the mean Fisher information of the pool and M = λI + that of the labelled rows and the batch: 2b
+rows are added greedily, then b taken away. With the Bernoulli likelihood of the top class a row's Fisher information is
+q(1 − q) x xᵀ, q its highest probability: d × d and of rank one, whatever the number of classes.
+
+Adding v to M, with P = M⁻¹ and G = PFP, gains vᵀGv / (1 + vᵀPv), and changes P and G by u = Pv and w = PFu alone. The
+picks are those of the plain search, which multiplies all rows with u and w once per pick; here
+
+* a block of picks is made among the most promising rows alone, then checked against the others by one product with all
+  its u and w, and cut where another row would have won;
+* rows that cannot win are left out of the check. With T such that TTᵀ = P and TᵀFT = diag(γ), a few leading
+  coordinates of Tᵀv bound vᵀGv, as the others weigh no more than the next γ. Later, adding v changes G by a matrix of
+  rank two, whose largest eigenvalue relative to P bounds by how much any vᵀGv grew, and 1 + vᵀPv is the factor by which
+  any vᵀPv can have shrunk.
+"""
+
+import numpy as np
+import numpy.typing as npt
+
+from nofreelunch.base.options import Count, Positive
+from nofreelunch.selection.query import FloatArray, IntArray, Query
+from nofreelunch.space.rows import Rows, blocks, thin_product
+
+Float64Array = npt.NDArray[np.float64]
+
+LEADING = 8
+STEPS = 100
+ACTIVE = 16
+
+
+def select(query: Query, *, regularisation: Positive = 1.0, oversample: Count = 2) -> IntArray:
+    """The rows that the search keeps, in the order it found them.
+
+    Args:
+        query: the request.
+        regularisation: λ, 1 in the authors' code and the paper's group's. Rows of length 1 carry so little information
+            that it outweighs them for long. Far below 0.01, rows are told apart by differences that float32 products
+            no longer resolve.
+        oversample: how many times b rows are added before the surplus is taken away (2 in the paper).
+    """
+    size = min(query.batch_size, len(query.candidates))
+    if size == len(query.candidates):
+        return query.candidates.copy()
+    top = query.probabilities.max(axis=1)
+    weights = top * (1 - top)
+    # The authors' scales: L/(L + b) on the mean over the labelled rows, b/(L + b) on each row of the batch.
+    total = len(query.labelled) + size
+    base = regularisation * np.eye(query.features.shape[1])
+    base += Rows(query.features[query.labelled]).gram(weights[query.labelled]) / total
+    pool = query.geometry.rows.gram(weights) / len(weights)
+    search = _Search(query, weights[query.candidates] * np.float32(size / total), pool, base, regularisation)
+    added = search.add(min(oversample * size, len(query.candidates)))
+    return query.candidates[added[search.prune(added, size)]]
+
+
+class _Search:
+    """The greedy search. Rows are candidates, by position; v = √weight · x.
+
+    Each row carries vᵀGv (``quadratic``) and bounds ``high`` and ``low`` on vᵀPv as they were after ``stamp`` picks;
+    −1 marks a row that was never evaluated, whose ``quadratic`` is a bound too. u and w are kept in T's coordinates.
+    """
+
+    def __init__(
+        self, query: Query, weights: FloatArray, pool: Float64Array, base: Float64Array, regularisation: float
+    ) -> None:
+        from scipy.linalg import eigh
+
+        gammas, axes = eigh(pool, base)
+        self.gammas, self.axes = gammas[::-1], np.ascontiguousarray(axes[:, ::-1])
+        self.axes32 = self.axes.astype(np.float32)
+        self.pool, self.rows, self.weights = query.geometry.rows, query.candidates, weights.astype(np.float64)
+        lead = max(1, len(pool) // LEADING)
+        squares = self.pool.products(self.axes32[:, :lead])[query.candidates] ** 2
+        self.low = self.weights * squares.sum(axis=1)
+        lengths = query.geometry.squared_norms[query.candidates]
+        # TTᵀ = (λI + …)⁻¹ is at most I/λ.
+        self.high = np.maximum(self.weights * lengths / regularisation, self.low)
+        rest = self.gammas[lead] if lead < len(pool) else 0
+        self.quadratic = self.weights * (squares @ self.gammas[:lead]) + rest * (self.high - self.low)
+        self.stamp = np.full(len(weights), -1)
+        self.free = np.ones(len(weights), bool)
+
+    def add(self, count: int) -> IntArray:
+        """(count,) positions in the order in which the plain search finds them."""
+        d = len(self.gammas)
+        self.u, self.w = np.empty((2, count, d))
+        self.scale, self.form = np.empty((2, count))
+        self.growth, self.shrinkage = np.zeros((2, count + 1))
+        picks = np.empty(count, np.int64)
+        done = 0
+        while done < count:
+            done += self._block(picks, done, min(done + STEPS, count))
+        return picks
+
+    def _block(self, picks: IntArray, start: int, stop: int) -> int:
+        """Make the picks ``start`` to ``stop`` among the active rows; how many of them stand."""
+        bounds = self._bounds(start)
+        width = max(8 * STEPS, len(bounds) // ACTIVE)
+        active = np.sort(np.argpartition(bounds, -width)[-width:]) if width < len(bounds) else np.arange(len(bounds))
+        coordinates = self.pool.products(self.axes32, self.rows[active])
+        new = self.stamp[active] < 0
+        self._evaluate(active[new], coordinates[new])
+        self._bring_up(active, start)
+        quadratic, high = self.quadratic[active], self.high[active]
+        weights, free = self.weights[active], self.free[active]
+        gains = np.empty(stop - start)
+        history = [(quadratic, high)]
+        for step in range(start, stop):
+            gain = np.where(free, quadratic / (1 + high), -1)
+            best = int(gain.argmax())
+            picks[step], gains[step - start] = active[best], gain[best]
+            free[best] = False
+            self._update(step, coordinates[best] * np.sqrt(weights[best]))
+            both = np.column_stack([self.u[step], self.w[step]]).astype(np.float32)
+            t, r = thin_product(coordinates, both).T
+            change, loss = self._changes(weights, t, r, slice(step, step + 1))
+            quadratic, high = quadratic + change, high - loss
+            history.append((quadratic, high))
+
+        outside = self.free.copy()
+        outside[active] = False
+        suspects = np.flatnonzero(outside & (self._bounds(stop) >= gains.min()))
+        self._bring_up(suspects, start)
+        changes, losses = self._along(suspects, start, stop)
+        rivals = (self.quadratic[suspects, None] + changes) / (1 + self.high[suspects, None] - losses)
+        lost = np.flatnonzero(rivals[:, :-1].max(axis=0, initial=-1) > gains)
+        stands = int(lost[0]) if len(lost) else stop - start
+        self._set(active, *history[stands], start + stands)
+        self._set(
+            suspects,
+            self.quadratic[suspects] + changes[:, stands],
+            self.high[suspects] - losses[:, stands],
+            start + stands,
+        )
+        self.free[picks[start : start + stands]] = False
+        return stands
+
+    def _bounds(self, now: int) -> Float64Array:
+        """(m,) upper bounds on the gains after ``now`` picks; −1 for picked rows."""
+        seen = np.maximum(self.stamp, 0)
+        grown = self.growth[now] - self.growth[seen]
+        shrunk = np.exp(self.shrinkage[now] - self.shrinkage[seen])
+        bounds: Float64Array = (self.quadratic + self.high * grown) / (1 + self.low * shrunk)
+        bounds[~self.free] = -1
+        return bounds
+
+    def _bring_up(self, rows: IntArray, now: int) -> None:
+        """Make the values of ``rows`` exact as of ``now`` picks."""
+        fresh = rows[self.stamp[rows] < 0]
+        for block in self._blocks(fresh):
+            self._evaluate(block, self.pool.products(self.axes32, self.rows[block]))
+        for stamp in np.unique(self.stamp[rows]):
+            if stamp < now:
+                old = rows[self.stamp[rows] == stamp]
+                changes, losses = self._along(old, stamp, now)
+                self._set(old, self.quadratic[old] + changes[:, -1], self.high[old] - losses[:, -1], now)
+
+    def _evaluate(self, rows: IntArray, coordinates: FloatArray) -> None:
+        """Make the values of ``rows``, at ``coordinates`` ((r, d)), exact as of the start."""
+        squares, weights = coordinates**2, self.weights[rows]
+        self._set(rows, weights * (squares @ self.gammas.astype(np.float32)), weights * squares.sum(axis=1), 0)
+
+    def _along(self, rows: IntArray, start: int, stop: int) -> tuple[Float64Array, Float64Array]:
+        """(r, stop − start + 1) by how much vᵀGv has grown and vᵀPv has fallen since ``start``."""
+        changes, losses = np.zeros((2, len(rows), stop - start + 1))
+        u, w = ((self.axes @ vectors[start:stop].T).astype(np.float32) for vectors in (self.u, self.w))
+        for block in self._blocks(np.arange(len(rows))):
+            weights = self.weights[rows[block], None]
+            t, r = (self.pool.products(vectors, self.rows[rows[block]]) for vectors in (u, w))
+            change, loss = self._changes(weights, t, r, slice(start, stop))
+            changes[block, 1:] = np.cumsum(change, axis=1)
+            losses[block, 1:] = np.cumsum(loss, axis=1)
+        return changes, losses
+
+    def _changes(
+        self, weights: Float64Array, t: FloatArray, r: FloatArray, steps: slice
+    ) -> tuple[Float64Array, Float64Array]:
+        """The same for each of ``steps``, with t = uᵀx and r = wᵀx."""
+        scale, form = self.scale[steps], self.form[steps]
+        weighted = weights * t
+        return weighted * (t * (form / scale**2) - r * (2 / scale)), weighted * (t / scale)
+
+    def _blocks(self, rows: IntArray) -> list[IntArray]:
+        return [rows[block] for block in blocks(len(rows), max(len(self.gammas), 4 * STEPS))]
+
+    def _set(self, rows: IntArray, quadratic: Float64Array, high: Float64Array, stamp: int) -> None:
+        self.quadratic[rows], self.high[rows], self.low[rows] = quadratic, high, high
+        self.stamp[rows] = stamp
+
+    def _update(self, step: int, v: Float64Array) -> None:
+        """The pick ``step``, ``v`` = Tᵀv."""
+        u = v - ((self.u[:step] @ v) / self.scale[:step]) @ self.u[:step]
+        fu = self.gammas * u
+        w = fu - ((self.u[:step] @ fu) / self.scale[:step]) @ self.u[:step]
+        gain, form, length = float(v @ u), float(u @ fu), float(w @ fu)
+        scale = 1 + gain
+        self.u[step], self.w[step], self.scale[step], self.form[step] = u, w, scale, form
+        # G changes by −(uwᵀ + wuᵀ)/s + uuᵀf/s²; in (u, w), whose Gram matrix in P⁻¹ is ((a, f), (f, h)), trace and
+        # minus the determinant of what has its eigenvalues:
+        trace = form / scale * (gain / scale - 2)
+        spread = max(gain * length - form**2, 0) / scale**2
+        root = np.sqrt(trace**2 + 4 * spread)
+        self.growth[step + 1] = self.growth[step] + (2 * spread / (root - trace) if spread > 0 else 0)
+        self.shrinkage[step + 1] = self.shrinkage[step] - np.log(scale)
+
+    def prune(self, added: IntArray, size: int) -> IntArray:
+        """Positions in ``added`` that stay when those whose loss hurts least are taken away one by one, ascending."""
+        roots = np.sqrt(self.weights[added])
+        coordinates = (self.pool.features[self.rows[added]].astype(np.float64) @ self.axes) * roots[:, None]
+        inverse = np.linalg.inv(np.eye(len(added)) + coordinates @ coordinates.T)
+        p = np.eye(len(added)) - inverse
+        g = inverse @ ((coordinates * self.gammas) @ coordinates.T) @ inverse
+        # Taking a row away changes p by −aaᵀ/s and g by −(acᵀ + caᵀ): only their diagonals and one row are ever needed.
+        worths, falls, left = np.diag(g).copy(), 1 - np.diag(p), np.ones(len(added), bool)
+        scaled, a, c = np.empty((3, len(added) - size, len(added)))
+        for step in range(len(added) - size):
+            row = int(np.divide(worths, falls, out=np.full(len(added), np.inf), where=left).argmin())
+            done = slice(0, step)
+            scale = -falls[row]
+            a[step] = p[row] - scaled[done, row] @ a[done]
+            b = g[row] - a[done, row] @ c[done] - c[done, row] @ a[done]
+            c[step] = b / scale - a[step] * (b[row] / (2 * scale**2))
+            scaled[step] = a[step] / scale
+            falls += a[step] * scaled[step]
+            worths -= 2 * a[step] * c[step]
+            left[row] = False
+        return np.flatnonzero(left)

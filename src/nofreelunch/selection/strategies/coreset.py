@@ -1,0 +1,10 @@
+"""CoreSet (Sener & Savarese 2018): k-centre greedy in feature space, from the labelled set."""
+
+from nofreelunch.selection.query import IntArray, Query
+from nofreelunch.space.geometry import farthest_first
+
+
+def select(query: Query) -> IntArray:
+    """Again and again the candidate farthest from its nearest labelled or picked row; ties go to the lower row."""
+    size = min(query.batch_size, len(query.candidates))
+    return farthest_first(query.geometry, query.distances.to(query.labelled), query.candidates, size)

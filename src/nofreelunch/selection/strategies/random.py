@@ -1,0 +1,9 @@
+"""Random: a uniform sample of the candidates, the reference every strategy is held against."""
+
+from nofreelunch.selection.query import IntArray, Query
+
+
+def select(query: Query) -> IntArray:
+    """``batch_size`` distinct candidates, uniformly."""
+    size = min(query.batch_size, len(query.candidates))
+    return query.rng.choice(query.candidates, size=size, replace=False)

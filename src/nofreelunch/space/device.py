@@ -1,0 +1,211 @@
+"""Where the products with a whole pool are computed: by NumPy on the CPU, or by torch on a GPU.
+
+``$NOFREELUNCH_DEVICE`` is ``cpu``, the default, ``cuda``, ``cuda:1`` and so on, or ``torch``: torch's own CPU device,
+slower than NumPy, which runs and tests the path of a GPU where there is none. A GPU is never taken unasked, as its
+float32 sums end in other last bits: near ties fall the other way, and results are no longer the bytes of a machine
+without it. What a run draws is drawn by NumPy wherever its products are computed.
+"""
+
+import os
+import re
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from nofreelunch.base.errors import UserError
+from nofreelunch.space.rows import FloatArray, IntArray, Rows, blocks, squared_norms
+
+if TYPE_CHECKING:
+    import torch
+
+VARIABLE = "NOFREELUNCH_DEVICE"
+
+
+def configured() -> str:
+    """The device that is asked for: ``cpu``, ``torch``, ``cuda`` or ``cuda:<number>``.
+
+    Raises:
+        UserError: it is none of these.
+    """
+    name = os.environ.get(VARIABLE, "cpu")
+    if not re.fullmatch(r"cpu|torch|cuda(:\d+)?", name):
+        raise UserError(f"{VARIABLE} must be cpu, cuda, cuda:<number> or torch, not '{name}'.")
+    return name
+
+
+def kind() -> str:
+    """``cpu``, ``torch`` or ``cuda``: whose last bits the results have."""
+    return configured().partition(":")[0]
+
+
+def mark() -> dict[str, str]:
+    """What tells the memo's keys of other devices from those of the CPU."""
+    return {} if kind() == "cpu" else {"device": kind()}
+
+
+def place(features: FloatArray, norms: FloatArray | None = None) -> Rows:
+    """``features`` ((n, d), squared lengths ``norms``) where their products are to be computed.
+
+    Raises:
+        UserError: the device is unknown or missing.
+    """
+    name = configured()
+    return Rows(features, norms) if name == "cpu" else DeviceRows(features, norms, name)
+
+
+def _find(name: str) -> "torch.device":
+    import torch
+
+    device = torch.device("cpu" if name == "torch" else name)
+    count = torch.cuda.device_count()
+    if device.type == "cuda" and (device.index or 0) >= count:
+        raise UserError(
+            f"{VARIABLE} is '{name}', but torch {torch.__version__} sees {count} CUDA devices here. Set it to 'cpu', "
+            f"or install a driver and a torch that see your GPU (https://pytorch.org/get-started)."
+        )
+    return device
+
+
+class DeviceRows(Rows):
+    """A matrix whose products torch computes. It is copied to the device once, by each process at its first product;
+    arguments and results, all far smaller, come and go with every call."""
+
+    def __init__(self, features: FloatArray, norms: FloatArray | None, name: str) -> None:
+        super().__init__(features, norms)
+        self.name = name
+        self.device = _find(name)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {key: value for key, value in vars(self).items() if key not in ("_x", "_norms")}
+
+    @cached_property
+    def _x(self) -> "torch.Tensor":
+        import torch
+
+        try:
+            return self._up(self.features)
+        except torch.OutOfMemoryError as error:
+            raise UserError(
+                f"The pool takes {self.features.nbytes / 2**30:.1f} GiB in each worker, which {self.name} has not "
+                f"left. Set NOFREELUNCH_JOBS=1, choose a device with more memory, or set {VARIABLE}=cpu."
+            ) from error
+
+    @cached_property
+    def _norms(self) -> "torch.Tensor":
+        return self._up(self.squared_norms)
+
+    def _up(self, array: npt.NDArray[Any]) -> "torch.Tensor":
+        import torch
+
+        return torch.tensor(np.asarray(array), device=self.device)
+
+    def scores(self, weights: FloatArray, out: FloatArray) -> None:
+        """As on the CPU."""
+        out[:] = _down(self._up(weights) @ self._x.T)
+
+    def products(self, matrix: FloatArray, rows: IntArray | None = None) -> FloatArray:
+        """As on the CPU."""
+        return _down((self._x if rows is None else self._x[self._up(rows)]) @ self._up(matrix))
+
+    def dot(self, vector: FloatArray, rows: IntArray) -> FloatArray:
+        """As on the CPU, always with all rows: they are there, and a product is faster than gathering."""
+        return _down(self._x @ self._up(vector))[rows]
+
+    def gram(self, weights: FloatArray) -> npt.NDArray[np.float64]:
+        """As on the CPU."""
+        import torch
+
+        d = self.features.shape[1]
+        total = torch.zeros((d, d), dtype=torch.float64, device=self.device)
+        roots = self._up(np.sqrt(weights))
+        for block in blocks(len(weights), d):
+            scaled = self._x[block] * roots[block, None]
+            total += scaled.T @ scaled
+        return _down(total)
+
+    def nearest(self, centres: FloatArray, norms: FloatArray) -> FloatArray:
+        """As on the CPU."""
+        products = (self._x @ self._up(centres).T).mul_(-2).add_(self._up(norms))
+        return _down((products.amin(dim=1) + self._norms).clamp_(min=0))
+
+    def assign(self, centres: FloatArray, rows: IntArray | None = None) -> tuple[IntArray, FloatArray, FloatArray]:
+        """As on the CPU."""
+        import torch
+
+        moved, half = self._up(centres), self._up(squared_norms(centres) / 2)
+        wanted = None if rows is None else self._up(rows)
+        count = len(self.features) if rows is None else len(rows)
+        labels = np.empty(count, np.int64)
+        scores, seconds = np.empty((2, count), np.float32)
+        for block in blocks(count, max(centres.shape)):
+            features = self._x[block] if wanted is None else self._x[wanted[block]]
+            products = (features @ moved.T).sub_(half)
+            best = products.max(dim=1)
+            labels[block], scores[block] = _down(best.indices), _down(best.values)
+            seconds[block] = _down(products.scatter_(1, best.indices[:, None], -torch.inf).amax(dim=1))
+        return labels, scores, seconds
+
+    def sums(self, rows: IntArray, labels: IntArray, count: int) -> npt.NDArray[np.float64]:
+        """As on the CPU, by a product with the labels' indicators: scattered sums would add in any order."""
+        import torch
+
+        numbers = torch.arange(count, device=self.device)
+        total = torch.zeros((count, self.features.shape[1]), dtype=torch.float64, device=self.device)
+        for block in blocks(len(rows), 2 * max(count, self.features.shape[1])):
+            features = self._x[self._up(rows[block])].double()
+            total += (self._up(labels[block]) == numbers[:, None]).double() @ features
+        return _down(total)
+
+    def mean_neighbour_distance(self, rows: IntArray, neighbours: int, *, squared: bool = False) -> FloatArray:
+        """As on the CPU."""
+        import torch
+
+        members = self._up(rows)
+        features, norms = self._x[members], self._norms[members]
+        means = np.empty(len(rows), np.float32)
+        for block in blocks(len(rows), len(rows)):
+            distances = norms[block, None] + norms - 2 * (features[block] @ features.T)
+            distances.diagonal(block.start).fill_(torch.inf)
+            nearest = distances.topk(neighbours, dim=1, largest=False).values.clamp_(min=0)
+            means[block] = _down((nearest if squared else nearest.sqrt()).mean(dim=1))
+        return means
+
+    def sampled_distance(self, rows: slice, step: int, k: int) -> FloatArray:
+        """As on the CPU."""
+        squared = self._distances_there(rows, slice(None, None, step))
+        own = self._up(np.arange(-(-rows.start // step) * step, rows.stop, step))
+        squared[own - rows.start, own // step] = float("inf")
+        return _down(squared.kthvalue(k + 1, dim=1).values)
+
+    def pairs(self, first: slice, second: slice, limits: FloatArray) -> tuple[IntArray, IntArray, FloatArray]:
+        """As on the CPU."""
+        import torch
+
+        squared = self._distances_there(first, second)
+        if first == second:
+            squared.fill_diagonal_(torch.inf)
+        one, other = (squared < torch.maximum(self._up(limits[first, None]), self._up(limits[second]))).nonzero(
+            as_tuple=True
+        )
+        return _down(one) + first.start, _down(other) + second.start, _down(squared[one, other])
+
+    def within(self, rows: IntArray, limits: FloatArray) -> tuple[IntArray, IntArray, FloatArray]:
+        """As on the CPU."""
+        import torch
+
+        own = self._up(rows)
+        squared = self._distances_there(own, slice(None))
+        squared[torch.arange(len(rows), device=self.device), own] = torch.inf
+        source, other = (squared < self._up(limits)[:, None]).nonzero(as_tuple=True)
+        return _down(source), _down(other), _down(squared[source, other])
+
+    def _distances_there(self, rows: "torch.Tensor | slice", others: "torch.Tensor | slice") -> "torch.Tensor":
+        squared = (self._x[rows] @ self._x[others].T).mul_(-2)
+        return squared.add_(self._norms[rows][:, None]).add_(self._norms[others]).clamp_(min=0)
+
+
+def _down(tensor: "torch.Tensor") -> npt.NDArray[Any]:
+    array: npt.NDArray[Any] = tensor.cpu().numpy()
+    return array

@@ -1,0 +1,309 @@
+"""Facts about a pool that depend on its features alone: norms, clusterings, distances; for pools and strategies."""
+
+from collections.abc import Callable, Hashable
+from typing import Any, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from nofreelunch.base.randomness import generator
+from nofreelunch.space.device import place
+from nofreelunch.space.rows import BoolArray, FloatArray, IntArray, Rows, blocks, squared_norms
+
+T = TypeVar("T")
+
+LLOYD_ITERATIONS = 20
+PROPOSALS = 64
+FEW_MOVED = 0.9
+PIECE = 256
+
+
+class Geometry:
+    """Label-free facts of one pool for one seed, each computed at first use and kept.
+
+    Attributes:
+        features: (n, d) float32.
+        squared_norms: (n,) float32, ‖x‖² of every row.
+        shared: what follows from the features alone, kept for all seeds by whoever passes the same dict for each.
+    """
+
+    def __init__(
+        self,
+        features: FloatArray,
+        squared_norms: FloatArray,
+        *names: str | int,
+        shared: dict[Hashable, Any] | None = None,
+    ) -> None:
+        self.features = features
+        self.squared_norms = squared_norms
+        self.shared = {} if shared is None else shared
+        self._names = names
+        self._facts: dict[Hashable, Any] = {}
+
+    def once(self, key: Hashable, compute: Callable[[], T]) -> T:
+        """The fact called ``key``, computed at the first call for this seed and kept."""
+        return _kept(self._facts, key, compute)
+
+    def once_for_all(self, key: Hashable, compute: Callable[[], T]) -> T:
+        """The fact called ``key``, computed at the first call for any seed and kept."""
+        return _kept(self.shared, key, compute)
+
+    @property
+    def rows(self) -> Rows:
+        """The features where their products are computed, placed there once for all seeds."""
+        return self.once_for_all("rows", lambda: place(self.features, self.squared_norms))
+
+    def clustering(self, count: int) -> IntArray:
+        """(n,) int64 k-means labels for ``count`` clusters; the same for every run of the cell with this seed."""
+        return self.once(
+            ("k-means", count),
+            lambda: kmeans(self.rows, count, generator(*self._names, "k-means", count))[0],
+        )
+
+    def unit(self) -> "Geometry":
+        """The same pool with rows of length 1 (a zero row stays zero); itself where they have it already."""
+        if np.abs(self.squared_norms - 1).max(initial=0) < 1e-5:
+            return self
+        return self.once("unit", self._scaled_to_unit)
+
+    def _scaled_to_unit(self) -> "Geometry":
+        features = self.once_for_all("unit rows", lambda: unit_rows(self.features))
+        shared: dict[Hashable, Any] = self.once_for_all("unit", dict)
+        return Geometry(features, squared_norms(features), *self._names, "unit", shared=shared)
+
+
+def _kept(facts: dict[Hashable, Any], key: Hashable, compute: Callable[[], T]) -> T:
+    if key not in facts:
+        facts[key] = compute()
+    fact: T = facts[key]
+    return fact
+
+
+def unit_rows(features: FloatArray) -> FloatArray:
+    """(n, d) float32 rows of ``features`` scaled to length 1; a zero row stays zero."""
+    lengths = np.sqrt(squared_norms(features))
+    lengths[lengths == 0] = 1
+    return np.divide(features, lengths[:, None], dtype=np.float32)
+
+
+class LabelledDistances:
+    """Squared distance of every pool row to its nearest labelled row, kept between the rounds of one run."""
+
+    def __init__(self, geometry: Geometry) -> None:
+        self._geometry = geometry
+        self._seen: IntArray = np.empty(0, np.int64)
+        self._distances = np.full(len(geometry.features), np.inf, np.float32)
+
+    def to(self, labelled: IntArray) -> FloatArray:
+        """(n,) float32, +inf where nothing is labelled. A copy, free to change."""
+        seen = len(self._seen)
+        if not np.array_equal(labelled[:seen], self._seen):
+            self._distances.fill(np.inf)
+            seen = 0
+        update_nearest(self._distances, self._geometry.rows, labelled[seen:])
+        self._seen = labelled.copy()
+        return self._distances.copy()
+
+
+def update_nearest(distances: FloatArray, rows: Rows, centres: IntArray) -> None:
+    """Lower ``distances`` ((n,) squared, changed in place) to the nearest of the ``rows`` at ``centres``."""
+    for block in blocks(len(centres), len(distances)):
+        chosen = centres[block]
+        _lower(distances, rows, rows.features[chosen], rows.squared_norms[chosen])
+    distances[centres] = 0
+
+
+def farthest_first(geometry: Geometry, distances: FloatArray, candidates: IntArray, size: int) -> IntArray:
+    """k-centre greedy: again and again the candidate farthest from its nearest centre; ties go to the lower row.
+
+    Distances only fall as centres are added, so an old distance is an upper bound. Only candidates whose bound tops
+    the best distance found are brought up to date: the picks are those of the plain loop.
+
+    Args:
+        geometry: of the pool.
+        distances: (n,) float32 squared distance of every row to its nearest centre so far.
+        candidates: (m,) int64 rows, ascending.
+        size: how many to pick, at most m.
+    """
+    features, norms = geometry.features, geometry.squared_norms
+    bounds = distances[candidates]
+    width = 256
+    picks = np.empty(size, np.int64)
+    done = 0
+    while done < size:
+        before = done
+        if width < len(bounds):
+            order = np.argpartition(-bounds, width)
+            active, rest = np.sort(order[:width]), order[width:]
+            limit = bounds[order[width]]
+            first_row = candidates[rest[bounds[rest] == limit]].min()
+        else:
+            active, limit, first_row = np.arange(len(bounds)), -np.inf, len(features)
+        rows = candidates[active]
+        near = Rows(features[rows], norms[rows])
+        current = bounds[active]
+        if done:
+            _lower(current, near, features[picks[:done]], norms[picks[:done]])
+        while done < size:
+            largest = current.max()
+            row = rows[current == largest].min()
+            if largest < limit or (largest == limit and row > first_row) or largest == -np.inf:
+                break
+            picks[done] = row
+            done += 1
+            _lower(current, near, features[row][None], norms[row][None])
+            current[rows == row] = -np.inf
+        bounds[active] = current
+        if done == before:
+            width *= 2
+    return picks
+
+
+def _lower(distances: FloatArray, rows: Rows, centres: FloatArray, norms: FloatArray) -> None:
+    """`update_nearest` for centres that need not be among ``rows``."""
+    np.minimum(distances, rows.nearest(centres, norms), out=distances)
+
+
+def kmeans(rows: Rows, count: int, rng: np.random.Generator) -> tuple[IntArray, FloatArray]:
+    """Lloyd's algorithm from k-means++ seeds.
+
+    A cluster that runs empty takes the point farthest from its centre. Stops when no label changes, or after
+    LLOYD_ITERATIONS.
+
+    Args:
+        rows: the points.
+        count: number of clusters; at most n are made.
+        rng: draws the seeds.
+
+    Returns:
+        (n,) int64 labels in 0..count-1 and (count, d) float32 centres.
+    """
+    norms = rows.squared_norms
+    count = min(count, len(norms))
+    seeds, labels, scores = kmeans_plus_plus(rows, count, rng)
+    centres, others = rows.features[seeds], np.full(len(norms), np.inf, np.float32)
+    _fill_empty(labels, norms, scores, others, count)
+    sums = rows.sums(np.arange(len(norms)), labels, count)
+    changed = np.ones(count, bool)
+    for _ in range(LLOYD_ITERATIONS - 1):
+        _move_means(centres, sums, labels, changed)
+        before = labels
+        labels, scores, others = _reassign(rows, centres, changed, labels, scores, others)
+        _fill_empty(labels, norms, scores, others, count)
+        differ = np.flatnonzero(labels != before)
+        if not len(differ):
+            return labels, centres
+        sums += rows.sums(differ, labels[differ], count) - rows.sums(differ, before[differ], count)
+        changed = np.bincount(np.concatenate([labels[differ], before[differ]]), minlength=count) > 0
+    _move_means(centres, sums, labels, changed)
+    return labels, centres
+
+
+def _move_means(centres: FloatArray, sums: npt.NDArray[np.float64], labels: IntArray, changed: BoolArray) -> None:
+    """Put each of ``centres`` ((k, d)) whose cluster ``changed`` at the mean of its rows, of which ``sums`` are given;
+    every label occurs."""
+    centres[changed] = sums[changed] / np.bincount(labels)[changed, None]
+
+
+def medoids(features: FloatArray, count: int, rng: np.random.Generator) -> IntArray:
+    """For each of ``count`` k-means clusters the position of the row nearest its mean, ascending by cluster."""
+    labels, centres = kmeans(place(features), count, rng)
+    offsets = features - centres[labels]
+    order = np.lexsort((squared_norms(offsets), labels))
+    firsts = np.flatnonzero(np.diff(labels[order], prepend=-1))
+    return order[firsts]
+
+
+def kmeans_plus_plus(rows: Rows, count: int, rng: np.random.Generator) -> tuple[IntArray, IntArray, FloatArray]:
+    """``count`` distinct seeds among ``rows`` by D² sampling (Arthur & Vassilvitskii 2007).
+
+    Rows are proposed from distances that lag behind and accepted with probability true / lagging: the law is that of
+    one draw after the other, with one product for many seeds. Duplicates of chosen rows have weight 0; where nothing
+    else is left, unchosen rows follow in order.
+
+    Returns:
+        (count,) int64 seeds, and what `Rows.assign` says of them: (n,) labels and (n,) best scores.
+    """
+    features, norms = rows.features, rows.squared_norms
+    chosen: list[int] = []
+    labels = np.zeros(len(features), np.int64)
+    scores = np.full(len(features), -np.inf, np.float32)
+    distances = np.empty(len(features), np.float32)
+
+    def add(accepted: list[int]) -> None:
+        nearest, best, _ = rows.assign(features[accepted])
+        nearer = best > scores
+        labels[nearer] = nearest[nearer] + len(chosen)
+        np.maximum(scores, best, out=scores)
+        np.maximum(norms - 2 * scores, 0, out=distances)
+        chosen.extend(accepted)
+        distances[chosen] = 0
+
+    add([int(rng.integers(len(features)))])
+    while len(chosen) < count and distances.any():
+        total = np.cumsum(distances, dtype=np.float64)
+        proposed = np.searchsorted(total, rng.random(PROPOSALS) * total[-1], side="right")
+        proposed = np.minimum(proposed, len(features) - 1)
+        thresholds = rng.random(PROPOSALS) * distances[proposed]
+        near = Rows(features[proposed], norms[proposed])
+        nearest = distances[proposed]
+        accepted: list[int] = []
+        for i, row in enumerate(proposed):
+            if thresholds[i] < nearest[i] and len(chosen) + len(accepted) < count:
+                accepted.append(int(row))
+                _lower(nearest, near, near.features[i][None], near.squared_norms[i][None])
+                nearest[proposed == row] = 0
+        add(accepted)
+    left = np.setdiff1d(np.arange(len(features)), chosen)[: count - len(chosen)]
+    return np.concatenate([np.array(chosen, np.int64), left]), labels, scores
+
+
+def draw(weights: npt.NDArray[np.floating], rng: np.random.Generator) -> int:
+    """One index with probability proportional to ``weights`` ((n,), ≥ 0); uniform where all are 0."""
+    starts = np.arange(0, len(weights), PIECE)
+    upto = np.cumsum(np.add.reduceat(weights, starts, dtype=np.float64))
+    if upto[-1] <= 0:
+        return int(rng.integers(len(weights)))
+    target = rng.random() * upto[-1]
+    piece = _place(upto, target)
+    first = starts[piece]
+    inside = np.cumsum(weights[first : first + PIECE], dtype=np.float64)
+    return int(first + _place(inside, target - (upto[piece - 1] if piece else 0)))
+
+
+def _place(upto: npt.NDArray[np.float64], target: float) -> int:
+    """Which summand carries the running sums past ``target``; rounding apart, the last that is not 0."""
+    return int(min(np.searchsorted(upto, target, side="right"), np.searchsorted(upto, upto[-1])))
+
+
+def _reassign(
+    rows: Rows, centres: FloatArray, moved: BoolArray, labels: IntArray, scores: FloatArray, others: FloatArray
+) -> tuple[IntArray, FloatArray, FloatArray]:
+    """`Rows.assign` after some centres moved; ``others`` bounds from above the scores of all but a row's own centre.
+
+    All rows look at the centres that moved, and at the others only where the best of these does not top the bound.
+    """
+    if moved.mean() > FEW_MOVED:
+        return rows.assign(centres)
+    nearest, best, second = rows.assign(centres[moved])
+    own_moved = moved[labels]
+    taken = own_moved | (best > scores)
+    again = np.flatnonzero(own_moved & (best <= others))
+    # The centre that a row leaves moves by that, and is looked at next time.
+    others = np.maximum(others, np.where(taken, second, best))
+    labels = np.where(taken, np.flatnonzero(moved)[nearest], labels)
+    scores = np.where(taken, best, scores)
+    if len(again):
+        labels[again], scores[again], others[again] = rows.assign(centres, again)
+    return labels, scores, others
+
+
+def _fill_empty(labels: IntArray, norms: FloatArray, scores: FloatArray, others: FloatArray, count: int) -> None:
+    sizes = np.bincount(labels, minlength=count)
+    for cluster in np.flatnonzero(sizes == 0):
+        movable = np.where(sizes[labels] > 1, norms - 2 * scores, -np.inf)
+        row = int(np.argmax(movable))
+        sizes[labels[row]] -= 1
+        labels[row] = cluster
+        others[row] = max(others[row], scores[row])
+        sizes[cluster] = 1

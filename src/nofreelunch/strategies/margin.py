@@ -1,9 +1,0 @@
-"""Margin (Scheffer et al. 2001): the smallest difference between the two highest probabilities."""
-
-from nofreelunch.query import IntArray, Query, lowest, two_highest
-
-
-def select(query: Query) -> IntArray:
-    """The candidates with the smallest p₁ − p₂, ascending."""
-    first, second = two_highest(query.probabilities.T)
-    return lowest((first - second)[query.candidates], query)
