@@ -16,6 +16,7 @@ LLOYD_ITERATIONS = 20
 PROPOSALS = 64
 FEW_MOVED = 0.9
 PIECE = 256
+ROUNDING = 1e-5
 
 
 class Geometry:
@@ -301,8 +302,10 @@ def _reassign(
 def _fill_empty(labels: IntArray, norms: FloatArray, scores: FloatArray, others: FloatArray, count: int) -> None:
     sizes = np.bincount(labels, minlength=count)
     for cluster in np.flatnonzero(sizes == 0):
-        movable = np.where(sizes[labels] > 1, norms - 2 * scores, -np.inf)
-        row = int(np.argmax(movable))
+        distances = norms - 2 * scores
+        # Rows at their centre are equally far from it, whatever the rounding of a product.
+        distances[distances < ROUNDING * norms] = 0
+        row = int(np.argmax(np.where(sizes[labels] > 1, distances, -np.inf)))
         sizes[labels[row]] -= 1
         labels[row] = cluster
         others[row] = max(others[row], scores[row])
