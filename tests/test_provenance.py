@@ -1,7 +1,17 @@
+import json
+import os
+import platform
+import subprocess
+import sys
+from dataclasses import replace
+
 import pytest
 
 from nofreelunch.base import provenance
-from nofreelunch.base.provenance import code_digest
+from nofreelunch.base.provenance import code_digest, defining_modules, definition
+from nofreelunch.selection import coverage
+from nofreelunch.selection.query import Strategy
+from nofreelunch.selection.strategies import entropy, margin
 
 
 @pytest.fixture
@@ -61,3 +71,36 @@ def test_the_words_of_errors_do_not_count(package):
 def test_the_code_of_a_vector_is_what_computes_it(root):
     closure = provenance._closure((f"nofreelunch.{root}",))
     assert {module.removeprefix("nofreelunch.") for module in closure} <= {root, "embedders.adapter"}
+
+
+def test_an_environment_is_the_same_whatever_has_been_imported():
+    code = "from nofreelunch.base.provenance import environment; print(sorted(environment().items()))"
+    said = [
+        subprocess.run([sys.executable, "-c", f"{first}\n{code}"], check=True, capture_output=True, text=True).stdout
+        for first in ("", "import torch, sklearn.cluster")
+    ]
+    assert said[0] == said[1]
+    assert "'numpy'" in said[0]
+
+
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="names kernels of this architecture")
+def test_an_environment_names_the_kernels_in_use():
+    code = "from nofreelunch.base.provenance import environment; print(environment()['blas'], environment()['simd'])"
+    chosen = {"OPENBLAS_CORETYPE": "Sandybridge", "NPY_DISABLE_CPU_FEATURES": "X86_V4"}
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=os.environ | chosen, check=True, capture_output=True, text=True
+    )
+    if "openblas" in done.stdout:
+        assert "Sandybridge" in done.stdout
+        assert "Haswell" not in done.stdout
+    assert "X86_V4" not in done.stdout
+
+
+def test_the_definition_of_an_entry_is_all_of_it():
+    entry = Strategy(margin.select)
+    assert definition(entry)["select"] == "nofreelunch.selection.strategies.margin:select"
+    others = [replace(entry, select=entropy.select), replace(entry, select=margin.lowest)]
+    others += [replace(entry, uses_head=False), replace(entry, prepare=coverage.prepare)]
+    assert len({json.dumps(definition(each)) for each in (entry, *others)}) == 5
+    assert defining_modules(others[-1]) == [coverage.__name__, margin.__name__]
+    assert definition(margin.select) == definition(entry)["select"]

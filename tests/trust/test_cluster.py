@@ -220,3 +220,10 @@ def test_no_scheduler_is_said_at_once(on, monkeypatch, place):
     on(place)
     with pytest.raises(UserError, match=r"NOFREELUNCH_SCHEDULER is '|there is no Dask scheduler at"):
         list(map_unordered(pieces.slow, ("",), range(4)))
+
+
+def test_a_worker_on_another_processor_is_refused_with_the_settings_that_make_it_alike():
+    here = cluster_module.facts()
+    assert {"numpy", "scipy", "scikit-learn", "blas", "simd", "device"} <= here.keys()
+    with pytest.raises(UserError, match=r"blas openblas Zen .*OPENBLAS_CORETYPE"):
+        cluster_module._refuse_others(here | {"blas": "openblas Zen"}, here, "the worker")

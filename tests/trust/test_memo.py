@@ -1,13 +1,18 @@
 """Every kind of memo entry, damaged: noticed, computed again to the same outputs, and whole afterwards."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import yaml
 
+from nofreelunch.base import provenance
 from nofreelunch.base.storage import Memo
+from nofreelunch.cells import experiment, initial_pools
+from nofreelunch.selection.pools import kmeans
+from nofreelunch.selection.strategies import entropy
 from nofreelunch.tasks import docs
 
 ROOT = Path(__file__).parents[2]
@@ -69,3 +74,35 @@ def test_a_damaged_entry_of_any_kind_is_computed_again_and_mended(own, damaged):
         assert contents(Memo.default().load(path.name)) == contents(whole)
         seen.add(kind(whole))
     assert seen == {*KINDS.values(), "probe"}
+
+
+def stored():
+    """How many entries of each kind the memo holds."""
+    kinds = [kind(Memo.default().load(path.name)) for path in Path("memo").glob("??/*")]
+    return {name: kinds.count(name) for name in set(kinds)}
+
+
+@pytest.mark.parametrize("fact", ["numpy", "scipy", "scikit-learn", "blas", "simd"])
+def test_results_of_other_releases_and_other_processors_are_never_mixed(own, monkeypatch, fact):
+    own.run(own.params())
+    before = stored()
+    other = provenance.environment() | {fact: "another"}
+    for module in ("experiment", "initial_pools", "portrait"):
+        monkeypatch.setattr(f"nofreelunch.cells.{module}.environment", lambda: other)
+    own.run(own.params(), "initialize", "active_learn")
+    assert stored() == {name: 2 * count for name, count in before.items()}
+    own.run(own.params(), "initialize", "active_learn")
+    assert stored() == {name: 2 * count for name, count in before.items()}
+
+
+def test_an_entry_that_points_at_another_function_is_computed_anew(own, monkeypatch):
+    own.run(own.params())
+    before = stored()
+    margin = experiment.STRATEGIES["margin"]
+    for entry in (replace(margin, select=entropy.select), replace(margin, needs_linear_head=True)):
+        monkeypatch.setitem(experiment.STRATEGIES, "margin", entry)
+        own.run(own.params(), "active_learn")
+    assert stored() == before | {"run": before["run"] + 2}
+    monkeypatch.setitem(initial_pools.POOLS, "random", kmeans.select)
+    own.run(own.params(), "initialize")
+    assert stored()["initial pool"] == before["initial pool"] + 1

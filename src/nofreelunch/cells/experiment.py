@@ -11,7 +11,7 @@ from threadpoolctl import threadpool_limits
 from nofreelunch.base import layout, storage
 from nofreelunch.base.errors import UserError
 from nofreelunch.base.progress import Progress
-from nofreelunch.base.provenance import code_digest
+from nofreelunch.base.provenance import code_digest, defining_modules, definition, environment
 from nofreelunch.base.randomness import generator
 from nofreelunch.base.storage import Entry, Memo
 from nofreelunch.cells.cell_files import Data, budget_for, read_pools
@@ -88,7 +88,7 @@ class Plan:
             ),
             "head": params.head.model_dump(),
             "annotator": params.annotator.model_dump(),
-            **device.mark(),
+            "environment": environment() | device.mark(),
         }
         runs = {_key(base, run): run for run in _runs(params, dataset, embedder, budget, pools)}
         code = code_digest("nofreelunch.cells.simulation", "nofreelunch.heads.scaling")
@@ -182,14 +182,16 @@ def _runs(params: Params, dataset: str, embedder: str, budget: Rounds, pools: Co
 
 
 def _key(base: dict[str, Any], run: Run) -> str:
+    entry = STRATEGIES[run.strategy]
     code = code_digest(
         "nofreelunch.tasks.annotator",
         "nofreelunch.cells.simulation",
         "nofreelunch.heads.scaling",
-        run.select.__module__,
+        *defining_modules(entry),
     )
     settings = {
         "run": [run.ips, run.strategy, run.seed],
+        "strategy": definition(entry),
         "budget": [run.batch, run.rounds],
         "options": dict(run.options),
     }

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from threadpoolctl import threadpool_limits
 
-from nofreelunch.base.provenance import code_digest
+from nofreelunch.base.provenance import code_digest, defining_modules, definition, environment
 from nofreelunch.base.storage import Entry, Memo, digest
 from nofreelunch.cells.cell_files import budget_for
 from nofreelunch.compute.work import Work
@@ -50,12 +50,19 @@ class PoolPlan:
             UserError: k₀ is larger than the pool.
         """
         size = budget_for(params, dataset, classes, len(features)).initial
-        settings = {"cell": [dataset, embedder], "scaling": params.head.scaling, "size": size, **device.mark()}
+        settings = {
+            "cell": [dataset, embedder],
+            "scaling": params.head.scaling,
+            "size": size,
+            "environment": environment() | device.mark(),
+        }
         base = digest("initial pool", np.asarray(features), settings)
         kinds = {
             ips: digest(
-                {"ips": ips, "options": params.pools[ips]},
-                code_digest("nofreelunch.heads.scaling", "nofreelunch.selection.pools.start", POOLS[ips].__module__),
+                {"ips": ips, "selection": definition(POOLS[ips]), "options": params.pools[ips]},
+                code_digest(
+                    "nofreelunch.heads.scaling", "nofreelunch.selection.pools.start", *defining_modules(POOLS[ips])
+                ),
             )
             for ips in params.grid.pools
         }

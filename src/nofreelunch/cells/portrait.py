@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 from threadpoolctl import threadpool_limits
 
-from nofreelunch.base.provenance import code_digest
+from nofreelunch.base.provenance import code_digest, environment
 from nofreelunch.base.storage import Array, Memo, digest
 from nofreelunch.cells.diagnostics import LABEL_FREE, LABELLED, diagnose
 from nofreelunch.cells.plane import plane
@@ -44,7 +44,7 @@ def portrait(pool: npt.NDArray[np.floating], labels: npt.NDArray[np.int64], memo
 def portrait_key(pool: npt.NDArray[np.floating], labels: npt.NDArray[np.int64]) -> str:
     """The key of a portrait's entry in the memo."""
     code = code_digest("nofreelunch.cells.diagnostics", "nofreelunch.cells.plane")
-    return digest("portrait", np.asarray(pool), labels, code)
+    return digest("portrait", np.asarray(pool), labels, code, environment())
 
 
 def draw(pool: npt.NDArray[np.floating], labels: npt.NDArray[np.int64], key: str) -> dict[str, dict[str, Array]]:

@@ -12,7 +12,7 @@ from queue import Empty, SimpleQueue
 from typing import Any
 
 from nofreelunch.base.errors import UserError
-from nofreelunch.base.provenance import ROOT, releases
+from nofreelunch.base.provenance import ROOT, environment, releases
 from nofreelunch.compute.parcels import Array, Parcel, Spool, run_piece, sees
 from nofreelunch.compute.work import SCHEDULER, Piece
 from nofreelunch.space import device
@@ -25,8 +25,10 @@ PATIENCE = 5
 # Pieces in waiting for each thread, so that none waits for this process.
 AHEAD = 2
 # Whose versions can change a result.
-PACKAGES = ("numpy", "scipy", "scikit-learn", "tokenizers", "torch", "transformers", "sentence-transformers")
+PACKAGES = ("tokenizers", "torch", "transformers", "sentence-transformers")
 DEVICE = "device"
+# A scheduler computes nothing, and may stand on another kind of machine.
+OF_MACHINES = (DEVICE, "blas", "simd", "gpu")
 RESUME = "Finished work is kept: mend that, then run the same command again."
 
 
@@ -40,8 +42,8 @@ def source_digest() -> str:
 
 def facts() -> dict[str, str]:
     """What must be the same in all processes for the same results: this package's code, versions of others, and
-    where products are computed."""
-    return {"code": source_digest(), DEVICE: device.kind()} | releases(*PACKAGES)
+    the processor's kernels or the device that compute products."""
+    return {"code": source_digest(), DEVICE: device.kind()} | releases(*PACKAGES) | environment() | device.mark()
 
 
 # As this process started: a worker keeps the code that it has loaded, whatever becomes of the files.
@@ -85,8 +87,8 @@ class Cluster:
             )
         wanted = facts()
         try:
-            without_device = {name: value for name, value in wanted.items() if name != DEVICE}
-            _refuse_others(self.client.run_on_scheduler(started_with), without_device, f"the scheduler {self.name}")
+            installed = {name: value for name, value in wanted.items() if name not in OF_MACHINES}
+            _refuse_others(self.client.run_on_scheduler(started_with), installed, f"the scheduler {self.name}")
             for address, found in self.everywhere(started_with).items():
                 if isinstance(found, ModuleNotFoundError):
                     raise found
@@ -197,7 +199,8 @@ def _refuse_others(found: dict[str, str], wanted: dict[str, str], who: str) -> N
         differences = ", ".join(f"{name} {found.get(name)} (here {wanted[name]})" for name in other if name != "code")
         raise UserError(
             f"{who} would give other results: it has {differences}. Install the same versions there, and set the same "
-            f"{device.VARIABLE}."
+            f"{device.VARIABLE}; where processors differ, the same OPENBLAS_CORETYPE and NPY_DISABLE_CPU_FEATURES here "
+            "and there (docs/cluster.md)."
         )
 
 

@@ -41,8 +41,19 @@ def kind() -> str:
 
 
 def mark() -> dict[str, str]:
-    """What tells the memo's keys of other devices from those of the CPU."""
-    return {} if kind() == "cpu" else {"device": kind()}
+    """What else than NumPy's environment changes the last bits of products: nothing on the CPU, else the device.
+
+    Returns:
+        device; with a GPU its model and the release of torch, too.
+    """
+    if kind() == "cpu":
+        return {}
+    import torch
+
+    found = {"device": kind(), "torch": torch.__version__.partition("+")[0]}
+    if kind() == "cuda" and torch.cuda.is_available():
+        found["gpu"] = torch.cuda.get_device_name(torch.device(configured()))
+    return found
 
 
 def place(features: FloatArray, norms: FloatArray | None = None) -> Rows:
