@@ -16,6 +16,7 @@ def active_learn(params: Params, dataset: str, embedder: str) -> int:
     storage.write_table(layout.runs(dataset, embedder), results.runs)
     storage.write_table(layout.acquired(dataset, embedder), results.acquired)
     storage.write_table(layout.seconds(dataset, embedder), results.seconds)
+    storage.write_npy(layout.correct(dataset, embedder), results.correct)
     storage.write_json(layout.probe(dataset, embedder), results.probe)
     look = portrait(data.pool, data.pool_labels, memo)
     storage.write_json(layout.diagnostics(dataset, embedder), look.diagnostics)

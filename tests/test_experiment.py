@@ -119,3 +119,17 @@ def test_what_a_device_computed_is_kept_apart_from_what_the_cpu_did(run, monkeyp
     assert run().computed == 0
     monkeypatch.setenv("NOFREELUNCH_DEVICE", "cpu")
     assert run().computed == 0
+
+
+def test_the_bits_of_every_round_are_its_accuracy(run):
+    results = run()
+    bits = np.unpackbits(results.correct, axis=1, count=300)
+    assert len(bits) == len(results.runs["round"]) + 2
+    np.testing.assert_allclose(bits[:-2].mean(axis=1), results.runs["accuracy"])
+    assert bits[-2].mean() == pytest.approx(results.probe["accuracy"])
+    assert bits[-1].mean() == pytest.approx(results.probe["chance"]["accuracy"])
+    assert results.probe["test_rows"] == 300
+    assert results.probe["chance"]["balanced_accuracy"] == pytest.approx(1 / CLASSES)
+    again = run()
+    assert again.computed == 0
+    np.testing.assert_array_equal(again.correct, results.correct)

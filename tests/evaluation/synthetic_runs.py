@@ -8,7 +8,7 @@ import pandas as pd
 
 from nofreelunch.base.randomness import generator
 from nofreelunch.cells.diagnostics import LABEL_FREE, LABELLED
-from nofreelunch.evaluation.runs import FACTORS, METRICS, RUN, SCORES
+from nofreelunch.evaluation.runs import AREAS, FACTORS, HELD, METRICS, RUN
 
 
 @dataclass(frozen=True)
@@ -79,12 +79,20 @@ def make(
     )
     assert list(frame.columns[-len(METRICS) :]) == METRICS
     frame["classes_seen"] = np.minimum(frame["round"] + 5, 8)
+    frame[HELD] = flat
     for factor, names in zip(FACTORS, axes, strict=False):
         frame[factor] = pd.Categorical(frame[factor], categories=list(names))
 
     sites = pd.MultiIndex.from_product([datasets, embedders], names=["dataset", "embedder"]).to_frame(index=False)
     top = np.broadcast_to(ceiling, (*shape[:2], 1, 1, 1, 1)).reshape(-1)
-    probes = sites.assign(**{name: factor * top for name, factor in zip(SCORES, (1, 0.97, 0.95), strict=True)})
+    factors = dict(zip(AREAS, (1, 0.97, 0.95, 1), strict=True))
+    probes = sites.assign(
+        **{name: factor * top for name, factor in factors.items()},
+        **{f"chance_{name}": 0.1 * factor for name, factor in factors.items()},
+        quality=top + 0.001 * rng.normal(size=top.size),
+        lift_error=0.01,
+        test_rows=2000,
+    )
     for factor, names in (("dataset", datasets), ("embedder", embedders)):
         probes[factor] = pd.Categorical(probes[factor], categories=names)
 

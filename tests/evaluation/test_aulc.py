@@ -1,4 +1,5 @@
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -6,7 +7,7 @@ from hypothesis.extra import numpy as hnp
 from scipy.integrate import quad
 
 from nofreelunch.evaluation import aulc
-from nofreelunch.evaluation.runs import SCORES
+from nofreelunch.evaluation.runs import AREAS
 
 LABELS = np.array([10.0, 20.0, 40.0, 100.0])
 CURVE = np.array([0.2, 0.4, 0.5, 0.8])
@@ -62,13 +63,13 @@ def test_labels_to_a_target():
     values = np.array([[0.2, 0.5, 0.4, 0.8], [0.9, 0.1, 0.1, 0.1], [0.1, 0.2, 0.3, 0.4]])
     got = aulc.labels_to(LABELS, values, np.array([0.5, 0.9, 0.41]))
     assert got[:2].tolist() == [20, 10]
-    assert np.isnan(got[2])
+    assert got[2] == np.inf
 
 
 def test_scores_of_a_run(runs):
     frame, probes, *_ = runs
     table = aulc.scores(frame, probes)
-    assert len(table) == 2 * 4 * 2 * 4 * 5 * len(SCORES)
+    assert len(table) == 2 * 4 * 2 * 4 * 5 * len(AREAS)
     keys = {"dataset": "easy", "embedder": "fair", "ips": "random", "strategy": "margin", "seed": 4}
 
     def pick(rows):
@@ -81,5 +82,35 @@ def test_scores_of_a_run(runs):
     assert row["aulc"] == pytest.approx(np.trapezoid(values, curve["labels"]) / 600)
     assert (row["initial"], row["final"]) == (values[0], values[-1])
     assert row["headroom"] == pytest.approx(probe - values[-1])
-    first = curve.loc[values >= 0.9 * probe, "labels"]
-    assert np.isnan(row["labels_to_90"]) if first.empty else row["labels_to_90"] == first.iloc[0]
+    first = curve.loc[values >= 0.097 + 0.9 * (probe - 0.097), "labels"]
+    assert row["labels_to_90"] == (np.inf if first.empty else first.iloc[0])
+
+
+def test_a_probe_at_chance_has_no_shares(runs):
+    frame, probes, *_ = runs
+    at = (probes["dataset"] == "easy") & (probes["embedder"] == "weak")
+    # 0.03 above chance with an error of 0.01 is not 0.02 above it for sure, 0.04 is.
+    for lift, known in ((0.03, False), (0.04, True)):
+        low = probes.assign(chance_accuracy=probes["chance_accuracy"].where(~at, probes["accuracy"] - lift))
+        table = aulc.scores(frame, low).query("dataset == 'easy' and embedder == 'weak' and metric == 'accuracy'")
+        assert (table["clear"] == known).all()
+        assert (table["labels_to_90"].notna() == known).all()
+        assert (aulc.shares(table, "final").notna() == known).all()
+
+
+def test_a_share_is_of_the_way_from_chance_to_the_probe():
+    # 0.8 of accuracy between 0.5 by chance and 0.9 by the probe: three quarters of the way, not 89 %.
+    table = pd.DataFrame({"final": [0.8, 0.8], "chance": 0.5, "probe": 0.9, "clear": [True, False]})
+    assert aulc.shares(table, "final").tolist()[0] == pytest.approx(0.75)
+    assert np.isnan(aulc.shares(table, "final")[1])
+
+
+def test_runs_that_never_arrive_are_censored():
+    values = {"labels_to_90": [10, 30, np.inf], "labels_to_95": [10, np.inf, np.inf], "labels_to_99": [np.nan] * 3}
+    row = aulc.arrivals(pd.DataFrame(values).assign(cell="c"), ["cell"]).iloc[0]
+    # Without the third run the mean of the first target would be 20, and that of the second 10.
+    assert row["labels_to_90"] == 30
+    assert row["labels_to_95"] == np.inf
+    assert np.isnan(row["labels_to_99"])
+    assert row["arrived_90"] == pytest.approx(2 / 3)
+    assert np.isnan(row["arrived_99"])

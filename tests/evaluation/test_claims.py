@@ -116,11 +116,21 @@ def test_weaker_embedders_that_learn_faster_contradict_claim_4():
 
 
 def test_saturation_and_cost_follow_their_thresholds():
-    found = judge(Truth(strategy_gain=dict.fromkeys(STRATEGIES, 0.6)))
+    found = judge(Truth(strategy_gain=dict.fromkeys(STRATEGIES, 0.6)), datasets=10)
     assert found[12]["verdict"] == "supported"
-    assert verdicts(judge(Truth()))[12] == "contradicted"
+    assert found[12]["parts"][0]["estimate"] == 0.5
+    assert verdicts(judge(Truth(), datasets=10))[12] == "contradicted"
     # six queries of 0.01 to 0.04 s and seven fits of 0.05 to 0.1 s
     assert "a run takes 0.675 s" in found[11]["caveat"]
+
+
+def test_a_pool_that_hurts_and_hurts_more_later_does_not_support_claim_3():
+    # Gains of −2, then −6 points: initial minus late is above zero.
+    hurts = Truth(strategy_gain=dict.fromkeys(STRATEGIES, 0.0), pool_gain={"typiclust": -0.06}, pool_decay=-12.0)
+    found = judge(hurts)
+    first, fading, _ = found[3]["parts"]
+    assert first["estimate"] < 0 < fading["estimate"]
+    assert found[3]["verdict"] == "contradicted"
 
 
 def test_what_the_grid_lacks_is_undecided_and_named():

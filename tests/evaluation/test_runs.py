@@ -7,11 +7,13 @@ from nofreelunch.base import layout, storage
 from nofreelunch.base.errors import UserError
 from nofreelunch.cells.diagnostics import LABEL_FREE, LABELLED
 from nofreelunch.evaluation import runs
+from nofreelunch.evaluation.correctness import halves
 from nofreelunch.params import Grid
 
 GRID = Grid(
     datasets=["zeta", "alpha"], embedders=["lsa", "bow"], pools=["random"], strategies=["random", "margin"], seeds=3
 )
+TEST_ROWS = 21
 
 
 @pytest.fixture
@@ -26,7 +28,11 @@ def folder(tmp_path, monkeypatch):
         part = seconds[(seconds["dataset"] == dataset) & (seconds["embedder"] == embedder)]
         put(dataset, embedder, part, layout.seconds)
         row = probes[(probes["dataset"] == dataset) & (probes["embedder"] == embedder)].iloc[0]
-        storage.write_json(layout.probe(dataset, embedder), {name: row[name] for name in runs.SCORES})
+        ends = {name: row[name] for name in runs.SCORES}
+        chance = {"chance": dict.fromkeys(runs.SCORES, 0.25), "test_rows": TEST_ROWS}
+        storage.write_json(layout.probe(dataset, embedder), ends | chance)
+        right = np.random.default_rng(len(dataset)).random((len(frame) // 4 + 2, TEST_ROWS)) < 0.7
+        storage.write_npy(layout.correct(dataset, embedder), np.packbits(right, axis=1))
         own = diagnostics[(diagnostics["dataset"] == dataset) & (diagnostics["embedder"] == embedder)]
         kinds = {
             kind: dict(own.loc[own["labelled"] == labelled, ["measure", "value"]].itertuples(index=False))
@@ -69,6 +75,28 @@ def test_load_gives_the_grid_in_grid_order_and_nothing_else(folder):
     assert (got == expected.loc[got.index]).all()
 
 
+def test_held_accuracy_follows_its_run_and_round(folder):
+    frame = runs.load(GRID)
+    table = pd.DataFrame(storage.read_table(layout.runs("alpha", "bow")))
+    bits = np.unpackbits(storage.read_npy(layout.correct("alpha", "bow")), axis=1, count=TEST_ROWS)
+    held = halves("alpha", TEST_ROWS)[1]
+    for _, row in frame[(frame["dataset"] == "alpha") & (frame["embedder"] == "bow")].iloc[::7].iterrows():
+        at = is_run(table, row["strategy"], row["seed"]) & (table["round"] == row["round"])
+        assert row[runs.HELD] == pytest.approx(bits[np.flatnonzero(at)[0], held].mean())
+
+
+def test_bits_of_other_runs_are_refused(folder):
+    storage.write_npy(layout.correct("alpha", "bow"), np.zeros((5, 3), np.uint8))
+    with pytest.raises(UserError, match="of other runs"):
+        runs.load(GRID)
+    storage.write_npy(layout.correct("alpha", "bow"), np.zeros((5, 2), np.uint8))
+    with pytest.raises(UserError, match="does not hold the bits of 21 test rows"):
+        runs.load_probes(GRID)
+    layout.correct("alpha", "bow").unlink()
+    with pytest.raises(UserError, match="is missing"):
+        runs.load(GRID)
+
+
 def test_a_missing_run_is_named(folder):
     change(lambda table: table[~is_run(table, "margin", 1)])
     with pytest.raises(UserError, match=r"1 of 24 runs are missing: alpha/bow/random/margin/1 "):
@@ -108,8 +136,16 @@ def test_a_metric_that_is_not_finite_is_named(folder):
 
 def test_probes_and_seconds(folder):
     probes = runs.load_probes(GRID)
-    assert list(probes.columns) == ["dataset", "embedder", *runs.SCORES]
+    assert list(probes.columns)[:2] == ["dataset", "embedder"]
+    assert {*runs.AREAS, *(f"chance_{name}" for name in runs.AREAS), "quality", "lift_error"} < set(probes.columns)
     assert len(probes) == 4
+    bits = np.unpackbits(storage.read_npy(layout.correct("zeta", "lsa")), axis=1, count=TEST_ROWS)
+    quality, held = halves("zeta", TEST_ROWS)
+    row = probes.iloc[0]
+    assert row["quality"] == pytest.approx(bits[-2, quality].mean())
+    assert row[runs.HELD] == pytest.approx(bits[-2, held].mean())
+    gap = bits[-2].astype(float) - bits[-1]
+    assert row["lift_error"] == pytest.approx(gap.std() / np.sqrt(TEST_ROWS))
     seconds = runs.load_seconds(GRID)
     assert len(seconds) == 96
     assert seconds.groupby("strategy", observed=True)["query_seconds"].max().to_dict() == {

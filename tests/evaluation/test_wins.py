@@ -4,7 +4,7 @@ import pytest
 from scipy import stats
 
 from nofreelunch.evaluation import aulc, wins
-from nofreelunch.evaluation.runs import FACTORS
+from nofreelunch.evaluation.runs import AREAS, FACTORS
 
 
 def frame_of(curves, seed=0):
@@ -75,16 +75,20 @@ def test_win_table_covers_all_cells_and_each_embedder(runs):
 
 def test_ranks_by_hand():
     same = CURVES | {"entropy": CURVES["margin"]}
-    frame = frame_of(same).assign(balanced_accuracy=0.0, macro_f1=0.0)
+    frame = frame_of(same).assign(balanced_accuracy=0.0, macro_f1=0.0, held_accuracy=0.0)
     probes = pd.DataFrame(
         {"dataset": ["d"], "embedder": ["e"], "accuracy": [0.9], "balanced_accuracy": 1.0, "macro_f1": 1.0}
-    )
+    ).assign(held_accuracy=0.9, lift_error=0.01, **{f"chance_{name}": 0.1 for name in AREAS})
     table = wins.ranks(aulc.scores(frame, probes)).query("metric == 'accuracy'").set_index("strategy")
     # areas: random (.55+.65+.75)/3 = .65, margin (.6+.7+.7)/3 = 2/3, badge (.65+.75+.8)/3 = 2.2/3
     assert table["rank"].to_dict() == {"random": 4, "margin": 2.5, "badge": 1, "entropy": 2.5}
     assert table.loc["badge", "gain"] == pytest.approx(2.2 / 3 - 0.65)
     assert table.loc["badge", "regret"] == 0
     assert table.loc["margin", "regret"] == pytest.approx(0.2 / 3)
+    at_chance = wins.ranks(aulc.scores(frame, probes.assign(chance_accuracy=0.87))).query("metric == 'accuracy'")
+    assert at_chance["rank"].isna().all()
+    assert at_chance["regret"].isna().all()
+    assert at_chance["gain"].notna().all()
 
 
 def test_ranks_are_those_of_scipy_in_every_cell(runs):

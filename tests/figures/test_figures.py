@@ -166,10 +166,10 @@ def test_the_best_strategy_of_a_cell_is_named_with_its_gain(small):
 
 def test_labels_are_shown_only_where_half_of_the_runs_got_there(small):
     scores = small["aulc"].copy()
-    scores[["labels_to_95", "labels_to_99"]] = np.nan
+    scores[["labels_to_95", "labels_to_99"]] = np.inf
     scores["labels_to_90"] = np.where(scores["seed"] == 0, 300.0, 400.0)
     own = (scores["metric"] == "accuracy") & (scores["dataset"] == "docs_library") & (scores["embedder"] == "lsa")
-    scores.loc[own & (scores["strategy"] == "margin") & (scores["seed"] < 2), "labels_to_90"] = np.nan
+    scores.loc[own & (scores["strategy"] == "margin") & (scores["seed"] < 2), "labels_to_90"] = np.inf
     figure = heatmap.draw_labels(scores)
     assert "90 %" in figure._suptitle.get_text()
     column = [text.get_text() for text in figure.axes[0].texts if text.get_position()[0] == 0]

@@ -73,7 +73,7 @@ def test_stages_only_assemble_what_the_farm_computed(farm, own, monkeypatch, cap
     monkeypatch.setenv("NOFREELUNCH_CACHE", "other")
     plain = stages(own, farm.params)
     assert capsys.readouterr().out.count("16 of 16 runs computed") == 2
-    assert len(plain) == 20
+    assert len(plain) == 22
     assert {p: plain[p] for p in plain if p.suffix != ".json"} == {p: farmed[p] for p in farmed if p.suffix != ".json"}
     assert {path.name for path in Path("other").glob("??/*")} == filled.keys()
 

@@ -62,6 +62,14 @@ def probe(dataset: str, embedder: str) -> Path:
     return RUNS / dataset / f"{embedder}.probe.json"
 
 
+def correct(dataset: str, embedder: str) -> Path:
+    """Packed bits, (rows of `runs` + 2, ⌈m / 8⌉) uint8: which test rows the head got right, row by row of `runs`.
+
+    The last but one row is the full-pool probe's, the last that of the pool's most frequent class.
+    """
+    return RUNS / dataset / f"{embedder}.correct.npy"
+
+
 def diagnostics(dataset: str, embedder: str) -> Path:
     """What the embedding of the pool looks like, without and with labels."""
     return RUNS / dataset / f"{embedder}.diagnostics.json"

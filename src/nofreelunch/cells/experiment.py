@@ -42,7 +42,10 @@ class Results:
         runs: ips, strategy, seed, round, labels, METRICS, classes_seen.
         acquired: ips, strategy, seed, round, rank, row.
         seconds: ips, strategy, seed, round, query_seconds, fit_seconds.
-        probe: METRICS of a head fitted on the whole pool with its true labels.
+        correct: (rows of runs + 2, ⌈m / 8⌉) uint8, which test rows were right in each row of runs, then by the probe,
+            then by chance; see `layout.correct`.
+        probe: METRICS of a head fitted on the whole pool with its true labels; under chance those of the pool's most
+            frequent class; under test_rows m.
         computed, total: how many runs were simulated now, and how many there are.
         stopped_early: whether the pool was used up before the budget.
     """
@@ -50,7 +53,8 @@ class Results:
     runs: Columns
     acquired: Columns
     seconds: Columns
-    probe: dict[str, float]
+    correct: npt.NDArray[np.uint8]
+    probe: dict[str, Any]
     computed: int
     total: int
     stopped_early: bool
@@ -143,9 +147,12 @@ def active_learn(params: Params, dataset: str, embedder: str, data: Data, memo: 
                 entries |= made
                 progress.update(len(made.keys() & plan.runs.keys()))
     runs, curves = list(plan.runs.values()), [Curve(**entries[key]) for key in plan.runs]
+    ends = entries[plan.probe]
     return Results(
         *_tables(runs, curves),
-        probe=dict(zip(METRICS, entries[plan.probe]["metrics"].tolist(), strict=True)),
+        correct=np.vstack([*(curve.correct for curve in curves), ends["correct"], ends["chance_correct"]]),
+        probe=_named_metrics(ends["metrics"])
+        | {"chance": _named_metrics(ends["chance"]), "test_rows": len(data.test_labels)},
         computed=missing,
         total=len(runs),
         stopped_early=any(len(curve.labels) <= run.rounds for run, curve in zip(runs, curves, strict=True)),
@@ -201,7 +208,7 @@ def _key(base: dict[str, Any], run: Run) -> str:
 def _compute(cell: Cell, labels: IntArray, said: dict[int, IntArray], piece: Piece) -> dict[str, Entry]:
     with threadpool_limits(1):
         if isinstance(piece, str):
-            return {piece: {"metrics": np.array(list(probe(cell, labels).values()))}}
+            return {piece: probe(cell, labels)}
         runs = [run for _, run in piece]
         curves = simulate(cell, lambda rows, seed: said[seed][rows], runs, truth=labels)
     return {key: dict(vars(curve)) for (key, _), curve in zip(piece, curves, strict=True)}
@@ -225,6 +232,10 @@ def _tables(runs: Sequence[Run], curves: Sequence[Curve]) -> tuple[Columns, Colu
         },
         _named(runs, rounds) | {"query_seconds": seconds[:, 0], "fit_seconds": seconds[:, 1]},
     )
+
+
+def _named_metrics(values: npt.NDArray[np.float64]) -> dict[str, float]:
+    return dict(zip(METRICS, values.tolist(), strict=True))
 
 
 def _named(runs: Sequence[Run], rounds: Sequence[IntArray]) -> Columns:

@@ -4,6 +4,7 @@ import numpy as np
 import numpy.typing as npt
 
 FloatArray = npt.NDArray[np.float32]
+Bits = npt.NDArray[np.uint8]
 IntArray = npt.NDArray[np.int64]
 
 METRICS = ("accuracy", "balanced_accuracy", "macro_f1", "nll", "ece")
@@ -37,3 +38,15 @@ def score(probabilities: FloatArray, labels: IntArray) -> npt.NDArray[np.float64
             np.abs(gap).sum() / count,
         ]
     )
+
+
+def correct(probabilities: FloatArray, labels: IntArray) -> Bits:
+    """Which of the (m,) test rows the most probable class is right for: (⌈m / 8⌉,) uint8, as `numpy.packbits` packs."""
+    return np.packbits(probabilities.argmax(axis=1) == labels)
+
+
+def constant(pool_labels: IntArray, rows: int, class_count: int) -> FloatArray:
+    """(rows, C) probabilities of the answer that is always the most frequent class of the pool: what chance reaches."""
+    certain = np.zeros((rows, class_count), np.float32)
+    certain[:, np.bincount(pool_labels, minlength=class_count).argmax()] = 1
+    return certain

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nofreelunch.base.randomness import generator
-from nofreelunch.cells.scores import METRICS, score
+from nofreelunch.cells.scores import Bits, constant, correct, score
 from nofreelunch.heads import trainer
 from nofreelunch.heads.head import Head, Learner, Trainer
 from nofreelunch.heads.linear import score_all
@@ -119,6 +119,7 @@ class Curve:
         acquired: (L,) int64 rows in order of acquisition.
         labels: (rounds + 1,) int64, how many of them each round's head was fitted on.
         metrics: (rounds + 1, len(METRICS)) float64 on the test set.
+        correct: (rounds + 1, ⌈m / 8⌉) uint8, which test rows were right, as `scores.correct` packs them.
         classes_seen: (rounds + 1,) int64.
         seconds: (rounds + 1, 2) float64, choosing the round's batch and fitting its head.
     """
@@ -126,6 +127,7 @@ class Curve:
     acquired: IntArray
     labels: IntArray
     metrics: npt.NDArray[np.float64]
+    correct: Bits
     classes_seen: IntArray
     seconds: npt.NDArray[np.float64]
 
@@ -139,6 +141,7 @@ class _State:
     distances: LabelledDistances
     labels: list[int] = field(default_factory=list)
     metrics: list[npt.NDArray[np.float64]] = field(default_factory=list)
+    correct: list[Bits] = field(default_factory=list)
     classes_seen: list[int] = field(default_factory=list)
     query_seconds: list[float] = field(default_factory=lambda: [0.0])
     fit_seconds: list[float] = field(default_factory=list)
@@ -158,6 +161,7 @@ class _State:
             self.labelled,
             np.array(self.labels, np.int64),
             np.array(self.metrics),
+            np.array(self.correct),
             np.array(self.classes_seen, np.int64),
             np.column_stack([self.query_seconds, self.fit_seconds]),
         )
@@ -195,6 +199,7 @@ def simulate(cell: Cell, annotate: Annotate, runs: Sequence[Run], truth: IntArra
         for state, head, probabilities in zip(active, heads, score_all(heads, cell.test_rows), strict=True):
             state.labels.append(len(state.labelled))
             state.metrics.append(score(probabilities, cell.test_labels))
+            state.correct.append(correct(probabilities, cell.test_labels))
             state.classes_seen.append(len(head.classes))
         going_on = [
             (state, head)
@@ -241,7 +246,19 @@ def _query(cell: Cell, geometry: Geometry, state: _State, head: Head, probabilit
     )
 
 
-def probe(cell: Cell, labels: IntArray) -> dict[str, float]:
-    """The full-pool probe: METRICS on the test set of a head fitted on all pool rows with their ``labels``."""
+def probe(cell: Cell, labels: IntArray) -> dict[str, npt.NDArray[Any]]:
+    """Between what a cell's curves run: a head fitted on all pool rows with their ``labels``, and chance.
+
+    Returns:
+        metrics and chance: (len(METRICS),) float64 on the test set, of that head and of the constant answer that is the
+        pool's most frequent class; correct and chance_correct: (⌈m / 8⌉,) uint8, which test rows they are right for.
+    """
     head = cell.fitting(0)(np.arange(len(cell.pool)), labels)
-    return dict(zip(METRICS, score(head.probabilities(cell.test), cell.test_labels).tolist(), strict=True))
+    full = head.probabilities(cell.test)
+    always = constant(labels, len(cell.test), cell.class_count)
+    return {
+        "metrics": score(full, cell.test_labels),
+        "correct": correct(full, cell.test_labels),
+        "chance": score(always, cell.test_labels),
+        "chance_correct": correct(always, cell.test_labels),
+    }

@@ -4,10 +4,14 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from nofreelunch.evaluation.runs import SCORES, blocks
+from nofreelunch.evaluation.runs import AREAS, blocks
 
 FloatArray = npt.NDArray[np.float64]
 SHARES = (90, 95, 99)
+_ONE_SIDED = 1.645
+# By how much accuracy a probe has to be above chance, beyond its error over the test rows, for a share of it to mean
+# anything: our choice.
+LEAST_LIFT = 0.02
 PHASES = ["initial", "early", "middle", "late", "final"]
 
 
@@ -44,14 +48,24 @@ def labels_to(labels: FloatArray, values: FloatArray, targets: FloatArray) -> Fl
         targets: (runs,) float64.
 
     Returns:
-        (runs,) float64, NaN where the target is never reached.
+        (runs,) float64, infinite where the target is never reached (censored), NaN for a target that is NaN.
     """
     reached = values >= targets[:, None]
-    return np.where(reached.any(axis=1), labels[reached.argmax(axis=1)], np.nan)
+    found = np.where(reached.any(axis=1), labels[reached.argmax(axis=1)], np.inf)
+    return np.where(np.isnan(targets), np.nan, found)
+
+
+def clear(probes: pd.DataFrame) -> "pd.Series[bool]":
+    """Where the probe's accuracy is clearly above chance: the lower end of its one-sided 95 % interval by `LEAST_LIFT`.
+
+    Elsewhere shares of the way from chance to the probe mean nothing, and strategies differ by noise.
+    """
+    lift = probes["accuracy"] - probes["chance_accuracy"]
+    return lift - _ONE_SIDED * probes["lift_error"] > LEAST_LIFT
 
 
 def scores(frame: pd.DataFrame, probes: pd.DataFrame) -> pd.DataFrame:
-    """The summary of every run for accuracy, balanced accuracy and macro-F1.
+    """The summary of every run for each of `AREAS`.
 
     Args:
         frame: `runs.load`.
@@ -59,18 +73,22 @@ def scores(frame: pd.DataFrame, probes: pd.DataFrame) -> pd.DataFrame:
 
     Returns:
         The keys of a run, metric, aulc, then the height at round 0 (initial), the AULC of the early, middle
-        and late third, the height at the last round (final), the full-pool probe, headroom (probe − final)
-        and labels_to_90, _95, _99 (labels to reach that percentage of the probe, NaN for never).
+        and late third, the height at the last round (final), the full-pool probe, chance, headroom (probe − final),
+        clear (`clear` of the cell), and labels_to_90, _95, _99: labels to come that percentage of the way from chance
+        to the probe, infinite for never, NaN where the probe is not clearly above chance.
     """
     parts = []
-    for metric in SCORES:
+    probes = probes.assign(clear=clear(probes))
+    for metric in AREAS:
         for keys, labels, values in blocks(frame, metric):
-            ceiling = keys.merge(
-                probes[["dataset", "embedder", metric]],
+            ends = keys.merge(
+                probes[["dataset", "embedder", metric, f"chance_{metric}", "clear"]],
                 on=["dataset", "embedder"],
                 how="left",
                 validate="many_to_one",
-            )[metric].to_numpy(dtype=np.float64)
+            )
+            ceiling, floor = (ends[name].to_numpy(dtype=np.float64) for name in (metric, f"chance_{metric}"))
+            known = ends["clear"].to_numpy(dtype=bool)
             early, middle, late = np.moveaxis(thirds(labels, values), -1, 0)
             part = keys.assign(
                 metric=metric,
@@ -81,13 +99,46 @@ def scores(frame: pd.DataFrame, probes: pd.DataFrame) -> pd.DataFrame:
                 late=late,
                 final=values[:, -1],
                 probe=ceiling,
+                chance=floor,
                 headroom=ceiling - values[:, -1],
+                clear=known,
             )
             for share in SHARES:
-                part[f"labels_to_{share}"] = labels_to(labels, values, share / 100 * ceiling)
+                targets = np.where(known, floor + share / 100 * (ceiling - floor), np.nan)
+                part[f"labels_to_{share}"] = labels_to(labels, values, targets)
             parts.append(part)
     table = pd.concat(parts, ignore_index=True)
-    return table.assign(metric=pd.Categorical(table["metric"], categories=SCORES))
+    return table.assign(metric=pd.Categorical(table["metric"], categories=AREAS))
+
+
+def shares(scores: pd.DataFrame, column: str) -> "pd.Series[float]":
+    """How far ``column`` of `scores` has come from chance (0) to the full-pool probe (1); NaN where that is unclear."""
+    share = (scores[column] - scores["chance"]) / (scores["probe"] - scores["chance"])
+    return share.where(scores["clear"])
+
+
+def arrivals(scores: pd.DataFrame, by: list[str]) -> pd.DataFrame:
+    """When the runs of each group of ``by`` reach their targets, those that never do being censored.
+
+    Args:
+        scores: `scores`.
+        by: columns.
+
+    Returns:
+        ``by``, and for each of `SHARES` labels_to_<share> (the median over all runs; infinite where half of them or
+        more never arrive, NaN where the target is undefined) and arrived_<share> (the share of runs that arrive).
+    """
+    names = [f"labels_to_{share}" for share in SHARES]
+    groups = scores.groupby(by, observed=True)[names]
+    reached = groups.agg(lambda values: np.isfinite(values).mean() if values.notna().any() else np.nan)
+    reached.columns = [f"arrived_{share}" for share in SHARES]
+    return pd.concat([groups.agg(_censored_median), reached], axis=1).reset_index()
+
+
+def _censored_median(values: "pd.Series[float]") -> float:
+    """The upper median, so that it is a number only where more than half of the runs are known to have arrived."""
+    known = np.sort(values.dropna().to_numpy(dtype=np.float64))
+    return float(known[len(known) // 2]) if known.size else np.nan
 
 
 def _mean_height(labels: FloatArray, values: FloatArray, start: float, end: float) -> FloatArray:

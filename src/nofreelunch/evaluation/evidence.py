@@ -16,6 +16,7 @@ from nofreelunch.evaluation.quality import FEWEST, spearman
 
 FloatArray = npt.NDArray[np.float64]
 _MOST_PERMUTATIONS = 5040
+_ONE = "one dataset: nothing to generalise over"
 
 
 class NotTestableError(Exception):
@@ -32,6 +33,7 @@ class Part:
         p_for: one-sided p against the hypothesis that the quantity is at most 0.
         p_against: one-sided p against the hypothesis that it is at least 0.
         n, unit: the number of independent units the test rests on, and what they are.
+        smallest: the smallest one-sided p that so many units could give; the test says nothing if it is too large.
         caveat: why the grid at hand may not decide it, or ''.
     """
 
@@ -44,6 +46,7 @@ class Part:
     n: int
     unit: str
     caveat: str = ""
+    smallest: float = 0.0
 
 
 def over_datasets(quantity: str, effects: "pd.Series[float]") -> Part:
@@ -59,7 +62,7 @@ def over_datasets(quantity: str, effects: "pd.Series[float]") -> Part:
     values = effects.to_numpy(dtype=np.float64)
     n, mean = values.size, float(values.mean())
     if n < 2:
-        return Part(quantity, mean, np.nan, np.nan, 1.0, 1.0, n, "datasets", "one dataset: nothing to generalise over")
+        return Part(quantity, mean, np.nan, np.nan, 1.0, 1.0, n, "datasets", _ONE, 1.0)
     error = float(values.std(ddof=1)) / np.sqrt(n)
     if error == 0:
         p_for, p_against = (1.0, 1.0) if mean == 0 else ((0.0, 1.0) if mean > 0 else (1.0, 0.0))
@@ -87,7 +90,7 @@ def grows_with(quantity: str, quality: pd.DataFrame, outcomes: Mapping[str, pd.D
     embedders = quality.shape[1]
     if embedders < FEWEST:
         caveat = f"only {embedders} embedder(s): a rank correlation needs at least {FEWEST} to say anything"
-        return Part(quantity, np.nan, np.nan, np.nan, 1.0, 1.0, embedders, "embedders", caveat)
+        return Part(quantity, np.nan, np.nan, np.nan, 1.0, 1.0, embedders, "embedders", caveat, 1.0)
     x, orders = quality.to_numpy(dtype=np.float64), _orders(embedders)
     each, drawn = [], []
     for outcome in outcomes.values():
@@ -102,10 +105,24 @@ def grows_with(quantity: str, quality: pd.DataFrame, outcomes: Mapping[str, pd.D
     if len(x) > 1:
         counts = resamples(len(x), DRAWS, generator("evidence", quantity))
         lo, hi = bootstrap_interval((counts @ by_outcome.T / len(x)).min(axis=1))
-    smallest = 2 / factorial(embedders)
-    caveat = f"with {embedders} embedders no two-sided p is below {smallest:.2g}" if smallest > 0.05 / 12 else ""
+    smallest = 1 / len(orders)
+    caveat = f"with {embedders} embedders no two-sided p is below {2 * smallest:.2g}" if smallest > 0.025 / 12 else ""
     where = f": smallest {list(outcomes)[int(rho.argmin())]}" if len(outcomes) > 1 else ""
-    return Part(quantity + where, float(rho.min()), lo, hi, p_for, p_against, embedders, "embedders", caveat)
+    return Part(quantity + where, float(rho.min()), lo, hi, p_for, p_against, embedders, "embedders", caveat, smallest)
+
+
+def most_of(quantity: str, holds: "pd.Series[bool]") -> Part:
+    """Sign test (binomial, exact) that something ``holds`` for more than half of all datasets.
+
+    The estimate is the share of datasets minus one half; its interval is Clopper and Pearson's (1934).
+    """
+    n, count = len(holds), int(holds.sum())
+    interval = stats.binomtest(count, n).proportion_ci(0.95)
+    p_for, p_against = float(stats.binom.sf(count - 1, n, 0.5)), float(stats.binom.cdf(count, n, 0.5))
+    smallest = 0.5**n
+    caveat = f"with {n} datasets no two-sided p is below {2 * smallest:.2g}" if smallest > 0.025 / 12 else ""
+    lo, hi = interval.low - 0.5, interval.high - 0.5
+    return Part(quantity, count / n - 0.5, lo, hi, p_for, p_against, n, "datasets", caveat, smallest)
 
 
 def _orders(size: int) -> npt.NDArray[np.int64]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -10,6 +11,7 @@ import pandas as pd
 from nofreelunch.base import layout, storage
 from nofreelunch.base.errors import UserError
 from nofreelunch.cells import scores
+from nofreelunch.evaluation.correctness import halves, lift_error, read_correct, share
 from nofreelunch.params import Grid
 
 FloatArray = npt.NDArray[np.float64]
@@ -20,6 +22,9 @@ RUN = [*FACTORS, "seed"]
 METRICS = list(scores.METRICS)
 # What a linear probe on the full pool has, the targets of learning.
 SCORES = METRICS[:3]
+# Accuracy on the half of the test rows that no measure of embedding quality has seen.
+HELD = "held_accuracy"
+AREAS = [*SCORES, HELD]
 BASELINE = "random"
 _KEYS = ("ips", "strategy", "seed", "round")
 
@@ -29,31 +34,34 @@ def load(grid: Grid) -> pd.DataFrame:
 
     Returns:
         One row per (dataset, embedder, ips, strategy, seed, round), sorted by them; these first four columns
-        are categorical in the order of the grid. Then labels (int64), the columns of `METRICS` (float64) and
-        classes_seen (int64). Rows outside the grid are left out.
+        are categorical in the order of the grid. Then labels (int64), the columns of `METRICS` (float64),
+        classes_seen (int64) and `HELD` (float64). Rows outside the grid are left out.
 
     Raises:
         UserError: a file or a run is missing, stands there twice, or breaks off before the others.
     """
     frame = _stack(grid, layout.runs, (*_KEYS, "labels", *METRICS, "classes_seen"))
     check(frame, grid)
-    return frame
+    parts = [_held(part) for _, part in frame.groupby(["dataset", "embedder"], observed=True, sort=False)]
+    return frame.drop(columns="place").assign(**{HELD: pd.concat(parts)})
 
 
 def load_seconds(grid: Grid) -> pd.DataFrame:
     """Seconds of every round: the keys of `load`, then query_seconds and fit_seconds (float64)."""
-    return _stack(grid, layout.seconds, (*_KEYS, "query_seconds", "fit_seconds"))
+    return _stack(grid, layout.seconds, (*_KEYS, "query_seconds", "fit_seconds")).drop(columns="place")
 
 
 def load_probes(grid: Grid) -> pd.DataFrame:
-    """The full-pool linear probe on the test set: dataset, embedder (categorical), then `SCORES`."""
-    rows = [
-        {"dataset": dataset, "embedder": embedder}
-        | {name: float(value) for name, value in storage.read_json(layout.probe(dataset, embedder)).items()}
-        for dataset in grid.datasets
-        for embedder in grid.embedders
-    ]
-    frame = pd.DataFrame(rows)[["dataset", "embedder", *SCORES]]
+    """Between what the curves of a cell run: the full-pool probe, and chance, which is the pool's most frequent class.
+
+    Returns:
+        dataset, embedder (categorical), `AREAS` of the probe, chance_<metric> of each; quality (the probe's accuracy on
+        the half of the test rows that `HELD` leaves out), lift_error (`correctness.lift_error`), test_rows.
+
+    Raises:
+        UserError: a file is missing, or was written before it held what is needed.
+    """
+    frame = pd.DataFrame([_probe(dataset, embedder) for dataset in grid.datasets for embedder in grid.embedders])
     return _categorise(frame, {"dataset": grid.datasets, "embedder": grid.embedders})
 
 
@@ -124,12 +132,43 @@ def _name(rows: pd.DataFrame) -> str:
     return ", ".join(names) + (f" and {rest} more" if rest else "") + " (dataset/embedder/ips/strategy/seed)"
 
 
+def _probe(dataset: str, embedder: str) -> dict[str, Any]:
+    path, correct = layout.probe(dataset, embedder), read_correct(dataset, embedder)
+    found = storage.read_json(path)
+    quality, held = halves(dataset, correct.rows)
+    return {
+        "dataset": dataset,
+        "embedder": embedder,
+        **{name: float(found[name]) for name in SCORES},
+        HELD: float(share(correct.probe, held)),
+        **{f"chance_{name}": float(found["chance"][name]) for name in SCORES},
+        f"chance_{HELD}": float(share(correct.chance, held)),
+        "quality": float(share(correct.probe, quality)),
+        "lift_error": lift_error(correct),
+        "test_rows": correct.rows,
+    }
+
+
+def _held(part: pd.DataFrame) -> "pd.Series[float]":
+    dataset, embedder = str(part["dataset"].iloc[0]), str(part["embedder"].iloc[0])
+    correct = read_correct(dataset, embedder)
+    if len(correct.runs) <= part["place"].max():
+        raise UserError(
+            f"{layout.correct(dataset, embedder)} is of other runs than {layout.runs(dataset, embedder)}. "
+            f"Run 'dvc repro -f active_learn@{dataset}-{embedder}'."
+        )
+    held = share(correct.runs, halves(dataset, correct.rows)[1])
+    return pd.Series(held[part["place"].to_numpy()], part.index)
+
+
 def _stack(grid: Grid, path: Callable[[str, str], Path], columns: tuple[str, ...]) -> pd.DataFrame:
+    """The tables of all cells in grid order; place is a row's number in its own file."""
     parts = []
     for dataset in grid.datasets:
         for embedder in grid.embedders:
             table = storage.read_table(path(dataset, embedder), columns)
             part = pd.DataFrame({name: table[name] for name in columns})
+            part["place"] = np.arange(len(part))
             part.insert(0, "dataset", dataset)
             part.insert(1, "embedder", embedder)
             parts.append(part)

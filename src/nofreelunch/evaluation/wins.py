@@ -70,16 +70,20 @@ def ranks(scores: pd.DataFrame) -> pd.DataFrame:
 
     Returns:
         metric, dataset, embedder, ips, strategy, aulc, rank (1 = best; equals share the average rank), gain
-        (over random querying), regret (to the best of the cell, ≥ 0).
+        (over random querying), regret (to the best of the cell, ≥ 0). Rank and regret are NaN in cells whose probe is
+        not clearly above chance (`aulc.clear`): what differs there is noise.
     """
-    table = scores.groupby(["metric", *FACTORS], observed=True)["aulc"].mean().round(12).reset_index()
+    keys = ["metric", *FACTORS]
+    table = scores.groupby(keys, observed=True).agg(aulc=("aulc", "mean"), clear=("clear", "first")).reset_index()
+    table["aulc"] = table["aulc"].round(12)
+    known = table.pop("clear")
     cells = table.groupby(["metric", *CELL], observed=True)["aulc"]
     base = table[table["strategy"] == BASELINE].rename(columns={"aulc": "base"})
     joined = table.merge(base[["metric", *CELL, "base"]], on=["metric", *CELL], validate="many_to_one")
     return table.assign(
-        rank=cells.rank(ascending=False, method="average"),
+        rank=cells.rank(ascending=False, method="average").where(known),
         gain=joined["aulc"] - joined["base"],
-        regret=cells.transform("max") - table["aulc"],
+        regret=(cells.transform("max") - table["aulc"]).where(known),
     )
 
 
@@ -97,7 +101,7 @@ def robustness(table: pd.DataFrame) -> pd.DataFrame:
     for scope, part in scopes(table):
         groups = part.assign(first=part["regret"] == 0).groupby(["metric", "strategy"], observed=True)
         summary = groups.agg(
-            cells=("rank", "size"),
+            cells=("rank", "count"),
             mean_rank=("rank", "mean"),
             rank_spread=("rank", "std"),
             best=("first", "sum"),
@@ -111,7 +115,10 @@ def robustness(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def paired_scores(scores: pd.DataFrame, metric: str = "accuracy") -> pd.DataFrame:
-    """AULC with one column per strategy and one row per (dataset, embedder, ips, seed), which pairs them."""
-    part = scores.loc[scores["metric"] == metric, [*RUN, "aulc"]]
+    """AULC with one column per strategy and one row per (dataset, embedder, ips, seed), which pairs them.
+
+    Without cells whose probe is not clearly above chance.
+    """
+    part = scores.loc[(scores["metric"] == metric) & scores["clear"], [*RUN, "aulc"]]
     # Rounding off the last bits of a sum lets equal curves tie, which rank tests need to know.
     return part.pivot(index=[*CELL, "seed"], columns="strategy", values="aulc").round(12)

@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import Colormap, Normalize
 from matplotlib.figure import Figure
 
-from nofreelunch.evaluation.aulc import SHARES
+from nofreelunch.evaluation.aulc import SHARES, arrivals
 from nofreelunch.figures import style
 
 FloatArray = npt.NDArray[np.float64]
@@ -62,7 +62,7 @@ def draw(ranks: pd.DataFrame, shown: Shown, metric: str = "accuracy") -> Figure:
 
 
 def draw_labels(scores: pd.DataFrame, metric: str = "accuracy") -> Figure:
-    """Labels each strategy needs to reach a share of the full-pool probe, the median over pools and seeds.
+    """Labels each strategy needs for a share of the way from chance to the full-pool probe, a censored median.
 
     The share is the highest of `SHARES` that at least half of all runs reach, else the lowest.
 
@@ -71,20 +71,20 @@ def draw_labels(scores: pd.DataFrame, metric: str = "accuracy") -> Figure:
         metric: which metric.
 
     Returns:
-        A number only where half of the runs got there; colour shows it as a share of what random querying needs.
+        A number only where more than half of the runs got there; colour shows it beside what random querying needs.
     """
     part = scores[scores["metric"] == metric]
-    reached = {share: float(part[f"labels_to_{share}"].notna().mean()) for share in SHARES}
+    reached = {share: float(np.isfinite(part[f"labels_to_{share}"].dropna()).mean()) for share in SHARES}
     share = max((share for share in SHARES if reached[share] >= 0.5), default=min(SHARES))
-    runs = part.assign(needed=part[f"labels_to_{share}"].fillna(np.inf))
-    table = runs.groupby(["dataset", "embedder", "strategy"], observed=True)["needed"].median().reset_index()
-    table["needed"] = table["needed"].replace(np.inf, np.nan)
+    table = arrivals(part, ["dataset", "embedder", "strategy"])
+    table = table.assign(needed=table[f"labels_to_{share}"].replace(np.inf, np.nan))
     random = table[table["strategy"] == "random"].drop(columns="strategy")
     joined = table.merge(random, on=["dataset", "embedder"], suffixes=("", "_random"))
     table = table.assign(saved=np.log2(joined["needed_random"] / joined["needed"]))
     panels = _panels(table, "needed", "saved", higher=False)
-    title = f"Labels to reach {share} % of the full-pool probe, {style.words(metric)}"
-    note = "Median over pools and seeds; –: fewer than half of the runs got there; bold: fewest of its column.\n"
+    title = f"Labels to come {share} % of the way from chance to the probe, {style.words(metric)}"
+    note = "The probe knows the full pool. Median over pools and seeds; bold: fewest of its column;\n"
+    note += "–: half of the runs or more never got there, or the probe is at chance.\n"
     note += "Colour: orange fewer than random querying needs, purple more, full at half and twice as many."
     return _draw(table, panels, (style.DIVERGING, Normalize(-1, 1)), title, note, _short)
 

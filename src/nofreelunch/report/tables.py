@@ -6,7 +6,7 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-from nofreelunch.evaluation.aulc import SHARES
+from nofreelunch.evaluation.aulc import SHARES, arrivals
 from nofreelunch.evaluation.quality import MTEB, SITE
 from nofreelunch.evaluation.runs import FACTORS
 
@@ -236,8 +236,8 @@ def report_tables(tables: dict[str, pd.DataFrame]) -> dict[str, Table]:
 
 def _cells(accuracy: dict[str, pd.DataFrame]) -> Table:
     numbers = ["aulc", "initial", "early", "middle", "late", "final", "probe", "headroom"]
-    targets = [f"labels_to_{share}" for share in SHARES]
-    means = accuracy["aulc"].groupby(FACTORS, observed=True)[numbers + targets].mean().reset_index()
+    means = accuracy["aulc"].groupby(FACTORS, observed=True)[["chance", *numbers]].mean().reset_index()
+    means = means.merge(arrivals(accuracy["aulc"], FACTORS), on=FACTORS)
     table = means.merge(accuracy["ranks"][[*FACTORS, "rank", "gain", "regret", "seen"]], on=FACTORS)
     table = table.merge(accuracy["strategy_gains"][[*FACTORS, "lo", "hi"]], on=FACTORS, how="left")
     columns: _Columns = [
@@ -252,15 +252,25 @@ def _cells(accuracy: dict[str, pd.DataFrame]) -> Table:
         ("rank", "rank", "number"),
         ("regret", "regret", "points"),
         *((name, name if name != "initial" else "round 0", "points") for name in numbers[1:6]),
+        ("chance", "chance", "points"),
         ("probe", "full pool", "points"),
         ("headroom", "headroom", "points"),
-        *((f"labels_to_{share}", f"labels to {share} %", "count") for share in SHARES),
+        *(
+            column
+            for share in SHARES
+            for column in (
+                (f"labels_to_{share}", f"labels to {share} %", "count"),
+                (f"arrived_{share}", f"got to {share} %", "share"),
+            )
+        ),
     ]
     return _make(
         "Every cell",
         "Mean accuracy over seeds: area under the learning curve (AULC), its gain over random with the 95 % interval, "
-        "rank among the strategies of the cell, accuracy at round 0, in the thirds and at the end, of a linear probe "
-        "on the full pool, and the mean labels to reach a share of it (over the seeds that did).",
+        "rank among the strategies of the cell, accuracy at round 0, in the thirds and at the end, of the pool's most "
+        "frequent class (chance) and of a linear probe on the full pool; the median labels to come a share of the way "
+        "from chance to the probe (–: half of the seeds or more never do), and the share of seeds that do. Cells whose "
+        "probe is not clearly above chance are not ranked.",
         columns,
         table,
     )
