@@ -135,7 +135,7 @@ def main() -> None:
         features, labels = clusters(chosen.n + 5000, chosen.d, chosen.C)
         pool, test = features[: chosen.n], features[chosen.n :]
         labels, hidden = labels[: chosen.n], labels[chosen.n :]
-        cell = Cell.of("benchmark", "clusters", pool, test, hidden, chosen.C, LogisticSpec(C=PENALTY))
+        cell = Cell.of("benchmark", "clusters", pool, test, hidden, chosen.C, LogisticSpec(C=PENALTY, intercept="free"))
         runs = grid(cell, chosen.seeds, chosen.batch, chosen.batch, chosen.rounds)
         rounds = len(runs) * (chosen.rounds + 1)
         print(f"{describe()}\nn = {chosen.n}, d = {chosen.d}, C = {chosen.C}; {len(runs)} runs, {rounds} rounds\n")

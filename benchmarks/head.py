@@ -16,7 +16,7 @@ import numpy as np
 from sklearn.linear_model import LogisticRegression
 from threadpoolctl import threadpool_limits
 
-from nofreelunch.heads import logistic
+from nofreelunch.heads import softmax
 from nofreelunch.heads.linear import LinearHead
 
 SIZES = [(384, 4, 500), (384, 4, 1600), (384, 77, 500), (384, 77, 1600), (1024, 77, 1000), (4096, 4, 500)]
@@ -48,16 +48,16 @@ def scikit(tol: float) -> LogisticRegression:
 
 def compare(d: int, classes: int, n: int) -> None:
     features, labels = clusters(n + 2000, d, classes)
-    basis = logistic.Basis.of(features)
+    basis = softmax.Basis.of(features)
     z, y = basis.rotate(features[:n]), labels[:n]
     optimum = scikit(1e-10).fit(features[:n].astype(np.float64), y).predict_proba(features.astype(np.float64))
 
-    before = logistic.fit(z[:-BATCH], y[:-BATCH], PENALTY)
-    ours = logistic.fit(z, y, PENALTY)
+    before = softmax.fit(z[:-BATCH], y[:-BATCH], PENALTY)
+    ours = softmax.fit(z, y, PENALTY)
     head = LinearHead(classes, ours.classes, *ours.unrotate(basis))
     gap = np.abs(head.probabilities(features) - optimum).max()
-    cold = milliseconds(lambda: logistic.fit(z, y, PENALTY))
-    warm = milliseconds(lambda: logistic.fit(z, y, PENALTY, before))
+    cold = milliseconds(lambda: softmax.fit(z, y, PENALTY))
+    warm = milliseconds(lambda: softmax.fit(z, y, PENALTY, before))
     default = milliseconds(lambda: scikit(1e-4).fit(features[:n], y))
     equal = float("nan")
     for tol in (1e-4, 1e-5, 1e-6, 1e-7, 1e-8):

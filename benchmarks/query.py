@@ -21,7 +21,7 @@ from threadpoolctl import threadpool_limits
 
 from benchmarks.head import clusters
 from benchmarks.machine import describe, number, parser, peak_mib, seconds
-from nofreelunch.heads import logistic
+from nofreelunch.heads import softmax
 from nofreelunch.heads.linear import LinearHead, score_all
 from nofreelunch.selection.query import Query
 from nofreelunch.selection.strategies import STRATEGIES
@@ -60,8 +60,8 @@ class Case:
         features, labels = features[::-1].copy(), labels[::-1].copy()
         rows, candidates = np.arange(n - labelled, n), np.arange(n - labelled)
         model = LogisticRegression(C=PENALTY, tol=1e-6, max_iter=10_000).fit(features[rows], labels[rows])
-        basis = logistic.Basis.of(features)
-        fitted = logistic.fit(basis.rotate(features[rows]), labels[rows], PENALTY)
+        basis = softmax.Basis.of(features)
+        fitted = softmax.fit(basis.rotate(features[rows]), labels[rows], PENALTY)
         head = LinearHead(classes, fitted.classes, *fitted.unrotate(basis))
         geometry = Geometry(features, squared_norms(features), "benchmark", 0)
         query = Query(

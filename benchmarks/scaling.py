@@ -44,7 +44,15 @@ def queries(factor: str, names: tuple[str, ...]) -> None:
 def runs(counts: tuple[int, ...] = (1, 2, 4, 8, 16)) -> None:
     features, labels = clusters(BASE["n"] + 2000, BASE["d"], BASE["C"])
     n = BASE["n"]
-    cell = Cell.of("benchmark", "clusters", features[:n], features[n:], labels[n:], BASE["C"], LogisticSpec(C=PENALTY))
+    cell = Cell.of(
+        "benchmark",
+        "clusters",
+        features[:n],
+        features[n:],
+        labels[n:],
+        BASE["C"],
+        LogisticSpec(C=PENALTY, intercept="free"),
+    )
     print(f"\n| 5 rounds in lockstep, CPU s per run | {' | '.join(f'{count} runs' for count in counts)} |")
     print("|" + "---|" * (len(counts) + 1))
     for name in ("margin", "badge", "typiclust"):

@@ -93,7 +93,7 @@ def measure(folder: Path, item: str, n: int, limit: int) -> dict[str, float]:
     """In a process of its own: seconds and peaks in MiB of the scaling and of the query."""
     stored, labels = np.load(folder / "features.npy", mmap_mode="r")[:n], np.load(folder / "labels.npy")[:n]
     before = resident("VmRSS")
-    pool, _ = scale(stored, stored[:1], "unit")
+    pool, _ = scale(stored, stored[:1], "unit", centre=True)
     scaling = resident("VmHWM") - before
     del stored
     select = work(item, pool, labels)

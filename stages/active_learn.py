@@ -1,6 +1,7 @@
 """Stage active_learn: every AL run of one cell, and a look at its embedding, to data/runs/<dataset>/<embedder>.*."""
 
 from nofreelunch.base import layout, storage
+from nofreelunch.base.stage_log import Work
 from nofreelunch.base.storage import Memo
 from nofreelunch.cells.cell_files import read_data
 from nofreelunch.cells.experiment import active_learn as run_all
@@ -9,7 +10,7 @@ from nofreelunch.cli.command import stage
 from nofreelunch.params import Params
 
 
-def active_learn(params: Params, dataset: str, embedder: str) -> int:
+def active_learn(params: Params, dataset: str, embedder: str) -> Work:
     """Simulate the AL runs that are not in the memo, and write all of them."""
     data, memo = read_data(dataset, embedder), Memo.default()
     results = run_all(params, dataset, embedder, data, memo)
@@ -24,7 +25,9 @@ def active_learn(params: Params, dataset: str, embedder: str) -> int:
     print(f"{dataset} × {embedder}: {results.computed} of {results.total} runs computed")
     if results.stopped_early:
         print(f"note: the pool of {dataset} was used up before the budget; its curves end there")
-    return results.total
+    if results.unconverged:
+        print(f"note: {results.unconverged} fits of the head stopped without converging; see the table of seconds")
+    return Work(results.total, {"unconverged_fits": results.unconverged})
 
 
 if __name__ == "__main__":

@@ -63,7 +63,11 @@ def test_the_shipped_grid_is_valid_and_options_get_their_defaults(load):
         ({"budget.track": "gla"}, r"budget\.track: .*'glae'.*'gla'"),
         ({"budget.track": "glae", "budget.glae.initial": 5000}, r"k₀ = 5000 is larger than the pool of docs_library"),
         ({"budget.low.per_class": float("nan")}, r"budget\.low\.per_class: .*finite"),
-        ({"head.C": -1.0}, r"head\.C: .*greater than 0"),
+        ({"head.C": -1.0}, r"head\.C.*: .*greater than 0"),
+        ({"head.C": "-1e-3"}, r"head\.C.*: .*greater than 0"),
+        ({"head.C": "vc"}, r"head\.C.*'cv'.*'vc'"),
+        ({"head.intercept": "fre"}, r"head\.intercept: .*'free'.*'fre'"),
+        ({"head.centre": 1}, r"head\.centre: .*boolean"),
         ({"head.scaling": "units"}, r"head\.scaling: .*'unit'.*'units'"),
         ({"head.kind": "logistics"}, r"head\.kind: unknown kind 'logistics'.*mean 'logistic'.*knn, lda, logistic, mlp"),
         ({"head": {"kind": "knn", "C": 1.0}}, r"head: unknown key 'C'.*neighbours"),
@@ -89,6 +93,30 @@ def test_the_shipped_grid_is_valid_and_options_get_their_defaults(load):
 def test_an_error_names_the_bad_key_the_legal_values_and_the_nearest_match(load, changes, message):
     with pytest.raises(UserError, match=message):
         load(changes)
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [("1e-3", 1e-3), ("1e-05", 1e-5), ("2E3", 2000.0), ("1.5e+1", 15.0), (".5e1", 5.0), ("10", 10.0), ("cv", "cv")],
+)
+def test_a_number_is_a_number_however_yaml_reads_it(load, written, meant):
+    assert load({"head.C": yaml.safe_load(written)}).head == LogisticSpec(C=meant)
+
+
+def test_numbers_are_understood_in_options_and_lists_too_and_text_stays_text(load):
+    matrix = [["1e0", "0e0"], ["5e-1", 0.5]]
+    loaded = load(
+        {
+            "strategies.probcover": {"purity": "9e-1"},
+            "annotator": {"noise": "matrix", "matrix": matrix},
+            "embedders.minilm.revision": "1e5",
+            "budget.low.per_class": "1e1",
+        }
+    )
+    assert loaded.strategies["probcover"]["purity"] == 0.9
+    assert loaded.annotator.matrix == [[1.0, 0.0], [0.5, 0.5]]
+    assert loaded.embedders["minilm"].revision == "1e5"
+    assert loaded.budget.low.per_class == 10.0
 
 
 def test_sections_of_an_older_file_mean_what_they_meant(load):

@@ -10,7 +10,7 @@ from nofreelunch.selection.strategies import STRATEGIES
 
 CLASSES = 4
 PENALTY = 10.0
-HEAD = LogisticSpec(C=PENALTY)
+HEAD = LogisticSpec(C=PENALTY, intercept="free")
 HEADS = [HEAD, MlpSpec(kind="mlp", hidden=16), KnnSpec(kind="knn"), LdaSpec(kind="lda"), RidgeSpec(kind="ridge")]
 
 
@@ -19,7 +19,7 @@ def make_cell(n=300, m=200, d=12, seed=0, dataset="toy", head=HEAD):
     centres = rng.normal(size=(CLASSES, d)) * 1.5
     labels = np.concatenate([np.arange(CLASSES), rng.integers(CLASSES, size=n + m - CLASSES)])
     features = centres[labels] + rng.normal(size=(n + m, d))
-    pool, test = scale(features[:n], features[n:], "unit")
+    pool, test = scale(features[:n], features[n:], "unit", centre=False)
     return Cell.of(dataset, "blobs", pool, test, labels[n:], CLASSES, head), labels[:n]
 
 
@@ -178,4 +178,6 @@ def test_classes_missing_at_the_start_are_learned_when_they_turn_up():
 def test_probe_fits_the_whole_pool():
     cell, labels = make_cell()
     model = LogisticRegression(C=PENALTY, tol=1e-8, max_iter=10_000).fit(cell.pool.astype(float), labels)
-    assert probe(cell, labels)["metrics"][0] == pytest.approx(model.score(cell.test, cell.test_labels), abs=0.006)
+    found = probe(cell, labels)
+    assert found["C"] == PENALTY
+    assert found["metrics"][0] == pytest.approx(model.score(cell.test, cell.test_labels), abs=0.006)

@@ -33,6 +33,16 @@ def test_the_line_and_the_json_say_the_same(log, capsys):
     assert record["peak_memory_mib"] > 10
 
 
+def test_what_deserves_a_remark_stands_in_the_line_and_nothing_else_does(log, capsys):
+    for count in (0, 3):
+        with logged("active_learn", CELL, "runs") as work:
+            work.items, work.remarks = 40, {"unconverged_fits": count}
+    silent, said = capsys.readouterr().err.splitlines()
+    assert "unconverged" not in silent
+    assert said.endswith(" unconverged_fits=3")
+    assert json.loads(log.read_text().splitlines()[1])["unconverged_fits"] == 3
+
+
 @pytest.mark.parametrize("failure", [UserError("no such file. Make it."), KeyboardInterrupt()])
 def test_a_stage_that_fails_is_logged_with_its_error_and_no_line(log, capsys, failure):
     with pytest.raises(type(failure)), logged("embed", CELL, "texts"):

@@ -7,7 +7,8 @@ from nofreelunch.heads.head import Head
 from nofreelunch.heads.spec import HeadSpec, KnnSpec, LdaSpec, LogisticSpec, MlpSpec, RidgeSpec
 
 KINDS: list[HeadSpec] = [
-    LogisticSpec(C=10.0),
+    LogisticSpec(C=10.0, intercept="free"),
+    LogisticSpec(C="cv", intercept="none"),
     MlpSpec(kind="mlp", hidden=24, C=10.0),
     KnnSpec(kind="knn"),
     KnnSpec(kind="knn", neighbours=3, weights="uniform", smoothing=0.0),

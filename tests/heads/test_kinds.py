@@ -25,6 +25,16 @@ def test_a_section_without_a_kind_is_logistic_regression():
 
 
 @kinds
+def test_a_fit_says_how_it_went(spec):
+    features, labels = blobs(60, 5, 3, seed=0)
+    training = fitted(spec, features, labels, 3).training
+    assert np.isnan(training.C) == (spec.kind in ("knn", "lda", "ridge"))
+    assert (training.iterations > 0) == (spec.kind in ("logistic", "mlp"))
+    assert training.gradient_norm < 0.1
+    assert training.converged or spec.kind == "mlp"
+
+
+@kinds
 def test_linear_kinds_are_those_with_a_linear_head(spec):
     features, labels = blobs(30, 5, 3, seed=0)
     assert isinstance(fitted(spec, features, labels, 3), LinearHead) == spec.linear

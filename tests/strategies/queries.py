@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
-from nofreelunch.heads import logistic
+from nofreelunch.heads import softmax
 from nofreelunch.heads.linear import LinearHead
 from nofreelunch.selection.query import OracleQuery, Query
 from nofreelunch.space.geometry import Geometry, LabelledDistances, squared_norms
@@ -34,8 +34,8 @@ def build(
 ) -> Query:
     """The request for ``batch`` rows when ``labelled`` carry their ``labels``."""
     geometry = Geometry(features, squared_norms(features), "test", seed)
-    basis = logistic.Basis.of(features)
-    fitted = logistic.fit(basis.rotate(features[labelled]), labels[labelled], 100.0)
+    basis = softmax.Basis.of(features)
+    fitted = softmax.fit(basis.rotate(features[labelled]), labels[labelled], 100.0)
     head = LinearHead(classes or int(labels.max()) + 1, fitted.classes, *fitted.unrotate(basis))
     if candidates is None:
         candidates = np.setdiff1d(np.arange(len(features)), labelled)
@@ -55,11 +55,11 @@ def build(
 
 def with_truth(query: Query, truth: IntArray | None = None) -> OracleQuery:
     """The request as the oracle gets it; by default the true labels are what the head says."""
-    basis = logistic.Basis.of(query.features)
+    basis = softmax.Basis.of(query.features)
     said = query.probabilities.argmax(axis=1) if truth is None else truth
 
     def refit(rows: IntArray, labels: IntArray) -> LinearHead:
-        fitted = logistic.fit(basis.rotate(query.features[rows]), labels, 100.0)
+        fitted = softmax.fit(basis.rotate(query.features[rows]), labels, 100.0)
         return LinearHead(query.head.class_count, fitted.classes, *fitted.unrotate(basis))
 
     return OracleQuery(**vars(query), truth=said, refit=refit)

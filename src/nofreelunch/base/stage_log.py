@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -15,10 +16,17 @@ from nofreelunch.base.errors import UserError
 LOG = "NOFREELUNCH_LOG"
 
 
+@dataclass
 class Work:
-    """What a stage is doing; ``items`` is set when it is done."""
+    """What a stage has done.
 
-    items = 0
+    Attributes:
+        items: how many things it wrote.
+        remarks: counts of what its last line should not keep to itself; those of 0 are left out.
+    """
+
+    items: int = 0
+    remarks: Mapping[str, int] = field(default_factory=dict)
 
 
 @contextmanager
@@ -54,6 +62,7 @@ def logged(stage: str, names: Mapping[str, str], unit: str) -> Iterator[Work]:
             "unit": unit,
             "items_per_second": round(work.items / max(seconds, 1e-9), 1),
             "peak_memory_mib": round(peak_memory_mib(), 1),
+            **{name: count for name, count in work.remarks.items() if count},
         }
         if failure is None:
             print(" ".join(f"{key}={value}" for key, value in record.items()), file=sys.stderr, flush=True)

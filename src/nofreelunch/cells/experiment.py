@@ -30,6 +30,7 @@ Columns = dict[str, Any]
 Piece = Sequence[tuple[str, Run]] | str
 """A block of runs with their keys, or the key of the probe."""
 
+HOW_FITTED = ("iterations", "gradient_norm", "converged")
 # About what fills a panel of heads, and small enough that no worker is left with the last long block.
 BLOCK_RUNS = 8
 
@@ -39,15 +40,16 @@ class Results:
     """The tables of a cell in grid order (ips, strategy, seed, round).
 
     Attributes:
-        runs: ips, strategy, seed, round, labels, METRICS, classes_seen.
+        runs: ips, strategy, seed, round, labels, METRICS, classes_seen, C (NaN for a head without one).
         acquired: ips, strategy, seed, round, rank, row.
-        seconds: ips, strategy, seed, round, query_seconds, fit_seconds.
+        seconds: ips, strategy, seed, round, query_seconds, fit_seconds, iterations, gradient_norm, converged.
         correct: (rows of runs + 2, ⌈m / 8⌉) uint8, which test rows were right in each row of runs, then by the probe,
             then by chance; see `layout.correct`.
         probe: METRICS of a head fitted on the whole pool with its true labels; under chance those of the pool's most
-            frequent class; under test_rows m.
+            frequent class; under test_rows m; under C its own, where it has one.
         computed, total: how many runs were simulated now, and how many there are.
         stopped_early: whether the pool was used up before the budget.
+        unconverged: how many fits stopped without converging, the probe's among them.
     """
 
     runs: Columns
@@ -58,6 +60,7 @@ class Results:
     computed: int
     total: int
     stopped_early: bool
+    unconverged: int
 
 
 @dataclass(frozen=True)
@@ -115,7 +118,7 @@ class Plan:
             return Work(_compute, (), [])
         params, data = self.params, self.data
         with threadpool_limits(1):
-            pool, test = scale(data.pool, data.test, params.head.scaling)
+            pool, test = scale(data.pool, data.test, params.head.scaling, centre=params.head.centre)
             cell = Cell.of(self.dataset, self.embedder, pool, test, data.test_labels, data.class_count, params.head)
             for strategy, options in {run.strategy: run.options for _, run in missing}.items():
                 prepare = STRATEGIES[strategy].prepare
@@ -152,10 +155,12 @@ def active_learn(params: Params, dataset: str, embedder: str, data: Data, memo: 
         *_tables(runs, curves),
         correct=np.vstack([*(curve.correct for curve in curves), ends["correct"], ends["chance_correct"]]),
         probe=_named_metrics(ends["metrics"])
-        | {"chance": _named_metrics(ends["chance"]), "test_rows": len(data.test_labels)},
+        | {"chance": _named_metrics(ends["chance"]), "test_rows": len(data.test_labels)}
+        | ({} if np.isnan(ends["C"][0]) else {"C": float(ends["C"][0])}),
         computed=missing,
         total=len(runs),
         stopped_early=any(len(curve.labels) <= run.rounds for run, curve in zip(runs, curves, strict=True)),
+        unconverged=sum(int((~converged).sum()) for converged in [ends["converged"], *(c.converged for c in curves)]),
     )
 
 
@@ -224,13 +229,15 @@ def _tables(runs: Sequence[Run], curves: Sequence[Curve]) -> tuple[Columns, Colu
         _named(runs, rounds)
         | {"labels": np.concatenate([curve.labels for curve in curves])}
         | {name: metrics[:, i] for i, name in enumerate(METRICS)}
-        | {"classes_seen": np.concatenate([curve.classes_seen for curve in curves])},
+        | {name: np.concatenate([getattr(curve, name) for curve in curves]) for name in ("classes_seen", "C")},
         _named(runs, acquired_rounds)
         | {
             "rank": np.concatenate([np.arange(len(rows)) for rows in acquired]),
             "row": np.concatenate(acquired),
         },
-        _named(runs, rounds) | {"query_seconds": seconds[:, 0], "fit_seconds": seconds[:, 1]},
+        _named(runs, rounds)
+        | {"query_seconds": seconds[:, 0], "fit_seconds": seconds[:, 1]}
+        | {name: np.concatenate([getattr(curve, name) for curve in curves]) for name in HOW_FITTED},
     )
 
 

@@ -52,7 +52,7 @@ class PoolPlan:
         size = budget_for(params, dataset, classes, len(features)).initial
         settings = {
             "cell": [dataset, embedder],
-            "scaling": params.head.scaling,
+            "scaling": [params.head.scaling, params.head.centre],
             "size": size,
             "environment": environment() | device.mark(),
         }
@@ -86,7 +86,7 @@ class PoolPlan:
         if not missing:
             return Work(select_all, (), [])
         with threadpool_limits(1):
-            pool, _ = scale(self.features, self.features[:0], self.params.head.scaling)
+            pool, _ = scale(self.features, self.features[:0], self.params.head.scaling, centre=self.params.head.centre)
             norms = squared_norms(pool)
         shared: dict[Hashable, Any] = {}
         selections = {ips: (POOLS[ips], self.params.pools[ips]) for ips in self.params.grid.pools}

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from nofreelunch.base.randomness import generator
 from nofreelunch.cells.scores import Bits, constant, correct, score
 from nofreelunch.heads import trainer
-from nofreelunch.heads.head import Head, Learner, Trainer
+from nofreelunch.heads.head import Head, Learner, Trainer, Training
 from nofreelunch.heads.linear import score_all
 from nofreelunch.heads.spec import HeadSpec
 from nofreelunch.selection.query import OracleQuery, Query
@@ -75,13 +75,13 @@ class Cell:
         """The pool's shared facts for the runs of ``seed``."""
         return Geometry(self.pool, self.norms, self.dataset, self.embedder, seed, shared=self.shared)
 
-    def fitting(self, seed: int) -> Callable[[IntArray, IntArray], Head]:
-        """Fits the head of any rows and labels from scratch."""
-        return lambda rows, labels: self.learner(seed).fit(rows, labels)
+    def fitting(self, seed: int, C: float | None = None) -> Callable[[IntArray, IntArray], Head]:
+        """Fits the head of any rows and labels from scratch, with ``C`` where it would choose one."""
+        return lambda rows, labels: self.learner(seed, C).fit(rows, labels)
 
-    def learner(self, seed: int) -> Learner:
-        """A new learner; all runs of ``seed`` start from the same weights."""
-        return self.trainer.learner(generator(self.dataset, self.embedder, seed, "head"))
+    def learner(self, seed: int, C: float | None = None) -> Learner:
+        """A new learner; all runs of ``seed`` start from the same draws."""
+        return self.trainer.learner(generator(self.dataset, self.embedder, seed, "head"), C)
 
 
 @dataclass(frozen=True)
@@ -121,7 +121,11 @@ class Curve:
         metrics: (rounds + 1, len(METRICS)) float64 on the test set.
         correct: (rounds + 1, ⌈m / 8⌉) uint8, which test rows were right, as `scores.correct` packs them.
         classes_seen: (rounds + 1,) int64.
+        C: (rounds + 1,) float64 inverse strength of the head's penalty, NaN for a head without one.
         seconds: (rounds + 1, 2) float64, choosing the round's batch and fitting its head.
+        iterations: (rounds + 1,) int64 steps of each fit.
+        gradient_norm: (rounds + 1,) float64 where they ended.
+        converged: (rounds + 1,) bool.
     """
 
     acquired: IntArray
@@ -129,7 +133,11 @@ class Curve:
     metrics: npt.NDArray[np.float64]
     correct: Bits
     classes_seen: IntArray
+    C: npt.NDArray[np.float64]
     seconds: npt.NDArray[np.float64]
+    iterations: IntArray
+    gradient_norm: npt.NDArray[np.float64]
+    converged: npt.NDArray[np.bool_]
 
 
 @dataclass
@@ -143,6 +151,7 @@ class _State:
     metrics: list[npt.NDArray[np.float64]] = field(default_factory=list)
     correct: list[Bits] = field(default_factory=list)
     classes_seen: list[int] = field(default_factory=list)
+    trainings: list[Training] = field(default_factory=list)
     query_seconds: list[float] = field(default_factory=lambda: [0.0])
     fit_seconds: list[float] = field(default_factory=list)
 
@@ -163,7 +172,11 @@ class _State:
             np.array(self.metrics),
             np.array(self.correct),
             np.array(self.classes_seen, np.int64),
+            np.array([training.C for training in self.trainings]),
             np.column_stack([self.query_seconds, self.fit_seconds]),
+            np.array([training.iterations for training in self.trainings], np.int64),
+            np.array([training.gradient_norm for training in self.trainings]),
+            np.array([training.converged for training in self.trainings]),
         )
 
 
@@ -201,6 +214,7 @@ def simulate(cell: Cell, annotate: Annotate, runs: Sequence[Run], truth: IntArra
             state.metrics.append(score(probabilities, cell.test_labels))
             state.correct.append(correct(probabilities, cell.test_labels))
             state.classes_seen.append(len(head.classes))
+            state.trainings.append(head.training)
         going_on = [
             (state, head)
             for state, head in zip(active, heads, strict=True)
@@ -212,7 +226,7 @@ def simulate(cell: Cell, annotate: Annotate, runs: Sequence[Run], truth: IntArra
         for state, head, probabilities in _score_pool(cell, going_on):
             query = _query(cell, geometries[state.run.seed], state, head, probabilities, number + 1)
             if state.run.uses_truth and truth is not None:
-                query = OracleQuery(**vars(query), truth=truth, refit=cell.fitting(state.run.seed))
+                query = OracleQuery(**vars(query), truth=truth, refit=cell.fitting(state.run.seed, head.training.C))
             started = time.perf_counter()
             rows = state.run.select(query, **state.run.options)
             state.query_seconds.append(time.perf_counter() - started)
@@ -251,7 +265,8 @@ def probe(cell: Cell, labels: IntArray) -> dict[str, npt.NDArray[Any]]:
 
     Returns:
         metrics and chance: (len(METRICS),) float64 on the test set, of that head and of the constant answer that is the
-        pool's most frequent class; correct and chance_correct: (⌈m / 8⌉,) uint8, which test rows they are right for.
+        pool's most frequent class; correct and chance_correct: (⌈m / 8⌉,) uint8, which test rows they are right for; C
+        and converged: (1,) of the head's training.
     """
     head = cell.fitting(0)(np.arange(len(cell.pool)), labels)
     full = head.probabilities(cell.test)
@@ -261,4 +276,6 @@ def probe(cell: Cell, labels: IntArray) -> dict[str, npt.NDArray[Any]]:
         "correct": correct(full, cell.test_labels),
         "chance": score(always, cell.test_labels),
         "chance_correct": correct(always, cell.test_labels),
+        "C": np.array([head.training.C]),
+        "converged": np.array([head.training.converged]),
     }

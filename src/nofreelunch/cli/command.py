@@ -10,17 +10,17 @@ from io import StringIO
 from nofreelunch import params
 from nofreelunch.base.errors import UserError, unknown
 from nofreelunch.base.progress import QUIET, quiet
-from nofreelunch.base.stage_log import logged
+from nofreelunch.base.stage_log import Work, logged
 
 # For this process, its workers and the libraries that show bars of their own.
 SILENT = {QUIET: "1", "HF_HUB_DISABLE_PROGRESS_BARS": "1", "HF_DATASETS_DISABLE_PROGRESS_BARS": "1"}
 
 
-def stage(work: Callable[..., int], *factors: str, unit: str) -> None:
+def stage(work: Callable[..., int | Work], *factors: str, unit: str) -> None:
     """Run a stage script: ``work(params, *names)`` with one positional name for each of ``factors``.
 
     Args:
-        work: its docstring is the help text; it gives the number of things it wrote.
+        work: its docstring is the help text; it gives the number of things it wrote, alone or as `Work`.
         factors: 'dataset' and/or 'embedder'; each name must stand in the grid.
         unit: what these things are, in the plural.
     """
@@ -39,7 +39,8 @@ def stage(work: Callable[..., int], *factors: str, unit: str) -> None:
         for factor, name in names.items():
             must_be_in_grid(loaded.grid, factor, name)
         with logged(work.__name__, names, unit) as done, redirect_stdout(StringIO()) if quiet() else nullcontext():
-            done.items = work(loaded, *names.values())
+            outcome = work(loaded, *names.values())
+            done.items, done.remarks = (outcome, {}) if isinstance(outcome, int) else (outcome.items, outcome.remarks)
 
     sys.exit(guarded(checked))
 

@@ -18,4 +18,4 @@ TRAINERS: dict[str, Callable[..., Trainer]] = {
 
 def trainer(spec: HeadSpec, pool: FloatArray, class_count: int) -> Trainer:
     """What fits heads of the kind ``spec`` on ``pool`` ((n, d) float32, scaled) for a task of ``class_count``."""
-    return TRAINERS[spec.kind](pool, class_count, **spec.model_dump(exclude={"kind", "scaling"}))
+    return TRAINERS[spec.kind](pool, class_count, **spec.model_dump(exclude={"kind", "scaling", "centre"}))

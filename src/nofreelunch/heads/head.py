@@ -1,6 +1,7 @@
 """What a head is to strategies and to the simulation, whatever its kind."""
 
-from typing import Protocol
+from dataclasses import dataclass
+from typing import Protocol, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -12,8 +13,32 @@ IntArray = npt.NDArray[np.int64]
 SCORED = 1024
 
 
+@dataclass(frozen=True)
+class Training:
+    """How a head was fitted; the defaults are for what is computed in closed form.
+
+    Attributes:
+        C: inverse strength of the penalty, NaN for a head without one.
+        iterations: steps that were taken.
+        gradient_norm: where they ended.
+        converged: whether they ended because there was no more to gain.
+    """
+
+    C: float = float("nan")
+    iterations: int = 0
+    gradient_norm: float = 0.0
+    converged: bool = True
+
+
+CLOSED_FORM = Training()
+
+
 class Head(Protocol):
     """A fitted classifier on features as strategies see them."""
+
+    @property
+    def training(self) -> Training:
+        """How it was fitted."""
 
     @property
     def class_count(self) -> int:
@@ -38,8 +63,16 @@ class Learner(Protocol):
 class Trainer(Protocol):
     """Makes the learners of a cell; holds what they share."""
 
-    def learner(self, rng: np.random.Generator) -> Learner:
-        """A learner that takes its initial weights, if it has any, from ``rng``."""
+    def learner(self, rng: np.random.Generator, C: float | None = None) -> Learner:
+        """A learner that draws what it needs from ``rng``, and takes ``C`` where it would choose one."""
+
+
+class Stateless:
+    """A trainer that is its own learner: there is nothing to keep between fits, to draw or to choose."""
+
+    def learner(self, rng: np.random.Generator, C: float | None = None) -> Self:
+        """Itself."""
+        return self
 
 
 def spread_classes(columns: FloatArray, classes: IntArray, class_count: int) -> FloatArray:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nofreelunch.heads.head import SCORED, FloatArray, IntArray, spread_classes
+from nofreelunch.heads.head import CLOSED_FORM, SCORED, FloatArray, IntArray, Stateless, Training, spread_classes
 from nofreelunch.space.rows import squared_norms
 
 
@@ -20,6 +20,7 @@ class KnnHead:
         neighbours: how many vote, at most L.
         by_distance: whether a vote counts 1 / distance.
         smoothing: pseudo-votes shared out among the K classes.
+        training: nothing is fitted.
     """
 
     class_count: int
@@ -29,6 +30,7 @@ class KnnHead:
     neighbours: int
     by_distance: bool
     smoothing: float
+    training: Training = CLOSED_FORM
 
     def probabilities(self, features: FloatArray) -> FloatArray:
         """(n, C) float32."""
@@ -55,16 +57,12 @@ class KnnHead:
         return shares
 
 
-class Trainer:
+class Trainer(Stateless):
     """k nearest neighbours on one pool ((n, d) float32)."""
 
     def __init__(self, pool: FloatArray, class_count: int, *, neighbours: int, weights: str, smoothing: float) -> None:
         self.pool, self.class_count = pool, class_count
         self.neighbours, self.by_distance, self.smoothing = neighbours, weights == "distance", smoothing
-
-    def learner(self, rng: np.random.Generator) -> "Trainer":
-        """Itself: there is nothing to keep between fits, and nothing to draw."""
-        return self
 
     def fit(self, rows: IntArray, labels: IntArray) -> KnnHead:
         """As the protocol says."""

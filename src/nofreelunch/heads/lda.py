@@ -3,21 +3,17 @@
 import numpy as np
 import numpy.typing as npt
 
-from nofreelunch.heads.head import FloatArray, IntArray
+from nofreelunch.heads.head import FloatArray, IntArray, Stateless
 from nofreelunch.heads.linear import LinearHead
 
 Float64Array = npt.NDArray[np.float64]
 
 
-class Trainer:
+class Trainer(Stateless):
     """Linear discriminant analysis on one pool ((n, d) float32)."""
 
     def __init__(self, pool: FloatArray, class_count: int, *, shrinkage: float | str) -> None:
         self.pool, self.class_count, self.shrinkage = pool, class_count, shrinkage
-
-    def learner(self, rng: np.random.Generator) -> "Trainer":
-        """Itself: there is nothing to keep between fits, and nothing to draw."""
-        return self
 
     def fit(self, rows: IntArray, labels: IntArray) -> LinearHead:
         """As the protocol says. The priors are the classes' shares of the labels."""

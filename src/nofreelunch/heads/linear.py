@@ -7,7 +7,7 @@ from itertools import pairwise
 import numpy as np
 
 from nofreelunch.base.memory import scores_bytes
-from nofreelunch.heads.head import FloatArray, Head, IntArray, spread_classes
+from nofreelunch.heads.head import CLOSED_FORM, FloatArray, Head, IntArray, Training, spread_classes
 from nofreelunch.space.rows import Rows, thin_product
 
 # The widest product in which OpenBLAS sums every column in the same order (tried: its Haswell and SkylakeX kernels).
@@ -23,12 +23,14 @@ class LinearHead:
         classes: (K,) int64, those with a label, ascending; the others have probability 0.
         coefficients: (K, d) float32.
         intercepts: (K,) float32.
+        training: how it was fitted.
     """
 
     class_count: int
     classes: IntArray
     coefficients: FloatArray
     intercepts: FloatArray
+    training: Training = CLOSED_FORM
 
     def probabilities(self, features: FloatArray) -> FloatArray:
         """(n, C) float32 for ``features`` ((n, d)); columns are contiguous, rows are not."""

@@ -1,84 +1,11 @@
-"""L2-regularised multinomial logistic regression: scikit-learn's optimum, several times faster on labelled sets.
-
-The objective is scikit-learn's, C · Σ cross-entropy + ½‖W‖² with a free intercept; for two classes its binary form,
-which equals the multinomial one at C / 2. Nonlinear conjugate gradients (Hestenes & Stiefel's β, never below 0; Nocedal
-& Wright 2006, section 5.2) are helped by four things:
-
-* the features are rotated once per embedding onto the pool's principal axes, which leaves the penalty as it is;
-* the gradient is preconditioned, class by class, by the inverse of a diagonal plus the rank-one part that the weighted
-  mean of the class's uncertain rows contributes (Sherman–Morrison);
-* scores are linear in the step, so a line search costs no matrix product;
-* each round starts from the last round's weights.
-
-L-BFGS takes as many steps, but keeps ten pairs of vectors, with which each step takes half as long again.
-"""
-
-from dataclasses import dataclass
-from typing import Self
+"""Logistic regression as a head: the solver's optimum for a given C, or for one that cross-validation chooses."""
 
 import numpy as np
 
-from nofreelunch.heads.head import FloatArray, IntArray
+from nofreelunch.heads import cross_validation
+from nofreelunch.heads.head import FloatArray, IntArray, Training
 from nofreelunch.heads.linear import LinearHead
-from nofreelunch.space.device import place
-from nofreelunch.space.rows import thin_product
-
-# Steps before which the preconditioner is computed anew: it changes most at first.
-REFRESH_AT, REFRESH_EVERY = (1, 6, 12), 30
-MAX_ITERATIONS = 1000
-# A line search ends where so much of the slope is left.
-SLOPE_LEFT = 0.1
-# Scores from which on exp is kept from overflowing.
-LARGE = 60
-MAX_TRIALS = 50
-
-
-@dataclass(frozen=True)
-class Basis:
-    """The principal axes of a pool.
-
-    Attributes:
-        mean: (d,) float32.
-        axes: (d, d) float32, orthonormal columns.
-    """
-
-    mean: FloatArray
-    axes: FloatArray
-
-    @classmethod
-    def of(cls, features: FloatArray) -> Self:
-        """The axes of ``features`` ((n, d) float32)."""
-        mean = features.mean(axis=0, dtype=np.float64).astype(np.float32)
-        square = place(features).gram(np.ones(len(features), np.float32)) / len(features)
-        covariance = (square - np.outer(mean, mean)).astype(np.float32)
-        return cls(mean, np.ascontiguousarray(np.linalg.eigh(covariance)[1]))
-
-    def rotate(self, features: FloatArray) -> FloatArray:
-        """(n, d + 1) float32: rows in the axes' coordinates, then a column of ones for the intercept."""
-        z = np.empty((len(features), len(self.mean) + 1), np.float32)
-        np.matmul(features - self.mean, self.axes, out=z[:, :-1])
-        z[:, -1] = 1
-        return z
-
-
-@dataclass(frozen=True)
-class Fit:
-    """A fitted head in rotated coordinates.
-
-    Attributes:
-        classes: (K,) int64, the classes that have a label, ascending.
-        weights: (d + 1, K) float32, the intercept in the last row.
-        iterations: how many steps it took.
-    """
-
-    classes: IntArray
-    weights: FloatArray
-    iterations: int
-
-    def unrotate(self, basis: Basis) -> tuple[FloatArray, FloatArray]:
-        """(K, d) coefficients and (K,) intercepts for features as they were before `Basis.rotate`."""
-        coefficients = np.ascontiguousarray((basis.axes @ self.weights[:-1]).T)
-        return coefficients, self.weights[-1] - coefficients @ basis.mean
+from nofreelunch.heads.softmax import Basis, Fit, Intercept, fit
 
 
 class Trainer:
@@ -87,183 +14,46 @@ class Trainer:
     Attributes:
         pool: (n, d) float32.
         class_count: the task's classes.
-        C: inverse strength of the penalty.
+        C: inverse strength of the penalty; None: `cross_validation` chooses it.
         basis: the pool's.
     """
 
-    def __init__(self, pool: FloatArray, class_count: int, C: float) -> None:
-        self.pool, self.class_count, self.C, self.basis = pool, class_count, C, Basis.of(pool)
+    def __init__(self, pool: FloatArray, class_count: int, *, C: float | str, intercept: Intercept) -> None:
+        self.pool, self.class_count = pool, class_count
+        self.C = None if isinstance(C, str) else C
+        self.basis = Basis.of(pool, intercept)
 
-    def learner(self, rng: np.random.Generator) -> "Learner":
-        """A learner; it draws nothing."""
-        return Learner(self)
+    def learner(self, rng: np.random.Generator, C: float | None = None) -> "Learner":
+        """As the protocol says; what is drawn deals rows to folds."""
+        return Learner(self, int(rng.integers(2**63)), C or self.C)
 
 
 class Learner:
-    """Fits each time from the last weights, and rotates each row once."""
+    """Fits each time from the last weights, and rotates each row once.
 
-    def __init__(self, trainer: Trainer) -> None:
-        self._trainer = trainer
+    Where C is to be chosen it is chosen at the first fit that has labels enough, and again whenever their number has
+    grown by half; until then it is `cross_validation.PRIOR`.
+    """
+
+    def __init__(self, trainer: Trainer, key: int, C: float | None) -> None:
+        self._trainer, self._key = trainer, key
         self._rotated = np.empty((0, trainer.pool.shape[1] + 1), np.float32)
         self._fit: Fit | None = None
+        self._choice = cross_validation.Choice(cross_validation.PRIOR if C is None else C, True)
+        self._due: float = 0 if C is None else np.inf
 
     def fit(self, rows: IntArray, labels: IntArray) -> LinearHead:
         """As the protocol says."""
         trainer = self._trainer
         new = trainer.basis.rotate(trainer.pool[rows[len(self._rotated) :]])
         self._rotated = np.concatenate([self._rotated, new])
-        self._fit = fit(self._rotated, labels, trainer.C, self._fit)
-        return LinearHead(trainer.class_count, self._fit.classes, *self._fit.unrotate(trainer.basis))
-
-
-def fit(z: FloatArray, labels: IntArray, C: float, start: Fit | None = None, tol: float = 3e-4) -> Fit:
-    """Fit until two steps in a row move no score, less that of the row's label, by more than ``tol``; at most
-    MAX_ITERATIONS steps.
-
-    Args:
-        z: (n, d + 1) float32 from `Basis.rotate`.
-        labels: (n,) int64.
-        C: inverse strength of the penalty.
-        start: a fit on fewer rows or classes to start from, where it is better than no weights at all.
-        tol: largest change of a score, in logits.
-    """
-    classes, targets = np.unique(labels, return_inverse=True)
-    n, width = z.shape
-    weights = np.zeros((width, len(classes)), np.float32)
-    if start is not None:
-        kept = np.isin(start.classes, classes)
-        weights[:, np.searchsorted(classes, start.classes[kept])] = start.weights[:, kept]
-    if len(classes) == 1:
-        return Fit(classes, weights, 0)
-    penalty = np.full((width, 1), 1 / (n * (C / 2 if len(classes) == 2 else C)), np.float32)
-    penalty[-1] = 0
-    squares = z * z
-    own = np.arange(n) * len(classes) + targets
-    scores = _less_own(thin_product(z, weights), own)
-    residual = _residual(scores, own)
-    if start is not None and _loss(scores, penalty, weights) > np.log(len(classes)):
-        return fit(z, labels, C, None, tol)
-    gradient = _gradient(z, residual, penalty, weights)
-    direction = difference = np.zeros_like(gradient)
-    calm, iteration = 0, 0
-    while calm < 2 and iteration < MAX_ITERATIONS:
-        iteration += 1
-        if iteration in REFRESH_AT or iteration % REFRESH_EVERY == 0:
-            hessian = _Hessian(z, squares, residual, penalty)
-        descent = hessian.solve(gradient)
-        along = float(np.vdot(direction, difference))
-        beta = max(float(np.vdot(descent, difference)) / along, 0.0) if along > 0 else 0.0
-        direction = np.float32(beta) * direction - descent
-        slope = float(np.vdot(gradient, direction))
-        if slope >= 0:
-            direction, slope = -descent, -float(np.vdot(gradient, descent))
-        moves = _less_own(thin_product(z, direction), own)
-        penalised = penalty * direction
-        quadratic = float(np.vdot(penalised, direction))
-        step, scores, residual = _line_search(scores, residual, moves, own, slope, quadratic)
-        weights += step * direction
-        calm = calm + 1 if step * max(moves.max(), -moves.min()) <= tol else 0
-        if calm < 2:
-            before, gradient = gradient, _gradient(z, residual, penalty, weights)
-            difference = gradient - before
-    return Fit(classes, weights, iteration)
-
-
-def _less_own(scores: FloatArray, own: IntArray) -> FloatArray:
-    """``scores`` ((n, K)) less that of each row's label, which is at ``own`` ((n,)) in the flat array."""
-    less: FloatArray = scores - scores.reshape(-1)[own][:, None]
-    return less
-
-
-def _residual(scores: FloatArray, own: IntArray) -> FloatArray:
-    """(n, K) p, less 1 for the label, with all digits of a confident row; ``scores`` are 0 for the label."""
-    residual, label = scores, np.float32(1)
-    if scores.max(initial=0) > LARGE:
-        shift = np.maximum(scores.max(axis=1, keepdims=True), 0)
-        residual, label = scores - shift, np.exp(-shift[:, 0])
-    residual = np.exp(residual)
-    flat = residual.reshape(-1)
-    flat[own] = 0
-    others = np.einsum("ij->i", residual)
-    total = others + label
-    residual /= total[:, None]
-    flat[own] = -others / total
-    return residual
-
-
-def _loss(scores: FloatArray, penalty: FloatArray, weights: FloatArray) -> float:
-    """The objective as `_gradient` scales it, by ``scores`` that are 0 for the label; log K where all weights are 0."""
-    largest = scores.max(axis=1, keepdims=True)
-    entropies = largest[:, 0] + np.log(np.exp(scores - largest).sum(axis=1))
-    return float(entropies.mean() + 0.5 * np.vdot(penalty * weights, weights))
-
-
-def _gradient(z: FloatArray, residual: FloatArray, penalty: FloatArray, weights: FloatArray) -> FloatArray:
-    """Of the objective divided by n · C, or by n · C / 2 for two classes."""
-    gradient = thin_product(z.T, residual)
-    gradient /= np.float32(len(z))
-    gradient += penalty * weights
-    return gradient
-
-
-class _Hessian:
-    """Class-wise approximation: h_k (diag(v_k) + m_k m_kᵀ) + penalty, with h_k the mean of p(1−p) over the rows and
-    m_k, v_k the mean and variance of the rows weighted by it."""
-
-    def __init__(self, z: FloatArray, squares: FloatArray, residual: FloatArray, penalty: FloatArray) -> None:
-        uncertain = np.abs(residual)
-        uncertain -= uncertain * uncertain
-        total = uncertain.sum(axis=0) + np.float32(1e-30)
-        self.mean = thin_product(z.T, uncertain) / total
-        variance = thin_product(squares.T, uncertain) / total - self.mean * self.mean
-        np.maximum(variance, 1e-3 * self.mean * self.mean + 1e-6, out=variance)
-        weight = total / np.float32(len(z))
-        self.inverse = 1 / (weight * variance + penalty + np.float32(1e-12))
-        self.scaled_mean = self.inverse * self.mean
-        self.denominator = 1 / weight + (self.mean * self.scaled_mean).sum(axis=0)
-
-    def solve(self, vector: FloatArray) -> FloatArray:
-        """The inverse times ``vector`` ((d + 1, K)), by Sherman–Morrison."""
-        result: FloatArray = vector * self.inverse
-        result -= self.scaled_mean * (np.einsum("dk,dk->k", self.scaled_mean, vector) / self.denominator)
-        return result
-
-
-def _line_search(
-    scores: FloatArray, residual: FloatArray, moves: FloatArray, own: IntArray, slope: float, quadratic: float
-) -> tuple[np.float32, FloatArray, FloatArray]:
-    """Safeguarded Newton on the convex objective along the line, on the (n, K) scores alone.
-
-    Args:
-        scores: (n, K) where the line starts.
-        residual: (n, K) there.
-        moves: (n, K) change of the scores by a step of 1.
-        own: where the labels are in a flat array.
-        slope: of the objective there, below 0.
-        quadratic: second derivative of the penalty.
-
-    Returns:
-        a step at which at most SLOPE_LEFT of the slope is left, or the last of MAX_TRIALS, and the scores and residuals
-        there.
-    """
-    n = len(scores)
-    start = slope - float(np.vdot(residual, moves)) / n
-    t, low, high = 0.0, 0.0, np.inf
-    here = slope
-    for _ in range(MAX_TRIALS):
-        weighted = residual * moves
-        expected = np.einsum("ij->i", weighted)
-        # The difference row by row: of two sums over all rows it would be lost where rows are sure.
-        variances = np.einsum("ij,ij->i", weighted, moves) - expected * expected
-        bend = float(variances.sum()) / n + quadratic
-        low, high = (t, high) if here < 0 else (low, t)
-        t = min(t - here / max(bend, 1e-30), 10 * max(t, 1))
-        if not low < t < high:
-            t = (low + high) / 2 if low else high / 10
-        there = moves * np.float32(t)
-        there += scores
-        residual = _residual(there, own)
-        here = float(np.vdot(residual, moves)) / n + start + t * quadratic
-        if abs(here) <= -SLOPE_LEFT * slope:
-            break
-    return np.float32(t), there, residual
+        free = trainer.basis.intercept == "free"
+        if len(rows) >= self._due and cross_validation.feasible(labels):
+            rng = np.random.default_rng([self._key, len(rows)])
+            self._choice = cross_validation.choose(self._rotated, labels, rng, free=free)
+            self._due = cross_validation.GROWTH * len(rows)
+        fitted = self._fit = fit(self._rotated, labels, self._choice.C, self._fit, free=free)
+        training = Training(
+            self._choice.C, fitted.iterations, fitted.gradient_norm, fitted.converged and self._choice.converged
+        )
+        return LinearHead(trainer.class_count, fitted.classes, *fitted.unrotate(trainer.basis), training)

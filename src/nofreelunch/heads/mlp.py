@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from nofreelunch.heads.head import SCORED, FloatArray, IntArray, spread_classes
+from nofreelunch.heads.head import SCORED, FloatArray, IntArray, Training, spread_classes
 
 Weights = tuple[FloatArray, FloatArray, FloatArray, FloatArray]
 """(d, h) and (h,) of the hidden layer, (h, K) and (K,) of the output."""
@@ -22,11 +22,13 @@ class MlpHead:
         class_count: C, the task's classes.
         classes: (K,) int64, those with a label, ascending.
         weights: of both layers.
+        training: how it was fitted.
     """
 
     class_count: int
     classes: IntArray
     weights: Weights
+    training: Training
 
     def probabilities(self, features: FloatArray) -> FloatArray:
         """(n, C) float32."""
@@ -74,8 +76,8 @@ class Trainer:
         self.pool, self.class_count, self.hidden = pool, class_count, hidden
         self.C, self.iterations = C, iterations
 
-    def learner(self, rng: np.random.Generator) -> "Learner":
-        """A learner whose initial weights are drawn from ``rng`` (He et al. 2015), for all C classes."""
+    def learner(self, rng: np.random.Generator, C: float | None = None) -> "Learner":
+        """A learner whose initial weights are drawn from ``rng`` (He et al. 2015), for all classes; C is not chosen."""
         d = self.pool.shape[1]
         V = rng.standard_normal((d, self.hidden), np.float32) * np.float32(np.sqrt(2 / d))
         W = rng.standard_normal((self.hidden, self.class_count), np.float32) * np.float32(np.sqrt(2 / self.hidden))
@@ -106,7 +108,8 @@ class Learner:
 
         options = {"maxiter": trainer.iterations, "maxfun": 2 * trainer.iterations, "ftol": 1e-7, "gtol": 1e-6}
         found = minimize(value, _flatten(start), jac=True, method="L-BFGS-B", options=options)
-        return MlpHead(trainer.class_count, classes, _unflatten(found.x, shapes))
+        training = Training(trainer.C, int(found.nit), float(np.linalg.norm(found.jac)), bool(found.success))
+        return MlpHead(trainer.class_count, classes, _unflatten(found.x, shapes), training)
 
 
 def _flatten(weights: Weights) -> npt.NDArray[np.float64]:

@@ -7,7 +7,7 @@ Scores are those of scikit-learn's ``Ridge`` on one-hot labels. Leave-one-out sc
 import numpy as np
 import numpy.typing as npt
 
-from nofreelunch.heads.head import FloatArray, IntArray
+from nofreelunch.heads.head import FloatArray, IntArray, Stateless
 from nofreelunch.heads.linear import LinearHead
 
 Float64Array = npt.NDArray[np.float64]
@@ -16,15 +16,11 @@ Float64Array = npt.NDArray[np.float64]
 COLDEST, HOTTEST = 8.0, -3.0
 
 
-class Trainer:
+class Trainer(Stateless):
     """Ridge regression on one pool ((n, d) float32)."""
 
     def __init__(self, pool: FloatArray, class_count: int, *, alpha: float) -> None:
         self.pool, self.class_count, self.alpha = pool, class_count, alpha
-
-    def learner(self, rng: np.random.Generator) -> "Trainer":
-        """Itself: there is nothing to keep between fits, and nothing to draw."""
-        return self
 
     def fit(self, rows: IntArray, labels: IntArray) -> LinearHead:
         """As the protocol says."""

@@ -7,6 +7,7 @@ from pydantic import BeforeValidator, Field
 from nofreelunch.base.options import Count, NotNegative, Positive
 from nofreelunch.base.spec import Spec
 from nofreelunch.heads.scaling import Scaling
+from nofreelunch.heads.softmax import Intercept
 
 
 class _Head(Spec):
@@ -16,21 +17,27 @@ class _Head(Spec):
         linear: whether its scores are linear in the features, which some strategies need.
         scaling: ``none``, ``unit`` (each row to length 1) or ``standardize`` (each feature to mean 0 and
             variance 1 over the pool). Query strategies see the scaled features too.
+        centre: whether the pool's mean is taken from pool and test rows first, so that what all rows have in common,
+            which says nothing of any class, does not count.
     """
 
     linear: ClassVar[bool] = True
     scaling: Scaling = "unit"
+    centre: bool = True
 
 
 class LogisticSpec(_Head):
     """L2-regularised multinomial logistic regression, the default.
 
     Attributes:
-        C: inverse strength of the penalty, as in scikit-learn's ``LogisticRegression``.
+        C: inverse strength of the penalty, as in scikit-learn's ``LogisticRegression``, or ``cv``: chosen by
+            cross-validation on the labelled rows.
+        intercept: ``free`` as in scikit-learn, ``penalised`` like any weight, or ``none``.
     """
 
     kind: Literal["logistic"] = "logistic"
-    C: Positive = 10.0
+    C: Positive | Literal["cv"] = "cv"
+    intercept: Intercept = "none"
 
 
 class MlpSpec(_Head):

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.linear_model import LogisticRegression
 
-from nofreelunch.heads import logistic
+from nofreelunch.heads import softmax
 from nofreelunch.heads.linear import LinearHead, panel_products
 from nofreelunch.space.rows import Rows
 
@@ -18,9 +18,9 @@ def blobs(n, d, classes, seed, spread=1.0):
     return features.astype(np.float32), labels.astype(np.int64)
 
 
-def fitted(features, labels, pool, C, classes, start=None):
-    basis = logistic.Basis.of(pool)
-    fit = logistic.fit(basis.rotate(features), labels, C, start)
+def fitted(features, labels, pool, C, classes, start=None, intercept="free"):
+    basis = softmax.Basis.of(pool, intercept)
+    fit = softmax.fit(basis.rotate(features), labels, C, start, free=intercept == "free")
     return fit, LinearHead(classes, fit.classes, *fit.unrotate(basis))
 
 
@@ -34,6 +34,36 @@ def test_probabilities_equal_scikit_learns_optimum(classes, C, n, d):
     _, head = fitted(features[:n], labels[:n], features, C, classes)
     difference = head.probabilities(features) - reference.predict_proba(features.astype(np.float64))
     assert np.abs(difference).max() <= 1e-4
+
+
+@pytest.mark.parametrize("classes", [2, 5])
+@pytest.mark.parametrize("C", [0.1, 10.0, 1000.0])
+@pytest.mark.parametrize(("n", "d"), [(40, 60), (300, 16)])
+@pytest.mark.parametrize("shift", [0, 2])
+def test_a_penalised_intercept_is_the_weight_of_one_more_feature_and_none_is_0(classes, C, n, d, shift):
+    features, labels = blobs(n + 300, d, classes, seed=classes)
+    features += np.float32(shift / np.sqrt(d))
+    plain = features.astype(np.float64)
+    for intercept, x in (("none", plain), ("penalised", np.column_stack([plain, np.ones(len(plain))]))):
+        reference = LogisticRegression(C=C, tol=1e-10, max_iter=100_000, fit_intercept=False).fit(x[:n], labels[:n])
+        fit, head = fitted(features[:n], labels[:n], features, C, classes, intercept=intercept)
+        assert fit.converged
+        assert np.abs(head.probabilities(features) - reference.predict_proba(x)).max() <= 1e-4
+        assert (intercept == "none") == (not head.intercepts.any())
+
+
+def test_a_fit_that_is_cut_short_says_so_and_where_it_stands(monkeypatch):
+    features, labels = blobs(100, 8, 3, seed=0)
+    z = softmax.Basis.of(features).rotate(features)
+    whole = softmax.fit(z, labels, 100.0)
+    monkeypatch.setattr(softmax, "MAX_ITERATIONS", 3)
+    cut = softmax.fit(z, labels, 100.0)
+    assert (whole.converged, cut.converged, cut.iterations) == (True, False, 3)
+    p = np.exp(z @ cut.weights)
+    p /= p.sum(axis=1, keepdims=True)
+    gradient = z.T @ (p - np.eye(3)[labels]) / 100 + np.diag([1.0] * 8 + [0.0]) @ cut.weights / (100 * 100.0)
+    assert cut.gradient_norm == pytest.approx(np.linalg.norm(gradient), rel=1e-3)
+    assert whole.gradient_norm < cut.gradient_norm / 10
 
 
 def test_a_warm_start_reaches_the_same_optimum_with_new_rows_and_classes():
@@ -66,7 +96,7 @@ def test_a_start_that_is_wrong_and_sure_of_itself_is_not_taken(seed):
     start, _ = fitted(features[:30], labels[:30], features, 1e4, 20)
     warm, _ = fitted(features, labels, features, 1e4, 20, start)
     cold, _ = fitted(features, labels, features, 1e4, 20)
-    assert warm.iterations <= cold.iterations < logistic.MAX_ITERATIONS
+    assert warm.iterations <= cold.iterations < softmax.MAX_ITERATIONS
     np.testing.assert_array_equal(warm.weights, cold.weights)
 
 
@@ -79,7 +109,7 @@ def test_surprising_labels_among_sure_rows_lead_to_the_optimum(new):
     labels[200:] = (labels[200:] + 1) % 20
     start, _ = fitted(features[:200], labels[:200], features, 1e4, 20)
     fit, head = fitted(features, labels, features, 1e4, 20, start)
-    assert fit.iterations < logistic.MAX_ITERATIONS
+    assert fit.iterations < softmax.MAX_ITERATIONS
     np.testing.assert_allclose(head.probabilities(features), np.eye(20)[labels], atol=1e-4)
 
 
