@@ -2,7 +2,7 @@
 
 from nofreelunch.cli.command import stage
 from nofreelunch.evaluation.picks import load_picks
-from nofreelunch.evaluation.runs import load, load_diagnostics, load_probes, load_seconds
+from nofreelunch.evaluation.runs import load, load_diagnostics, load_probes
 from nofreelunch.evaluation.summary import summarise, write
 from nofreelunch.params import Params
 
@@ -11,7 +11,7 @@ def aggregate(params: Params) -> int:
     """Summarise every run of the grid."""
     grid = params.grid
     focus = params.focus.embedder
-    runs = load(grid), load_probes(grid), load_seconds(grid), load_diagnostics(grid), load_picks(grid, focus)
+    runs = load(grid), load_probes(grid), load_diagnostics(grid), load_picks(grid, focus)
     write(summarise(*runs, focus))
     return len(runs[0])
 

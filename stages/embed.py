@@ -30,6 +30,9 @@ def embed(params: Params, dataset: str, embedder: str) -> int:
     embedding.write(paths)
     digests = {split: storage.file_digest(path) for split, path in paths.items()}
     storage.write_json(layout.embedding_card(dataset, embedder), embedding.card | {"files": digests})
+    if embedding.rate is not None:
+        rate = {"device": embedding.card["device"], "texts_per_second": embedding.rate}
+        storage.write_json(layout.encoding_rate(dataset, embedder), rate)
     return len(train) + len(test)
 
 

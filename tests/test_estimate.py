@@ -82,8 +82,8 @@ def test_cost_of_embedding_by_hand(tmp_path, monkeypatch):
 @pytest.mark.parametrize(("device", "rates"), [("cpu", (12.5, None)), ("cuda", (None, 12.5))])
 def test_an_earlier_run_gives_the_rate_of_its_device(tmp_path, monkeypatch, device, rates):
     monkeypatch.chdir(tmp_path)
-    card = {"device": device, "texts_per_second": 12.5}
-    storage.write_json(tmp_path / "data/embeddings/sst2/minilm.json", card)
+    rate = {"device": device, "texts_per_second": 12.5}
+    storage.write_json(tmp_path / "data/timings/sst2/minilm.embed.json", rate)
     cost = estimate.embedding(SHIPPED, "sst2", "minilm", TaskSize(1, 1, 5.0, 1, True))
     assert (cost.cpu_rate, cost.gpu_rate) == rates
 
@@ -100,7 +100,7 @@ def test_learning_grows_with_rows_rounds_and_runs(tmp_path, monkeypatch):
     tiny = estimate.learning_seconds(shipped, "sst2", "minilm", TaskSize(350, 872, 13, 1, True))
     assert tiny == pytest.approx(3 * 2 * 5 * (queries * 350 / 20_000 + fits))
     storage.write_table(
-        tmp_path / "data/runs/sst2/minilm.seconds.parquet",
+        tmp_path / "data/timings/sst2/minilm.seconds.parquet",
         {"round": [0, 1], "query_seconds": [1.0, 2.0], "fit_seconds": [0.5, 0.5]},
     )
     known = estimate.learning_seconds(shipped, "sst2", "minilm", TaskSize(20_000, 872, 13, 1, True))

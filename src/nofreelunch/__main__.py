@@ -3,10 +3,18 @@
 import argparse
 import sys
 
-from nofreelunch.cli import check, farm, grid, plan, recommend, show
+from nofreelunch.cli import check, cost, farm, grid, plan, recommend, show
 from nofreelunch.cli.command import guarded
 
-COMMANDS = {"check": check, "list": show, "grid": grid, "plan": plan, "farm": farm, "recommend": recommend}
+COMMANDS = {
+    "check": check,
+    "list": show,
+    "grid": grid,
+    "plan": plan,
+    "farm": farm,
+    "recommend": recommend,
+    "cost": cost,
+}
 
 
 def main() -> None:

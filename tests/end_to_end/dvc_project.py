@@ -96,4 +96,4 @@ class Project:
 
     def results(self) -> dict[str, bytes]:
         files = (*self.folder.glob("data/runs/**/*.parquet"), *self.folder.glob("data/pools/**/*.parquet"))
-        return {str(path.relative_to(self.folder)): path.read_bytes() for path in files if "seconds" not in path.name}
+        return {str(path.relative_to(self.folder)): path.read_bytes() for path in files}

@@ -19,7 +19,7 @@ def judge(
     truth, datasets=8, embedders=EMBEDDERS, pools=("random", "coreset", "typiclust"), strategies=STRATEGIES, seeds=4
 ):
     names = [f"task_{number}" for number in range(datasets)]
-    frame, probes, seconds, *_ = synthetic_runs.make(names, embedders, list(pools), strategies, seeds, truth, rounds=6)
+    frame, probes, *_ = synthetic_runs.make(names, embedders, list(pools), strategies, seeds, truth, rounds=6)
     areas = scores(frame, probes)
     tables = {
         "aulc": areas,
@@ -28,7 +28,7 @@ def judge(
         "ranks": ranks(areas),
         "probes": probes,
     }
-    found = claims.judge(tables, seconds)
+    found = claims.judge(tables)
     assert [claim["number"] for claim in found] == list(range(1, 13))
     json.dumps(found, allow_nan=False)
     return {claim["number"]: claim for claim in found}
@@ -50,7 +50,7 @@ def test_true_effects_are_supported():
         )
     )
     got = verdicts(found)
-    assert {number for number in (1, 2, 3, 4, 8, 9, 10, 11) if got[number] == "supported"} == {1, 2, 3, 4, 8, 9, 10, 11}
+    assert {number for number in (1, 2, 3, 4, 8, 9, 10) if got[number] == "supported"} == {1, 2, 3, 4, 8, 9, 10}
     assert found[1]["parts"][0]["estimate"] == pytest.approx(0.075, abs=0.01)
     assert found[2]["parts"][0]["n"] == 6
 
@@ -88,15 +88,15 @@ def test_a_steady_badge_beside_a_wild_margin_supports_claim_7_and_the_reverse_co
     assert found[7]["verdict"] == "contradicted"
 
 
-def test_margin_best_on_some_dataset_cheap_and_spread_supports_claim_6():
+def test_margin_best_on_some_dataset_and_spread_supports_claim_6():
     found = judge(
         Truth(strategy_gain={"badge": 0.012, "coreset": 0.006}, strategy_slope={"margin": 0.05}, run_noise=0.001),
         datasets=6,
     )
-    peak, spread, cost = found[6]["parts"]
+    peak, spread = found[6]["parts"]
     assert peak["p_for"] < 0.01
     assert spread["estimate"] > 0
-    assert cost["p_for"] < 0.01
+    assert "nofreelunch cost" in found[6]["caveat"]
 
 
 def test_without_effects_the_verdict_is_undecided_at_the_stated_rate():
@@ -115,13 +115,13 @@ def test_weaker_embedders_that_learn_faster_contradict_claim_4():
     assert found[4]["verdict"] == "contradicted"
 
 
-def test_saturation_and_cost_follow_their_thresholds():
+def test_saturation_follows_its_threshold_and_cost_is_not_tested_without_a_machine():
     found = judge(Truth(strategy_gain=dict.fromkeys(STRATEGIES, 0.6)), datasets=10)
     assert found[12]["verdict"] == "supported"
     assert found[12]["parts"][0]["estimate"] == 0.5
     assert verdicts(judge(Truth(), datasets=10))[12] == "contradicted"
-    # six queries of 0.01 to 0.04 s and seven fits of 0.05 to 0.1 s
-    assert "a run takes 0.675 s" in found[11]["caveat"]
+    assert (found[11]["verdict"], found[11]["parts"]) == ("undecided", [])
+    assert "nofreelunch cost" in found[11]["caveat"]
 
 
 def test_a_pool_that_hurts_and_hurts_more_later_does_not_support_claim_3():
@@ -143,7 +143,6 @@ def test_what_the_grid_lacks_is_undecided_and_named():
     assert "needs strategy badge" in found[8]["caveat"]
     assert "only 3 embedder" in found[4]["caveat"]
     assert "MTEB" in found[10]["caveat"]
-    assert "one dataset" in found[11]["caveat"]
 
 
 def test_holm_runs_over_the_twelve():

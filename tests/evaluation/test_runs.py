@@ -20,13 +20,11 @@ TEST_ROWS = 21
 def folder(tmp_path, monkeypatch):
     """A folder with the files of GRID, plus a strategy and a seed that GRID does not ask for, rows shuffled."""
     monkeypatch.chdir(tmp_path)
-    frame, probes, seconds, diagnostics, _ = synthetic_runs.make(
+    frame, probes, diagnostics, _ = synthetic_runs.make(
         GRID.datasets, GRID.embedders, ["random"], ["badge", "random", "margin"], 4, rounds=3
     )
     for (dataset, embedder), part in frame.groupby(["dataset", "embedder"], observed=True):
         put(dataset, embedder, part.sample(frac=1, random_state=1), layout.runs)
-        part = seconds[(seconds["dataset"] == dataset) & (seconds["embedder"] == embedder)]
-        put(dataset, embedder, part, layout.seconds)
         row = probes[(probes["dataset"] == dataset) & (probes["embedder"] == embedder)].iloc[0]
         ends = {name: row[name] for name in runs.SCORES}
         chance = {"chance": dict.fromkeys(runs.SCORES, 0.25), "test_rows": TEST_ROWS}
@@ -134,7 +132,7 @@ def test_a_metric_that_is_not_finite_is_named(folder):
         runs.load(GRID)
 
 
-def test_probes_and_seconds(folder):
+def test_probes(folder):
     probes = runs.load_probes(GRID)
     assert list(probes.columns)[:2] == ["dataset", "embedder"]
     assert {*runs.AREAS, *(f"chance_{name}" for name in runs.AREAS), "quality", "lift_error"} < set(probes.columns)
@@ -146,12 +144,6 @@ def test_probes_and_seconds(folder):
     assert row[runs.HELD] == pytest.approx(bits[-2, held].mean())
     gap = bits[-2].astype(float) - bits[-1]
     assert row["lift_error"] == pytest.approx(gap.std() / np.sqrt(TEST_ROWS))
-    seconds = runs.load_seconds(GRID)
-    assert len(seconds) == 96
-    assert seconds.groupby("strategy", observed=True)["query_seconds"].max().to_dict() == {
-        "random": 0.02,
-        "margin": 0.03,
-    }
 
 
 def test_blocks_hold_each_run_as_a_row(folder):

@@ -6,8 +6,6 @@ import pytest
 import synthetic_runs
 
 from nofreelunch.evaluation import summary
-from nofreelunch.evaluation.cost import cost
-from nofreelunch.evaluation.wins import ranks
 
 PRINTED = set(summary.TABLES) - {"picks"}
 
@@ -95,14 +93,3 @@ def test_the_start_is_named_by_its_range_where_datasets_differ():
     both = pd.concat(frames)
     assert summary._k0(frames[0]) == "4"
     assert summary._k0(both) == "4–150"
-
-
-def test_cost_by_hand(runs, made):
-    seconds = runs[2]
-    table = cost(seconds, ranks(made.tables["aulc"])).set_index(["embedder", "strategy"])
-    row = table.loc[("weak", "margin")]
-    # margin is the second strategy: 0.02 s per query, six queries; fits take 0.05 · (1 + r/6) for r = 0…6
-    assert row["query_seconds"] == pytest.approx(0.02)
-    assert row["fit_seconds"] == pytest.approx(0.05 * 1.5)
-    assert row["run_seconds"] == pytest.approx(6 * 0.02 + 7 * 0.05 * 1.5)
-    assert row["gain"] == pytest.approx(made.metrics["weak"]["gain"]["margin"], abs=1e-5)

@@ -6,7 +6,6 @@ from matplotlib.text import Text
 
 from nofreelunch.figures import (
     best,
-    cost_gain,
     critical_difference,
     curves,
     differences,
@@ -31,7 +30,6 @@ DRAW = {
     "strategy_gain": lambda t: strategy_gain.draw(t["strategy_gains"], t["probes"], t["quality"]),
     "best": lambda t: best.draw(t["ranks"]),
     "critical_difference": lambda t: critical_difference.draw(t["robustness"], t["friedman"]),
-    "cost_gain": lambda t: cost_gain.draw(t["cost"]),
     "picks": lambda t: picks.draw(t["picks"], "minilm"),
 }
 
@@ -194,10 +192,3 @@ def test_picks_are_drawn_where_they_lie(small):
     panel = figure.axes[4 + 1]
     assert panel.lines[2].get_xdata().tolist() == own["x"].tolist()
     assert panel.lines[2].get_color() == look("margin").colour
-
-
-def test_cost_and_gain_are_the_means_of_a_strategy(small):
-    axes = cost_gain.draw(small["cost"]).axes[0]
-    own = small["cost"].query("strategy == 'margin'")
-    large_points = [line for line in axes.lines if line.get_markersize() == 8]
-    assert any(point.get_ydata()[0] == pytest.approx(100 * own["gain"].mean()) for point in large_points)

@@ -3,7 +3,7 @@ import synthetic_runs
 from nofreelunch.evaluation import summary
 from nofreelunch.figures import draw_all
 
-COMPARING = ("strategy_gain", "best", "wins", "critical_difference", "cost_gain")
+COMPARING = ("strategy_gain", "best", "wins", "critical_difference")
 ALWAYS = ("aulc", "ranks", "labels_to_target", "pool_gain", "picks")
 
 
@@ -25,9 +25,7 @@ def test_every_figure_is_drawn_from_the_tables_on_disk(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     make(["random", "typiclust"], ["random", "margin"])
     per_pool = [f"{name}_{ips}" for name in ("curves", "differences") for ips in ("random", "typiclust")]
-    assert written(tmp_path) == files(
-        *per_pool, *ALWAYS, "strategy_gain", "best", "wins", "critical_difference", "cost_gain"
-    )
+    assert written(tmp_path) == files(*per_pool, *ALWAYS, "strategy_gain", "best", "wins", "critical_difference")
 
 
 def test_one_strategy_and_one_pool_leave_out_what_has_nothing_to_show(tmp_path, monkeypatch):

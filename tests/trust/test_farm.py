@@ -46,10 +46,10 @@ def farm(own, tmp_path):
 
 
 def stages(own, params, embedders=CELLS):
-    """What the stages write, but seconds."""
+    """What the stages write."""
     for embedder in embedders:
         own.run(params, "embed", "initialize", "active_learn", embedder=embedder)
-    found = {path: path.read_bytes() for path in Path("data").rglob("*.*") if "seconds" not in path.name}
+    found = {path: path.read_bytes() for path in Path("data").rglob("*.*")}
     return {path: content for path, content in found.items() if path.parts[1] in ("embeddings", "pools", "runs")}
 
 

@@ -1,6 +1,5 @@
 """Every kind of memo entry, damaged: noticed, computed again to the same outputs, and whole afterwards."""
 
-import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,7 +7,7 @@ import numpy as np
 import pytest
 import yaml
 
-from nofreelunch.base import provenance
+from nofreelunch.base import layout, provenance
 from nofreelunch.base.storage import Memo
 from nofreelunch.cells import experiment, initial_pools
 from nofreelunch.selection.pools import kmeans
@@ -43,11 +42,8 @@ def flipped(content, rng):
 
 
 def outputs():
-    """All but what was measured."""
-    found = {path: path.read_bytes() for path in Path("data").rglob("*.*") if "seconds" not in path.name}
-    for path in Path("data/embeddings").rglob("*.json"):
-        found[path] = {name: value for name, value in json.loads(found[path]).items() if name != "texts_per_second"}
-    return found
+    """All that DVC hashes."""
+    return {path: path.read_bytes() for path in Path("data").rglob("*.*") if layout.TIMINGS not in path.parents}
 
 
 def contents(entry):

@@ -6,6 +6,8 @@ TASKS = Path("data/tasks")
 EMBEDDINGS = Path("data/embeddings")
 POOLS = Path("data/pools")
 RUNS = Path("data/runs")
+# Of this machine alone: no output of any stage, neither hashed nor committed, and absent where DVC restored a stage.
+TIMINGS = Path("data/timings")
 METRICS = Path("metrics")
 PLOTS = Path("plots")
 SUMMARY = Path("data/summary")
@@ -53,8 +55,13 @@ def acquired(dataset: str, embedder: str) -> Path:
 
 
 def seconds(dataset: str, embedder: str) -> Path:
-    """Query and training seconds, one row per (ips, strategy, seed, round); never reproducible."""
-    return RUNS / dataset / f"{embedder}.seconds.parquet"
+    """Query and training seconds, one row per (ips, strategy, seed, round)."""
+    return TIMINGS / dataset / f"{embedder}.seconds.parquet"
+
+
+def encoding_rate(dataset: str, embedder: str) -> Path:
+    """How fast an embedding was made, and on what device."""
+    return TIMINGS / dataset / f"{embedder}.embed.json"
 
 
 def probe(dataset: str, embedder: str) -> Path:

@@ -150,10 +150,10 @@ def embedding(params: Params, dataset: str, embedder: str, size: TaskSize) -> Em
 
 
 def _known_rates(dataset: str, embedder: str) -> dict[str, float]:
-    """Texts per second by device, as the card of the cell has it."""
-    card = layout.embedding_card(dataset, embedder)
-    found = storage.read_json(card) if card.is_file() else {}
-    return {found["device"]: float(found["texts_per_second"])} if found.get("device") else {}
+    """Texts per second by device, where this machine has embedded the cell."""
+    known = layout.encoding_rate(dataset, embedder)
+    found = storage.read_json(known) if known.is_file() else None
+    return {} if found is None else {found["device"]: float(found["texts_per_second"])}
 
 
 def dimensions(embedder: str, spec: EmbedderSpec, dataset: str) -> int:

@@ -7,10 +7,10 @@ from functools import partial
 import numpy as np
 
 from nofreelunch.base.progress import Progress
-from nofreelunch.base.provenance import code_digest
+from nofreelunch.base.provenance import code_digest, releases
 from nofreelunch.base.storage import Array, Memo, digest
 from nofreelunch.compute.engine import on_cluster
-from nofreelunch.embedders import model_files, own_vectors, text_features
+from nofreelunch.embedders import own_vectors, text_features
 from nofreelunch.embedders.embedding import Embedding
 from nofreelunch.embedders.model_embedder import ModelEmbedder
 from nofreelunch.embedders.pair_formats import FIELDS, columns
@@ -79,7 +79,7 @@ def _compute(
 ) -> Embedding:
     splits = {"train": train, "test": test}
     texts = {name: columns(split, pair_format, fields=fields) for name, split in splits.items()}
-    versions = model_files.versions(*TEXT_FEATURE_PACKAGES)
+    versions = releases(*TEXT_FEATURE_PACKAGES)
     settings = {
         "spec": spec.model_dump(),
         "texts": texts,
@@ -105,6 +105,6 @@ def _compute(
         "device": "cpu",
         "texts": len(every),
         "unique_texts": len(set(every)),
-        "texts_per_second": len(every) / max(float(found["seconds"].item()), 1e-9),
     }
-    return Embedding.of({name: list(found[name]) for name in splits}, card)
+    rate = len(every) / max(float(found["seconds"].item()), 1e-9)
+    return Embedding.of({name: list(found[name]) for name in splits}, card, rate)

@@ -18,7 +18,7 @@ FloatArray = npt.NDArray[np.float32]
 # What every card says; None where it means nothing for a kind of embedder.
 KEYS = (
     "kind", "model", "source", "revision", "sha256", "dim", "pooling", "prompt", "max_tokens", "truncated_share",
-    "dtype", "versions", "device", "texts", "unique_texts", "texts_per_second",
+    "dtype", "versions", "device", "texts", "unique_texts",
 )  # fmt: skip
 CARD: dict[str, Any] = dict.fromkeys(KEYS)
 
@@ -32,7 +32,8 @@ class Embedding:
         parts: 2 where both texts of a pair have a vector of their own, else 1.
         dim: d of one vector.
         fill: puts the vectors into ``parts`` (n, d) arrays for each split.
-        card: how they were made, with the keys of ``CARD``.
+        card: how they were made, with the keys of ``CARD``; the same on every machine that makes the same vectors.
+        rate: texts per second as this machine made them; None where they were not computed.
     """
 
     rows: dict[str, int]
@@ -40,9 +41,12 @@ class Embedding:
     dim: int
     fill: Callable[[Mapping[str, list[FloatArray]]], None]
     card: dict[str, Any]
+    rate: float | None = None
 
     @classmethod
-    def of(cls, vectors: Mapping[str, list[FloatArray]], card: dict[str, Any]) -> "Embedding":
+    def of(
+        cls, vectors: Mapping[str, list[FloatArray]], card: dict[str, Any], rate: float | None = None
+    ) -> "Embedding":
         """From the arrays of each split."""
 
         def fill(out: Mapping[str, list[FloatArray]]) -> None:
@@ -52,7 +56,7 @@ class Embedding:
 
         first = vectors["train"][0]
         rows = {split: len(parts[0]) for split, parts in vectors.items()}
-        return cls(rows, len(vectors["train"]), first.shape[1], fill, CARD | {"dim": first.shape[1]} | card)
+        return cls(rows, len(vectors["train"]), first.shape[1], fill, CARD | {"dim": first.shape[1]} | card, rate)
 
     def arrays(self) -> dict[str, FloatArray]:
         """(n, d) vectors of each split in memory; for single texts."""

@@ -162,14 +162,13 @@ class ModelEmbedder:
             "max_tokens": self.spec.max_tokens,
             "truncated_share": float(np.mean(encoded.tokens[every] > self.spec.max_tokens)),
             "dtype": self.settings(where).dtype,
-            "versions": model_files.versions(*self._packages()),
+            "versions": releases(*self._packages()),
             "device": where.kind,
             "texts": len(every),
             "unique_texts": len(place),
-            "texts_per_second": len(place) / max(encoded.seconds, 1e-9),
         }
-        rows = {"train": len(train), "test": len(test)}
-        return Embedding(rows, len(texts.parts["train"]), encoded.dim, fill, CARD | card)
+        rows, rate = {"train": len(train), "test": len(test)}, len(place) / max(encoded.seconds, 1e-9)
+        return Embedding(rows, len(texts.parts["train"]), encoded.dim, fill, CARD | card, rate)
 
     def encoders(self, prompt: str) -> list[Encoder]:
         """What turns texts into vectors, one for each device; loads the model."""

@@ -5,7 +5,6 @@ import importlib.util
 import json
 import os
 from dataclasses import dataclass
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -221,8 +220,3 @@ def separator(folder: Path) -> str:
         if isinstance(text, str) and text:
             return text
     return "\n"
-
-
-def versions(*packages: str) -> dict[str, str]:
-    """Installed versions of the ``packages`` that compute a result."""
-    return {name: metadata.version(name) for name in packages}

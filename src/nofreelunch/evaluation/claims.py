@@ -14,12 +14,11 @@ from nofreelunch.evaluation.significance import holm
 ALPHA = 0.05
 
 
-def judge(tables: dict[str, pd.DataFrame], seconds: pd.DataFrame) -> list[dict[str, Any]]:
+def judge(tables: dict[str, pd.DataFrame]) -> list[dict[str, Any]]:
     """Test the twelve claims.
 
     Args:
         tables: 'aulc', 'pool_gains', 'strategy_gains', 'ranks' and 'probes' of `summary.summarise`.
-        seconds: `runs.load_seconds`.
 
     Returns:
         Per claim: number, claim, verdict (supported, contradicted, undecided), p (two-sided), p_holm, caveat, and
@@ -27,7 +26,7 @@ def judge(tables: dict[str, pd.DataFrame], seconds: pd.DataFrame) -> list[dict[s
     """
     named = {name: tables[name] for name in ("pool_gains", "strategy_gains", "ranks")} | {"scores": tables["aulc"]}
     accuracy = {name: table[table["metric"] == "accuracy"] for name, table in named.items()}
-    material = Material(**accuracy, probes=tables["probes"], seconds=seconds)
+    material = Material(**accuracy, probes=tables["probes"])
     results = [_try(test, material) for _, test in CLAIMS]
     adjusted = holm(np.array([min(1.0, 2 * min(p_for, p_against)) for _, (p_for, p_against), _ in results]))
     return [

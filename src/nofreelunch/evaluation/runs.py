@@ -46,11 +46,6 @@ def load(grid: Grid) -> pd.DataFrame:
     return frame.drop(columns="place").assign(**{HELD: pd.concat(parts)})
 
 
-def load_seconds(grid: Grid) -> pd.DataFrame:
-    """Seconds of every round: the keys of `load`, then query_seconds and fit_seconds (float64)."""
-    return _stack(grid, layout.seconds, (*_KEYS, "query_seconds", "fit_seconds")).drop(columns="place")
-
-
 def load_probes(grid: Grid) -> pd.DataFrame:
     """Between what the curves of a cell run: the full-pool probe, and chance, which is the pool's most frequent class.
 

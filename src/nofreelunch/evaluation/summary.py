@@ -9,7 +9,6 @@ import pandas as pd
 from nofreelunch.base import layout, storage
 from nofreelunch.evaluation.aulc import scores
 from nofreelunch.evaluation.claims import judge
-from nofreelunch.evaluation.cost import cost
 from nofreelunch.evaluation.curves import curves, differences
 from nofreelunch.evaluation.explanations import explain
 from nofreelunch.evaluation.gains import pool_gains, strategy_gains
@@ -38,7 +37,6 @@ TABLES = (
     "defaults",
     "advice",
     "policies",
-    "cost",
     "picks",
 )
 _DIGITS = 5
@@ -66,7 +64,6 @@ class Summary:
 def summarise(
     frame: pd.DataFrame,
     probes: pd.DataFrame,
-    seconds: pd.DataFrame,
     diagnostics: pd.DataFrame,
     picks: pd.DataFrame,
     focus: str,
@@ -76,7 +73,6 @@ def summarise(
     Args:
         frame: `runs.load`.
         probes: `runs.load_probes`.
-        seconds: `runs.load_seconds`.
         diagnostics: `runs.load_diagnostics`.
         picks: `picks.load_picks` of the focus embedder.
         focus: the embedder to show in metrics/focus.json and the DVC plots.
@@ -104,10 +100,9 @@ def summarise(
         "defaults": defaults(arms),
         "advice": advice(diagnostics, arms),
         "policies": policies(diagnostics, arms),
-        "cost": cost(seconds, placed),
         "picks": picks,
     }
-    claims = judge(tables, seconds)
+    claims = judge(tables)
     flagged = tables | {name: with_seen(tables[name]) for name in SITE_TABLES}
     return Summary(_metrics(tables), _focus(placed, focus), flagged, claims, _plot(tables["curves"], focus))
 

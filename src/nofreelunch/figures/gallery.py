@@ -8,7 +8,6 @@ from matplotlib.figure import Figure
 from nofreelunch.base import layout
 from nofreelunch.figures import (
     best,
-    cost_gain,
     critical_difference,
     curves,
     differences,
@@ -49,4 +48,3 @@ def drawn(tables: dict[str, pd.DataFrame], pools: Sequence[str], focus: str) -> 
         yield "best", best.draw(tables["ranks"])
         yield "wins", wins.draw(tables["wins"])
         yield "critical_difference", critical_difference.draw(tables["robustness"], tables["friedman"])
-        yield "cost_gain", cost_gain.draw(tables["cost"])

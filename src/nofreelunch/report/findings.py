@@ -33,7 +33,7 @@ class Finding:
 
 def findings(tables: dict[str, pd.DataFrame], claims: list[dict[str, Any]]) -> list[Finding]:
     """The few numbers that come first; one is left out where the grid has nothing to say about it."""
-    made = [_claims(claims), _strategy(tables), _start(tables), _rule(tables), _saturation(tables), _seconds(tables)]
+    made = [_claims(claims), _strategy(tables), _start(tables), _rule(tables), _saturation(tables)]
     return [finding for finding in made if finding is not None]
 
 
@@ -103,18 +103,6 @@ def _saturation(tables: dict[str, pd.DataFrame]) -> Finding:
         "points below a probe on the full pool when the budget is spent, on average",
         f"from {_plain(headroom.min())} to {_plain(headroom.max())} over (task, embedder)",
         link("cells"),
-    )
-
-
-def _seconds(tables: dict[str, pd.DataFrame]) -> Finding:
-    cost = tables["cost"]
-    means = cost.groupby("strategy", observed=True)["run_seconds"].mean()
-    least, most = (f"{means[name]:.2g} s ({style.words(str(name))})" for name in (means.idxmin(), means.idxmax()))
-    return Finding(
-        f"{cost['run_seconds'].mean():.2g} s",
-        "of one core for a run of active learning, embedding not counted",
-        f"from {least} to {most}",
-        link("cost"),
     )
 
 

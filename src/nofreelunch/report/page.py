@@ -1,8 +1,7 @@
 """From the summary to the page: what is shown as HTML, and what JavaScript gets as JSON."""
 
 import json
-import platform
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import PackageNotFoundError
 from importlib.resources import files
 from typing import Any
 
@@ -11,6 +10,7 @@ import yaml
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
+from nofreelunch.base.provenance import releases
 from nofreelunch.base.registry import seen
 from nofreelunch.figures import style
 from nofreelunch.params import Params
@@ -94,10 +94,11 @@ def _parameters(params: Params) -> dict[str, Any]:
 
 
 def _versions() -> dict[str, str]:
-    found = {"Python": platform.python_version()}
+    """The packages of the results; nothing of the machine, so that two machines write the same page."""
+    found: dict[str, str] = {}
     for name in PACKAGES:
         try:
-            found[name] = version(name)
+            found |= releases(name)
         except PackageNotFoundError:
             continue
     return found

@@ -24,7 +24,6 @@ SOURCES: dict[int, list[tuple[str, str]]] = {
     6: [
         ("margin in every cell", link("cells", strategy="margin")),
         ("spread of ranks", link("robustness", scope="all")),
-        ("seconds", link("cost")),
     ],
     7: [
         ("regrets and ranks", link("cells", strategy="margin|badge")),
@@ -39,6 +38,6 @@ SOURCES: dict[int, list[tuple[str, str]]] = {
         ("every pool and strategy", link("defaults")),
     ],
     10: [("MTEB averages", link("embeddings")), ("correlations", link("quality", measure="mteb"))],
-    11: [("seconds", link("cost"))],
+    11: [],
     12: [("middle third beside the full pool", link("cells"))],
 }

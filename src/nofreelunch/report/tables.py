@@ -218,19 +218,6 @@ def report_tables(tables: dict[str, pd.DataFrame]) -> dict[str, Table]:
             ],
             tables["advice"],
         ),
-        "cost": _make(
-            "Seconds and gain",
-            "Seconds of one core per round and run, averaged over tasks, pools and seeds; gain in AULC over random.",
-            [
-                ("embedder", "embedder", "text"),
-                ("strategy", "strategy", "text"),
-                ("query_seconds", "query, s", "number"),
-                ("fit_seconds", "fit, s", "number"),
-                ("run_seconds", "whole run, s", "number"),
-                ("gain", "gain", "gain"),
-            ],
-            tables["cost"],
-        ),
     }
 
 
