@@ -1,7 +1,7 @@
 """The test of each claim of the paper, fixed before looking: quantities that the claim says are positive.
 
-The thresholds `_SATURATED` and `_MARGIN` (accuracy below which a loss does not count) are our own choice. What claims say
-of cost is tested in `cost`, by the seconds of a machine.
+The thresholds `_SATURATED` and `_MARGIN` (accuracy below which a loss does not count) are our own choice. What claims
+say of cost is tested in `cost`, by the seconds of a machine.
 """
 
 from collections.abc import Callable
