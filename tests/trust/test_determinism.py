@@ -73,7 +73,7 @@ def test_hash_seed_workers_and_blas_threads_change_no_byte(own):
             stage(name, "own", "vectors", **settings)
         made = [*Path("data/pools").rglob("*"), *Path("data/runs").rglob("*")]
         files.append({str(p): p.read_bytes() for p in made if p.is_file()})
-    assert len(files[0]) == 6
+    assert len(files[0]) == 7
     assert files[0] == files[1]
 
 
