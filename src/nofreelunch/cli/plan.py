@@ -9,7 +9,7 @@ import sys
 from nofreelunch import params
 from nofreelunch.base.errors import UserError
 from nofreelunch.cli.calibration import cpu_flops, gpu_flops
-from nofreelunch.cli.check import changed_files, describe
+from nofreelunch.cli.check import changed_files, describe, wheels_to_come
 from nofreelunch.cli.estimate import (
     CPU_SHARE,
     GPU_SHARE,
@@ -119,7 +119,8 @@ def run(arguments: argparse.Namespace) -> None:
     )
     counted, sized = all(size.measured for size in sizes.values()), not any(math.isnan(row[2]) for row in rows.values())
     consent = [name for name in rows if getattr(loaded.embedders[name], "remote_code", False)]
-    print("\n".join(_notes(cpu, gpu, counted, sized, consent, prices)))
+    notes = _notes(cpu, gpu, counted, sized, consent, prices)
+    print("\n".join([*notes, *wheels_to_come(loaded, rows)]))
 
 
 def _priced(fleet: Fleet, hours: tuple[float, float], prices: tuple[float, float]) -> list[str]:

