@@ -26,7 +26,8 @@ def active_learn(params: Params, dataset: str, embedder: str) -> Work:
     if results.stopped_early:
         print(f"note: the pool of {dataset} was used up before the budget; its curves end there")
     if results.unconverged:
-        print(f"note: {results.unconverged} fits of the head stopped without converging; see the table of seconds")
+        where = layout.seconds(dataset, embedder)
+        print(f"note: {results.unconverged} fits of the head stopped without converging; {where} says which")
     return Work(results.total, {"unconverged_fits": results.unconverged})
 
 

@@ -92,7 +92,7 @@ def test_learning_grows_with_rows_rounds_and_runs(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     shipped = changed(budget=SHIPPED.budget.model_copy(update={"track": "glae"}))
     base = estimate.learning_seconds(shipped, "sst2", "minilm", TaskSize(20_000, 872, 13, 1, True))
-    fits = 7 * 384 * (estimate.FIT_SECONDS + 2 * estimate.FIT_SECONDS_PER_CLASS)
+    fits = estimate.CHOOSING * 7 * 384 * (estimate.FIT_SECONDS + 2 * estimate.FIT_SECONDS_PER_CLASS)
     queries = sum(estimate.QUERY_SECONDS[name] for name in SHIPPED.grid.strategies)
     assert base == pytest.approx(16 * 2 * 5 * (queries + fits))
     half = estimate.learning_seconds(shipped, "sst2", "minilm", TaskSize(10_000, 872, 13, 1, True))
@@ -112,7 +112,8 @@ def test_bait_grows_with_the_square_of_the_dimensions(tmp_path, monkeypatch):
     grid = SHIPPED.grid.model_copy(update={"strategies": ["bait"], "pools": ["random"], "seeds": 1})
     size = TaskSize(20_000, 872, 13, 1, True)
     budget = SHIPPED.budget.model_copy(update={"track": "glae"})
-    seconds = estimate.learning_seconds(changed(grid=grid, budget=budget), "sst2", "minilm", size)
+    head = SHIPPED.head.model_copy(update={"C": 10.0})
+    seconds = estimate.learning_seconds(changed(grid=grid, budget=budget, head=head), "sst2", "minilm", size)
     fit = 384 * (estimate.FIT_SECONDS + 2 * estimate.FIT_SECONDS_PER_CLASS)
     assert seconds == pytest.approx(16 * (estimate.BAIT_SECONDS * (20_000 * 384**2 + 384**3) + fit))
 

@@ -1,4 +1,5 @@
 import json
+import shutil
 import subprocess
 import sys
 from io import StringIO
@@ -8,8 +9,10 @@ import pytest
 
 from nofreelunch.base.errors import UserError
 from nofreelunch.base.progress import Progress
-from nofreelunch.base.stage_log import logged, peak_memory_mib
+from nofreelunch.base.stage_log import Work, logged, peak_memory_mib
+from nofreelunch.cli.command import stage
 
+ROOT = Path(__file__).parents[1]
 CELL = {"dataset": "own", "embedder": "lsa"}
 
 
@@ -41,6 +44,24 @@ def test_what_deserves_a_remark_stands_in_the_line_and_nothing_else_does(log, ca
     assert "unconverged" not in silent
     assert said.endswith(" unconverged_fits=3")
     assert json.loads(log.read_text().splitlines()[1])["unconverged_fits"] == 3
+
+
+def test_a_stage_gives_a_number_or_a_number_with_remarks(monkeypatch, tmp_path, capsys):
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(ROOT / "params.yaml", tmp_path)
+    monkeypatch.setattr(sys, "argv", ["stage"])
+    for outcome in (5, Work(5, {"unconverged_fits": 2})):
+
+        def work(loaded, outcome=outcome):
+            """Nothing."""
+            return outcome
+
+        with pytest.raises(SystemExit, match="0"):
+            stage(work, unit="runs")
+    silent, said = capsys.readouterr().err.splitlines()
+    assert "items=5" in silent
+    assert "unconverged" not in silent
+    assert said.endswith("unconverged_fits=2")
 
 
 @pytest.mark.parametrize("failure", [UserError("no such file. Make it."), KeyboardInterrupt()])

@@ -10,6 +10,7 @@ from nofreelunch.base.registry import EMBEDDERS, TASKS
 from nofreelunch.embedders.own_vectors import vector_files
 from nofreelunch.embedders.prompts import resolve
 from nofreelunch.embedders.spec import EmbedderSpec, Npy, Transformer
+from nofreelunch.heads.spec import LogisticSpec
 from nofreelunch.params import Params
 from nofreelunch.tasks.mirror import mirror_root
 from nofreelunch.tasks.spec import DocsTask, FilesTask, HubTask
@@ -46,6 +47,8 @@ ROUND_BYTES = 175
 # Of one fit of the head and its test scores, measured likewise: so much for each dimension, and so much more for each
 # of its classes.
 FIT_SECONDS, FIT_SECONDS_PER_CLASS = 5.8e-6, 1.4e-6
+# How many times as much it is where C is chosen now and then (benchmarks/choice.py).
+CHOOSING = 3.0
 
 
 @dataclass(frozen=True)
@@ -198,6 +201,8 @@ def learning_seconds(params: Params, dataset: str, embedder: str, size: TaskSize
     if "bait" in grid.strategies:
         query += BAIT_SECONDS * (size.train + width) * width**2
     fit = len(grid.strategies) * width * (FIT_SECONDS + FIT_SECONDS_PER_CLASS * classes)
+    if isinstance(params.head, LogisticSpec) and params.head.C == "cv":
+        fit *= CHOOSING
     return rounds * runs * (query + fit)
 
 
