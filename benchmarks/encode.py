@@ -13,10 +13,11 @@ import numpy.typing as npt
 
 from nofreelunch import params
 from nofreelunch.base.randomness import generator
-from nofreelunch.embedders.adapter import Settings, resolve_dtype
+from nofreelunch.embedders.adapter import resolve_dtype
 from nofreelunch.embedders.encoding import chunks
 from nofreelunch.embedders.model_files import locate
 from nofreelunch.embedders.sentence_model import SentenceModel
+from nofreelunch.embedders.settings import Settings
 from nofreelunch.embedders.spec import Transformer
 
 WORDS = """

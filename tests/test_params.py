@@ -119,6 +119,11 @@ def test_numbers_are_understood_in_options_and_lists_too_and_text_stays_text(loa
     assert loaded.budget.low.per_class == 10.0
 
 
+def test_instructions_for_a_task_that_is_not_there(load):
+    with pytest.raises(UserError, match=r"embedders.sfr_2.instructions: unknown .*'sst'. Did you mean 'sst2'"):
+        load({"embedders.sfr_2.instructions": {"sst": "Judge"}})
+
+
 def test_sections_of_an_older_file_mean_what_they_meant(load):
     loaded = load({"head": {"C": 7.0, "scaling": "none"}, "annotator": DELETED})
     assert loaded.head == LogisticSpec(C=7.0, scaling="none")

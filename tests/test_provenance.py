@@ -67,10 +67,13 @@ def test_the_words_of_errors_do_not_count(package):
     assert package(**{"base.errors": "class UserError(Exception):\n    cure = 'another'\n"}) == before
 
 
+LOADERS = ("embedders.adapter", "embedders.nv_embed", "embedders.settings", "embedders.text_tokens")
+
+
 @pytest.mark.parametrize("root", ["embedders.sentence_model", "embedders.static_vectors", "embedders.text_features"])
 def test_the_code_of_a_vector_is_what_computes_it(root):
     closure = provenance._closure((f"nofreelunch.{root}",))
-    assert {module.removeprefix("nofreelunch.") for module in closure} <= {root, "embedders.adapter"}
+    assert {module.removeprefix("nofreelunch.") for module in closure} <= {root, *LOADERS}
 
 
 def test_an_environment_is_the_same_whatever_has_been_imported():

@@ -19,7 +19,7 @@ from pydantic import (
 
 from nofreelunch.base.errors import UserError, unknown
 from nofreelunch.base.spec import Spec
-from nofreelunch.embedders.spec import EmbedderSpec
+from nofreelunch.embedders.spec import EmbedderSpec, Transformer
 from nofreelunch.heads.spec import HeadSpec
 from nofreelunch.selection.pools import POOLS
 from nofreelunch.selection.strategies import STRATEGIES
@@ -148,6 +148,12 @@ class Params(Spec):
             for name in getattr(self.grid, key):
                 if name not in registry:
                     raise ValueError(f"grid.{key}: {unknown(f'entry of {key}', name, registry)}")
+        for name, spec in self.embedders.items():
+            for task in spec.instructions if isinstance(spec, Transformer) else ():
+                if task not in self.datasets:
+                    raise ValueError(
+                        f"embedders.{name}.instructions: {unknown('entry of datasets', task, self.datasets)}"
+                    )
         if self.focus.embedder not in self.grid.embedders:
             raise ValueError(
                 f"focus.embedder: {unknown('embedder of the grid', self.focus.embedder, self.grid.embedders)}"

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
 from nofreelunch import params
 from nofreelunch.base import layout, storage
@@ -35,7 +36,7 @@ def own(tmp_path, monkeypatch):
     """Parameters with vectors and a local model of one's own, both used by two tasks."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "model").mkdir()
-    (tmp_path / "model/model.safetensors").write_bytes(b"weights")
+    save_file({"a": np.zeros(2, np.float32)}, tmp_path / "model/model.safetensors")
     model = Transformer(kind="transformer", hub="model")
     for dataset in ("docs_kind", "docs_param"):
         np.save(tmp_path / f"{dataset}.npy", np.ones((4, 7)))
@@ -64,7 +65,7 @@ def test_changed_vectors_texts_and_weights_are_noticed(own, tmp_path):
     assert check.changed_files(own) == ["embed@docs_kind-vectors"]
     (tmp_path / "docs_param.csv").write_text("text\ne\n")
     assert check.changed_files(own) == ["embed@docs_kind-vectors", "embed@docs_param-vectors"]
-    (tmp_path / "model/model.safetensors").write_bytes(b"others")
+    save_file({"a": np.ones(2, np.float32)}, tmp_path / "model/model.safetensors")
     assert set(check.changed_files(own)) >= {"embed@docs_kind-model", "embed@docs_param-model"}
 
 
@@ -74,6 +75,12 @@ def test_own_vectors_are_planned_and_listed(own):
     assert weight_bytes("vectors", VECTORS) == 0
     line = next(line for line in show.embedders_table(own).splitlines() if line.startswith("vectors"))
     assert "{dataset}.npy" in line
+
+
+def test_a_folder_with_pickled_weights_alone_is_an_error(own, tmp_path):
+    (tmp_path / "model/model.safetensors").rename(tmp_path / "model/pytorch_model.bin")
+    with pytest.raises(UserError, match=r"no safetensors weights in model; pickled ones are not read. Use a revision"):
+        check.changed_files(own)
 
 
 @pytest.fixture

@@ -62,7 +62,7 @@ def test_the_embedders_of_the_protocol_are_registered_with_facts():
 
 def test_precision_prompts_and_instructions_are_shown():
     lines = {line.split()[0]: line for line in show.embedders_table(SHIPPED).splitlines()[1:]}
-    assert "  auto" in lines["nv_embed_v2"]
+    assert "  half" in lines["nv_embed_v2"]
     assert "  float32" in lines["minilm_static"]
     shown = show.prompts(SHIPPED)
     assert r"nv_embed_v2: 'Instruct: {task}\nQuery: '" in shown

@@ -1,11 +1,12 @@
 import importlib.util
+import shutil
 import tracemalloc
 from dataclasses import dataclass
 
 import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
-from tiny_models import save_sentence_model, texts
+from tiny_models import edit_json, save_sentence_model, texts
 
 from nofreelunch.base.errors import UserError
 from nofreelunch.base.storage import Memo
@@ -62,6 +63,7 @@ def forwards(monkeypatch):
         return real(self, features)
 
     monkeypatch.setattr(SentenceModel, "_forward", counted)
+    monkeypatch.setattr(SentenceModel, "_check_padding", lambda self: None)
     return sizes
 
 
@@ -142,15 +144,37 @@ def test_one_load_serves_many_tasks_with_their_own_prompts(bert_folder, tmp_path
     assert np.allclose(two.train, alone.train, atol=1e-6)
 
 
+def test_a_models_own_default_prompt_applies_unless_the_entry_says_otherwise(bert_folder, tmp_path):
+    from sentence_transformers import SentenceTransformer
+
+    folder = shutil.copytree(bert_folder, tmp_path / "model")
+    edit_json(
+        folder / "config_sentence_transformers.json",
+        lambda config: config.update(prompts={"query": "w7 w8 "}, default_prompt_name="query"),
+    )
+    peer = SentenceTransformer(str(folder), device="cpu")
+    peer.max_seq_length = 16
+    default = embed(tiny(folder), TRAIN, TEST, "joined", Memo(tmp_path / "a"), "task")
+    none = embed(tiny(folder, prompt=""), TRAIN, TEST, "joined", Memo(tmp_path / "b"), "task")
+    assert (default.card["prompt"], none.card["prompt"]) == ("w7 w8 ", None)
+    assert np.allclose(default.train, peer.encode(list(TRAIN.text)), atol=1e-5)
+    assert np.allclose(none.train, peer.encode(list(TRAIN.text), prompt=""), atol=1e-5)
+
+
+def test_the_card_says_what_stands_around_a_text_and_the_entrys_ids_are_checked(bert_folder, tmp_path):
+    made = embed(tiny(bert_folder, expected_ids={"w0": [2, 5, 3]}), TRAIN, TEST, "joined", Memo(tmp_path), "task")
+    assert made.card["tokenizer"] == {"front": ["[CLS]"], "end": ["[SEP]"], "padding": "right"}
+    with pytest.raises(UserError, match="correct 'expected_ids'"):
+        embed(tiny(bert_folder, expected_ids={"w0": [5]}), TRAIN, TEST, "joined", Memo(tmp_path), "task")
+
+
 def test_truncation_is_counted_over_rows(bert_folder, tmp_path):
     long = " ".join(["w1"] * 20)
     embedding = embed(tiny(bert_folder), split([long, long, "w1"]), split(["w2"]), "joined", Memo(tmp_path), "task")
     assert embedding.card["truncated_share"] == 0.5
 
 
-@pytest.mark.parametrize(
-    "change", [{"pooling": "cls"}, {"truncate_dim": 4}, {"prompt": "w1 "}, {"padding_side": "left"}]
-)
+@pytest.mark.parametrize("change", [{"pooling": "cls"}, {"truncate_dim": 4}, {"prompt": "w1 "}, {"suffix": " w1"}])
 def test_a_changed_setting_is_computed_anew(bert_folder, tmp_path, forwards, change):
     memo = Memo(tmp_path)
     embed(tiny(bert_folder), TRAIN, TEST, "joined", memo, "task")
@@ -251,7 +275,7 @@ def test_minilm_equals_sentence_transformers(tmp_path):
         spec.model_copy(update={"static": True}), split(SENTENCES), split(["one"]), "joined", Memo(tmp_path), "t"
     )
     table = (
-        load(embedder.files.folder, embedder.settings(embedder.where), "cpu")
+        load(embedder.files.folder, embedder.settings(embedder.where), "cpu")[0]
         .transformers_model.get_input_embeddings()
         .weight
     )

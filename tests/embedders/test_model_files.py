@@ -3,8 +3,10 @@ import json
 import shutil
 import sys
 
+import numpy as np
 import pytest
 from pydantic import ValidationError
+from safetensors.numpy import save_file
 from tiny_models import save_sentence_model
 
 from nofreelunch.base.errors import UserError
@@ -78,7 +80,7 @@ def test_a_part_with_pickled_weights_only(folder):
 
 def test_shards_have_one_digest_that_sees_every_shard(folder):
     (folder / "model.safetensors").rename(folder / "model-1.safetensors")
-    (folder / "model-2.safetensors").write_bytes(b"second")
+    save_file({"c": np.ones(3, np.float32)}, folder / "model-2.safetensors")
     index = {"weight_map": {"a": "model-1.safetensors", "b": "model-2.safetensors", "c": "model-1.safetensors"}}
     (folder / "model.safetensors.index.json").write_text(json.dumps(index))
     digests = [hashlib.sha256((folder / f"model-{i}.safetensors").read_bytes()).hexdigest() for i in (1, 2)]
@@ -138,7 +140,56 @@ def test_separator_is_the_tokenizers_own(folder, tmp_path):
     assert model_files.separator(save_sentence_model(tmp_path / "last", "qwen2")) == "\n"
 
 
-@pytest.mark.parametrize("setting", [{"prompt": "x"}, {"pooling": "cls"}, {"dtype": "float32"}, {"normalise": True}])
+@pytest.mark.parametrize(
+    "setting", [{"prompt": "x"}, {"pooling": "cls"}, {"dtype": "float32"}, {"normalise": True}, {"suffix": "x"}]
+)
 def test_static_entries_refuse_what_would_have_no_effect(setting):
     with pytest.raises(ValidationError, match=f"no use for {next(iter(setting))}"):
         entry("a/b", static=True, **setting)
+
+
+def cut(path):
+    path.write_bytes(path.read_bytes()[:-1])
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda path: path.write_text("version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 90868376\n"),
+        lambda path: path.write_bytes(b""),
+        lambda path: path.write_bytes(b"\x02\x00\x00\x00\x00\x00\x00\x00[]"),
+        cut,
+    ],
+)
+@pytest.mark.parametrize("static", [True, False])
+def test_what_is_no_whole_safetensors_file(folder, damage, static):
+    damage(folder / "model.safetensors")
+    with pytest.raises(UserError, match=r"no whole safetensors file \(a git-lfs pointer.*fetch them again"):
+        locate(entry(folder, static=static))
+
+
+def test_a_missing_shard_is_named(folder):
+    (folder / "model.safetensors").rename(folder / "model-1.safetensors")
+    index = {"weight_map": {"a": "model-1.safetensors", "b": "model-2.safetensors"}}
+    (folder / "model.safetensors.index.json").write_text(json.dumps(index))
+    with pytest.raises(UserError, match=r"lack model-2\.safetensors, which .*index\.json names; fetch them again"):
+        locate(entry(folder))
+
+
+def test_cut_weights_of_a_part(folder):
+    edit(
+        folder / "modules.json", lambda parts: parts.append({"path": "2_Dense", "type": "sentence_transformers.Dense"})
+    )
+    (folder / "2_Dense").mkdir()
+    (folder / "2_Dense" / "model.safetensors").write_bytes(b"12")
+    with pytest.raises(UserError, match=r"2_Dense/model\.safetensors are no whole"):
+        locate(entry(folder))
+
+
+def test_a_prompt_has_task_and_no_other_placeholder():
+    with pytest.raises(ValidationError, match=r"'{tasks}' in the prompt stands for nothing; only '{task}' does"):
+        entry("a/b", prompt="Instruct: {tasks}")
+    with pytest.raises(ValidationError, match="which the prompt does not have; add it there"):
+        entry("a/b", prompt="query: ", instructions={"sst2": "Judge"})
+    with pytest.raises(ValidationError, match="set append_eos: true or remove it"):
+        entry("a/b", keep_eos=False)

@@ -6,8 +6,9 @@ from tiny_models import BYTE_LEVEL, FAMILIES, WORDS, save_sentence_model, save_t
 from transformers import BertModel
 
 from nofreelunch.base.errors import UserError
-from nofreelunch.embedders.adapter import Settings, resolve_dtype
+from nofreelunch.embedders.adapter import resolve_dtype
 from nofreelunch.embedders.sentence_model import SentenceModel, batches
+from nofreelunch.embedders.settings import Settings
 
 TEXTS = texts(60, 40)
 
@@ -36,6 +37,8 @@ def peer(folder, max_tokens=16):
 @pytest.mark.parametrize("side", ["left", "right"])
 @pytest.mark.parametrize("pooling", ["lasttoken", "mean"])
 def test_causal_families_equal_their_texts_alone(tmp_path, family, side, pooling):
+    if (side, pooling) == ("right", "lasttoken"):
+        pytest.skip("refused: see test_text_tokens.py")
     model = SentenceModel(
         save_sentence_model(tmp_path, family, pooling), settings(padding_side=side, append_eos=True), "cpu"
     )
@@ -47,7 +50,7 @@ def test_causal_families_equal_their_texts_alone(tmp_path, family, side, pooling
 @pytest.mark.parametrize("family", FAMILIES)
 def test_every_family_equals_sentence_transformers(tmp_path, family):
     folder = save_sentence_model(tmp_path, family, "lasttoken" if family in ("mistral", *BYTE_LEVEL) else "mean")
-    vectors, tokens = SentenceModel(folder, settings(), "cpu").encode(TEXTS, "w1 ")
+    vectors, tokens = SentenceModel(folder, settings(append_eos=False), "cpu").encode(TEXTS, "w1 ")
     assert np.allclose(vectors, peer(folder).encode(TEXTS, prompt="w1 "), atol=1e-5)
     assert (tokens > 16).any()
     assert not np.allclose(vectors[0], vectors[1], atol=0.01)
@@ -84,11 +87,11 @@ def test_appended_eos_survives_truncation(tmp_path):
     model = SentenceModel(folder, settings(append_eos=True), "cpu")
     _, tokens = model.encode(TEXTS, "")
     assert tokens.tolist() == [len(text.split()) + 1 for text in TEXTS]
-    ids = model.model.preprocess(TEXTS)["input_ids"]
-    end = model.model.tokenizer.eos_token_id
+    ids = model.tokens.features(TEXTS, "")[0]["input_ids"]
+    end = model.tokens.tokenizer.eos_token_id
     assert ids.shape[1] == 16
     assert (ids == end).sum(1).tolist() == [1] * len(TEXTS)
-    by_hand = SentenceModel(folder, settings(), "cpu").encode([f"{text} </s>" for text in TEXTS], "")[0]
+    by_hand = SentenceModel(folder, settings(append_eos=False), "cpu").encode([f"{text} </s>" for text in TEXTS], "")[0]
     short = np.array([len(text.split()) < 16 for text in TEXTS])
     assert np.allclose(model.encode(TEXTS, "")[0][short], by_hand[short], atol=1e-5)
 
@@ -97,7 +100,7 @@ def test_append_eos_needs_one_and_adds_it_once(tmp_path, bert_folder):
     with pytest.raises(UserError, match="end-of-sequence"):
         SentenceModel(bert_folder, settings(append_eos=True), "cpu")
     model = SentenceModel(save_sentence_model(tmp_path, "mistral"), settings(append_eos=True), "cpu")
-    model.model.tokenizer.save_pretrained(tmp_path / "model")
+    model.tokens.tokenizer.save_pretrained(tmp_path / "model")
     again = SentenceModel(tmp_path / "model", settings(append_eos=True), "cpu")
     assert again.encode(["w1 w2"], "")[1].tolist() == [3]
 

@@ -55,10 +55,12 @@ def test_no_source_runs_code_that_came_as_data():
     # Only what the entry says and the user allows: see test_model_files.py.
     assert {name: what for name, what in found.items() if what} == {
         "src/nofreelunch/embedders/adapter.py": ["trust_remote_code"],
+        "src/nofreelunch/embedders/text_tokens.py": ["trust_remote_code"],
         # Messages to worker processes of the same run, as multiprocessing sends them; never a file.
         "src/nofreelunch/compute/parcels.py": ["import pickle"],
     }
-    assert "trust_remote_code=settings.remote_code" in (ROOT / "src/nofreelunch/embedders/adapter.py").read_text()
+    for name in ("adapter", "text_tokens"):
+        assert "trust_remote_code=settings.remote_code" in (ROOT / f"src/nofreelunch/embedders/{name}.py").read_text()
 
 
 NAMES = [

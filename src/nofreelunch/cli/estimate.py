@@ -140,7 +140,7 @@ def embedding(params: Params, dataset: str, embedder: str, size: TaskSize) -> Em
     rows = size.train + size.test
     texts, tokens, operations = rows * size.parts, size.tokens * rows, 0.0
     if isinstance(spec, Transformer) and not spec.static:
-        prompt = len(resolve(spec.prompt, spec.instructions, dataset)) / CHARACTERS
+        prompt = len(resolve(spec.prompt or "", spec.instructions, dataset)) / CHARACTERS
         tokens = texts * min(spec.max_tokens, size.tokens / size.parts + prompt)
         facts = EMBEDDERS.get(embedder)
         operations = math.nan if facts is None else 2.0 * tokens * facts.active

@@ -1,27 +1,13 @@
-"""Model families differ: the settings that adapt one, and loading with them."""
+"""Model families differ: loading one with the settings that adapt it, and what it runs on."""
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from nofreelunch.base.errors import UserError
-
-
-@dataclass(frozen=True)
-class Settings:
-    """What an adapter changes about a model; every field but ``remote_code`` can change the vectors.
-
-    See ``spec.Transformer`` for the fields' meaning; ``dtype`` is the resolved one.
-    """
-
-    max_tokens: int
-    pooling: str | None
-    padding_side: str | None
-    append_eos: bool
-    truncate_dim: int | None
-    normalise: bool
-    dtype: str
-    remote_code: bool
+from nofreelunch.embedders.settings import Settings
+from nofreelunch.embedders.text_tokens import TextTokens, lower_case
 
 
 @dataclass(frozen=True)
@@ -42,26 +28,23 @@ CPU = Hardware("cpu", "float32")
 HARDWARE = (Hardware("cuda", "bfloat16"), Hardware("cuda", "float16"), CPU)
 
 
-def load(folder: Path, settings: Settings, device: str) -> Any:
-    """The SentenceTransformer in ``folder``, adapted to ``settings``, ready to encode on ``device``.
+def load(folder: Path, settings: Settings, device: str) -> tuple[Any, TextTokens | None]:
+    """The model in ``folder``, adapted to ``settings``, ready to encode on ``device``, and its tokenizer.
+
+    The tokenizer is None where the model brings an input module of its own, which then makes the features.
 
     Raises:
         UserError: the model does not load, or a setting does not fit it.
     """
     import torch
-    from sentence_transformers import SentenceTransformer
     from transformers.utils import logging
 
     # Its bar would break into the stage's own progress.
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     try:
-        model = SentenceTransformer(
-            str(folder),
-            device=device,
-            trust_remote_code=settings.remote_code,
-            local_files_only=True,
-            model_kwargs={"dtype": getattr(torch, settings.dtype), "use_safetensors": True},
-        )
+        if model_type(folder) == "nvembed":
+            return _load_nv_embed(folder, settings, device)
+        return _load_sentence_model(folder, settings, device)
     except torch.OutOfMemoryError as error:
         raise UserError(
             f"the model in {folder} does not fit into the memory of {device}. Use a larger GPU, set 'dtype: bfloat16' "
@@ -72,12 +55,76 @@ def load(folder: Path, settings: Settings, device: str) -> Any:
             f"the model in {folder} does not load: {error}\nIf it needs code from its repository, set "
             "'remote_code: true' for this embedder; if it is newer than the installed transformers, update that."
         ) from error
+
+
+def model_type(folder: Path) -> str:
+    """``model_type`` of config.json; '' where there is none."""
+    path = folder / "config.json"
+    return str(json.loads(path.read_text(encoding="utf-8")).get("model_type", "")) if path.is_file() else ""
+
+
+def _load_nv_embed(folder: Path, settings: Settings, device: str) -> tuple[Any, TextTokens]:
+    import torch
+
+    from nofreelunch.embedders.nv_embed import NVEmbed
+
+    if settings.pooling is not None:
+        raise UserError("NV-Embed pools by its latent attention; remove 'pooling' from this embedder.")
+    if not settings.append_eos:
+        raise UserError("NV-Embed was trained with an end-of-sequence token; set 'append_eos: true' for this embedder.")
+    tokens = TextTokens.load(folder, settings, last=False)
+    model = NVEmbed(folder, getattr(torch, settings.dtype), len(tokens.front)).to(device).eval()
+    _check_positions(model, settings)
+    return model, tokens
+
+
+def _load_sentence_model(folder: Path, settings: Settings, device: str) -> tuple[Any, TextTokens | None]:
+    import torch
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers.sentence_transformer.modules import Transformer
+    from tokenizers import Tokenizer
+
+    model = SentenceTransformer(
+        str(folder),
+        device=device,
+        trust_remote_code=settings.remote_code,
+        local_files_only=True,
+        model_kwargs={"dtype": getattr(torch, settings.dtype), "use_safetensors": True},
+    )
+    first: Any = model[0]
+    _set_pooling(model, settings.pooling)
+    if settings.attention is not None:
+        _see_both_ways(model)
     if not (folder / "modules.json").is_file():
         # A bare transformer with a chat template would have its texts wrapped as chat messages.
-        getattr(model[0], "modality_config", {}).pop("message", None)
-    _set_pooling(model, settings.pooling)
-    _set_tokenizer(model, settings)
-    return model.eval()
+        getattr(first, "modality_config", {}).pop("message", None)
+    if isinstance(model.tokenizer, Tokenizer):
+        model.tokenizer.enable_truncation(settings.max_tokens)
+        return model.eval(), None
+    _check_positions(model, settings)
+    if type(first) is not Transformer or "message" in first.modality_config:
+        model.max_seq_length = settings.max_tokens
+        return model.eval(), None
+    tokens = TextTokens.load(folder, settings, last=pools_last_token(model))
+    if first.do_lower_case:
+        lower_case(tokens.tokenizer)
+    return model.eval(), tokens
+
+
+def pools_last_token(model: Any) -> bool:
+    """Whether a vector is that of a text's last token."""
+    from sentence_transformers.sentence_transformer.modules import Pooling
+
+    return any("lasttoken" in str(module.pooling_mode) for module in model if isinstance(module, Pooling))
+
+
+def _see_both_ways(model: Any) -> None:
+    """On the loaded configuration: as an argument of loading it is dropped where the file lacks it, and an argument of
+    every call would be a race between threads."""
+    transformer = model.transformers_model
+    if transformer is None:
+        raise UserError("this model has no transformer; remove 'attention' from this embedder.")
+    transformer.config.is_causal = False
 
 
 def _set_pooling(model: Any, mode: str | None) -> None:
@@ -92,36 +139,10 @@ def _set_pooling(model: Any, mode: str | None) -> None:
     pooling.pooling_output_dimension = pooling.embedding_dimension
 
 
-def _set_tokenizer(model: Any, settings: Settings) -> None:
-    from tokenizers import Tokenizer
-
-    if isinstance(model.tokenizer, Tokenizer):
-        model.tokenizer.enable_truncation(settings.max_tokens)
-        return
+def _check_positions(model: Any, settings: Settings) -> None:
     positions = _positions(model)
     if positions is not None and settings.max_tokens > positions:
         raise UserError(f"max_tokens is {settings.max_tokens}, but this model has {positions} positions; lower it.")
-    model.max_seq_length = settings.max_tokens
-    if settings.padding_side is not None:
-        model.tokenizer.padding_side = settings.padding_side
-    if model.tokenizer.pad_token is None:
-        model.tokenizer.pad_token = model.tokenizer.eos_token
-    if settings.append_eos:
-        _append_eos(model.tokenizer)
-
-
-def _append_eos(tokenizer: Any) -> None:
-    from tokenizers.processors import Sequence, TemplateProcessing
-
-    if tokenizer.eos_token_id is None:
-        raise UserError("append_eos is set, but this model's tokenizer has no end-of-sequence token; remove it.")
-    if tokenizer("a")["input_ids"][-1:] == [tokenizer.eos_token_id]:
-        return
-    backend = tokenizer.backend_tokenizer
-    end = TemplateProcessing(
-        single=f"$A {tokenizer.eos_token}", special_tokens=[(tokenizer.eos_token, tokenizer.eos_token_id)]
-    )
-    backend.post_processor = end if backend.post_processor is None else Sequence([backend.post_processor, end])
 
 
 def _positions(model: Any) -> int | None:
@@ -152,11 +173,14 @@ def hardware() -> Hardware:
 
 
 def resolve_dtype(dtype: str, device: str) -> str:
-    """``dtype`` as it is; ``auto`` is float32 on the CPU, bfloat16 on GPUs that have it, else float16."""
-    if dtype != "auto":
+    """``dtype`` as it is; ``auto`` and ``half`` are float32 on the CPU and on GPUs float16, ``auto`` bfloat16 where the
+    GPU has it."""
+    if dtype not in ("auto", "half"):
         return dtype
     if device == "cpu":
         return "float32"
+    if dtype == "half":
+        return "float16"
     import torch
 
     return "bfloat16" if torch.cuda.is_bf16_supported() else "float16"

@@ -17,8 +17,8 @@ FloatArray = npt.NDArray[np.float32]
 
 # What every card says; None where it means nothing for a kind of embedder.
 KEYS = (
-    "kind", "model", "source", "revision", "sha256", "dim", "pooling", "prompt", "max_tokens", "truncated_share",
-    "dtype", "versions", "device", "texts", "unique_texts",
+    "kind", "model", "source", "revision", "sha256", "dim", "pooling", "prompt", "suffix", "tokenizer",
+    "attention", "max_tokens", "truncated_share", "dtype", "versions", "device", "texts", "unique_texts",
 )  # fmt: skip
 CARD: dict[str, Any] = dict.fromkeys(KEYS)
 

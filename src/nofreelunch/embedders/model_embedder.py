@@ -11,15 +11,17 @@ from nofreelunch.base.errors import UserError
 from nofreelunch.base.provenance import code_digest, releases
 from nofreelunch.base.storage import Memo, digest
 from nofreelunch.embedders import model_files
-from nofreelunch.embedders.adapter import CPU, HARDWARE, Hardware, Settings, devices, hardware
+from nofreelunch.embedders.adapter import CPU, HARDWARE, Hardware, devices, hardware, resolve_dtype
 from nofreelunch.embedders.embedding import CARD, Embedding
 from nofreelunch.embedders.encoding import Encoder, chunk_keys, chunks, encode
 from nofreelunch.embedders.model_files import ModelFiles
 from nofreelunch.embedders.pair_formats import FIELDS, columns
 from nofreelunch.embedders.prompts import resolve
 from nofreelunch.embedders.sentence_model import SentenceModel
+from nofreelunch.embedders.settings import Settings
 from nofreelunch.embedders.spec import Transformer
 from nofreelunch.embedders.static_vectors import StaticVectors
+from nofreelunch.embedders.text_tokens import TextTokens
 from nofreelunch.tasks.table import Split
 
 FloatArray = npt.NDArray[np.float32]
@@ -83,16 +85,34 @@ class ModelEmbedder:
     def settings(self, where: Hardware) -> Settings:
         """The adapter's settings on ``where``."""
         spec = self.spec
+        dtype = where.auto if spec.dtype == "auto" else resolve_dtype(spec.dtype, where.kind)
         return Settings(
             max_tokens=spec.max_tokens,
             pooling=spec.pooling,
             padding_side=spec.padding_side,
             append_eos=spec.append_eos,
+            keep_eos=spec.keep_eos,
+            suffix=spec.suffix,
+            attention=spec.attention,
             truncate_dim=spec.truncate_dim,
             normalise=spec.normalise,
-            dtype="float32" if spec.static else where.auto if spec.dtype == "auto" else spec.dtype,
+            dtype="float32" if spec.static else dtype,
             remote_code=spec.remote_code,
         )
+
+    @cached_property
+    def tokens(self) -> TextTokens | None:
+        """What makes ids of texts, checked against the entry; None for models with an input module of their own.
+
+        Raises:
+            UserError: the tokenizer does not fit the entry.
+        """
+        if self.spec.static or not model_files.has_plain_transformer(self.files.folder):
+            return None
+        last = "lasttoken" in self._pooling()
+        tokens = TextTokens.load(self.files.folder, self.settings(self.where), last=last)
+        tokens.check_ids(self.spec.expected_ids)
+        return tokens
 
     @cached_property
     def models(self) -> list[SentenceModel]:
@@ -109,11 +129,14 @@ class ModelEmbedder:
         self, train: Split, test: Split, pair_format: str, task_name: str, fields: tuple[str, str] = FIELDS
     ) -> Texts:
         """What this embedder embeds of a task."""
-        separator = model_files.separator(self.files.folder)
+        folder = self.files.folder
+        separator, prompt = model_files.separator(folder), self.spec.prompt
+        if prompt is None:
+            prompt = "" if self.spec.static else model_files.default_prompt(folder)
         splits = {"train": train, "test": test}
         parts = {name: columns(split, pair_format, separator, fields) for name, split in splits.items()}
         distinct = list(dict.fromkeys(text for part in parts.values() for column in part for text in column))
-        return Texts(task_name, parts, distinct, resolve(self.spec.prompt, self.spec.instructions, task_name))
+        return Texts(task_name, parts, distinct, resolve(prompt, self.spec.instructions, task_name))
 
     def missing(self, texts: Texts) -> dict[str, list[str]]:
         """The chunks that the memo lacks, under the keys of their entries; none where it has all of other hardware."""
@@ -131,6 +154,7 @@ class ModelEmbedder:
         """See ``embed``. Vectors come from one kind of hardware: the best one whose chunks the memo has all of, else
         ``where``."""
         texts = self.texts(train, test, pair_format, task_name, fields)
+        around = None if self.tokens is None else self.tokens.facts()
         where = self._complete(texts) or self.where
         key = self._key(texts.prompt, where)
 
@@ -159,6 +183,9 @@ class ModelEmbedder:
             "dim": encoded.dim,
             "pooling": self._pooling(),
             "prompt": texts.prompt or None,
+            "suffix": self.spec.suffix or None,
+            "tokenizer": around,
+            "attention": self.spec.attention,
             "max_tokens": self.spec.max_tokens,
             "truncated_share": float(np.mean(encoded.tokens[every] > self.spec.max_tokens)),
             "dtype": self.settings(where).dtype,

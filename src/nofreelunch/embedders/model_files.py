@@ -20,6 +20,7 @@ FETCHED = ("*.safetensors", "*.json", "*.txt", "*.model", "*.jinja")
 IGNORED = ("onnx/*", "openvino/*", "*/onnx/*", "*/openvino/*")
 WEIGHTS = "model.safetensors"
 INDEX = "model.safetensors.index.json"
+CURE = "Use a revision that has them, or convert the model with transformers' save_pretrained()."
 # Tokenizers and configurations; weights are digested apart, and READMEs change nothing.
 CONFIGURATION = (".json", ".txt", ".model", ".jinja", ".py")
 
@@ -118,13 +119,12 @@ def refuse_pickle(folder: Path, hub: str) -> None:
     Raises:
         UserError: weights are pickled or absent.
     """
-    cure = "Use a revision that has them, or convert the model with transformers' save_pretrained()."
     if not (folder / WEIGHTS).is_file() and not (folder / INDEX).is_file():
-        raise UserError(f"{hub} has no safetensors weights in {folder}; pickled ones are not read. {cure}")
+        raise UserError(f"{hub} has no safetensors weights in {folder}; pickled ones are not read. {CURE}")
     for part in _modules(folder):
         path = folder / part.get("path", "")
         if (path / "pytorch_model.bin").is_file() and not any((path / name).is_file() for name in (WEIGHTS, INDEX)):
-            raise UserError(f"{hub} has pickled weights only in {path}, which are not read. {cure}")
+            raise UserError(f"{hub} has pickled weights only in {path}, which are not read. {CURE}")
 
 
 def refuse_remote_code_without_consent(spec: Transformer) -> None:
@@ -185,10 +185,45 @@ def _modules(folder: Path) -> list[dict[str, Any]]:
 
 
 def weight_files(folder: Path) -> list[Path]:
-    """The safetensors files of the model itself: one, or the shards that the index names."""
+    """The safetensors files of the model itself: one, or the shards that the index names.
+
+    Raises:
+        UserError: there are none, or one is missing or cut.
+    """
     if (folder / WEIGHTS).is_file():
-        return [folder / WEIGHTS]
-    return [folder / name for name in sorted(set(_json(folder / INDEX)["weight_map"].values()))]
+        files = [folder / WEIGHTS]
+    elif (folder / INDEX).is_file():
+        files = [folder / name for name in sorted(set(_json(folder / INDEX).get("weight_map", {}).values()))]
+    else:
+        raise UserError(f"there are no safetensors weights in {folder}; pickled ones are not read. {CURE}")
+    parts = (folder / str(part.get("path", "")) / WEIGHTS for part in _modules(folder))
+    for path in [*files, *(part for part in parts if part.is_file())]:
+        _refuse_broken(path)
+    return files
+
+
+def _refuse_broken(path: Path) -> None:
+    """Refuse what is no whole safetensors file: 8 bytes with the length of a JSON header, it, and the tensors.
+
+    Raises:
+        UserError: it is not there, or its length is not the one that its header says.
+    """
+    if not path.is_file():
+        raise UserError(f"the weights in {path.parent} lack {path.name}, which {INDEX} names; fetch them again.")
+    try:
+        with path.open("rb") as file:
+            size = int.from_bytes(file.read(8), "little")
+            if size > path.stat().st_size:
+                raise ValueError("its header is cut")
+            tensors = json.loads(file.read(size))
+        ends = [tensor["data_offsets"][1] for name, tensor in tensors.items() if name != "__metadata__"]
+        if 8 + size + max(ends, default=0) != path.stat().st_size:
+            raise ValueError("it is cut")
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise UserError(
+            f"the weights {path} are no whole safetensors file (a git-lfs pointer, or a download that was cut?); fetch "
+            f"them again, in a clone by 'git lfs pull'. Cause: {error}"
+        ) from error
 
 
 def weights_digest(folder: Path) -> str:
@@ -205,6 +240,23 @@ def configuration_digest(folder: Path) -> str:
         if path.is_file() and (path.suffix in CONFIGURATION or part_weights):
             total.update(f"{path.relative_to(folder).as_posix()} {file_digest(path)}\n".encode())
     return total.hexdigest()
+
+
+def default_prompt(folder: Path) -> str:
+    """The prompt that the model's own configuration puts before a text unless told otherwise; mostly ''."""
+    found = _json(folder / "config_sentence_transformers.json")
+    return str(found.get("prompts", {}).get(found.get("default_prompt_name"), ""))
+
+
+def has_plain_transformer(folder: Path) -> bool:
+    """Whether texts enter through a transformer of sentence-transformers, and not as chat messages or by other code."""
+    parts = _modules(folder)
+    if not parts:
+        return True
+    first = parts[0]
+    declared = _json(folder / first.get("path", "") / "sentence_bert_config.json").get("modality_config", {})
+    kind = str(first.get("type", ""))
+    return kind.startswith("sentence_transformers.") and kind.endswith(".Transformer") and "message" not in declared
 
 
 def describe_pooling(folder: Path) -> str:

@@ -9,7 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from nofreelunch.base.errors import UserError
-from nofreelunch.embedders.adapter import Settings, load
+from nofreelunch.embedders.adapter import load
+from nofreelunch.embedders.settings import Settings
+from nofreelunch.embedders.text_tokens import PROBE
 
 FloatArray = npt.NDArray[np.float32]
 IntArray = npt.NDArray[np.int64]
@@ -34,8 +36,11 @@ class SentenceModel:
 
     def __init__(self, folder: Path, settings: Settings, device: str) -> None:
         self.folder, self.settings, self.device = folder, settings, device
-        self.model = load(folder, settings, device)
+        self.model, self.tokens = load(folder, settings, device)
         self.budget = CPU_BATCH_TOKENS if device == "cpu" else GPU_BATCH_TOKENS
+        if settings.attention is not None:
+            self._check_attention()
+        self._check_padding()
 
     def encode(self, texts: list[str], prompt: str) -> tuple[FloatArray, IntArray]:
         """Embed ``texts``, each with ``prompt`` put before it.
@@ -47,12 +52,13 @@ class SentenceModel:
             (n, d) float32, and (n,) the number of tokens of each text before truncation.
 
         Raises:
-            UserError: a text has no tokens, or not even one text fits into the GPU's memory.
+            UserError: a text has no tokens, a prompt leaves none for it, or not even one text fits into the GPU's
+                memory.
         """
-        features = dict(self.model.preprocess(texts, prompt=prompt or None))
+        features, tokens = self._features(texts, prompt)
         mask = features.get("attention_mask")
         if mask is None:
-            return self._forward(features), self._tokens(texts, prompt, None)
+            return self._forward(features), tokens
         lengths = mask.sum(1).numpy()
         if not lengths.all():
             raise UserError(
@@ -65,7 +71,53 @@ class SentenceModel:
             vectors = self._within_memory(features, lengths, order)
         result = np.empty_like(vectors)
         result[order] = vectors
-        return result, self._tokens(texts, prompt, lengths)
+        return result, tokens
+
+    def _features(self, texts: list[str], prompt: str) -> tuple[dict[str, Any], IntArray]:
+        """What the model reads of ``texts``, and the number of tokens of each before it was cut."""
+        if self.tokens is not None:
+            return self.tokens.features(texts, prompt)
+        features = dict(self.model.preprocess(texts, prompt=prompt or None))
+        mask = features.get("attention_mask")
+        lengths = None if mask is None else mask.sum(1).numpy()
+        return features, self._count(texts, prompt, lengths)
+
+    def _check_padding(self) -> None:
+        """A text in company of a longer one, and so padded, must have the vector that it has alone.
+
+        Raises:
+            UserError: it has not.
+        """
+        alone = self._forward(self._features([PROBE], "")[0])[0]
+        features, _ = self._features([PROBE, " ".join([PROBE] * 3)], "")
+        padded = self._forward(features)[0]
+        cosine = float(alone @ padded / max(np.linalg.norm(alone) * np.linalg.norm(padded), 1e-30))
+        if cosine < (0.9999 if self.settings.dtype == "float32" else 0.98):
+            raise UserError(
+                f"padding changes the vectors of {self.folder} (cosine {cosine:.3f}): it pads on the wrong side, or "
+                "its code does not mask padding. Set 'padding_side' of this embedder to the other side."
+            )
+
+    def _check_attention(self) -> None:
+        """The first token of a text must see the last one, as the entry says.
+
+        Raises:
+            UserError: it does not.
+        """
+        import torch
+
+        if self.tokens is None or (transformer := self.model.transformers_model) is None:
+            raise UserError(f"{self.folder} has no transformer; remove 'attention' from this embedder.")
+        ids = self.tokens.features([PROBE], "")[0]["input_ids"].to(self.device)
+        other = ids.clone()
+        other[:, -1] = (ids[:, -1] + 1) % int(transformer.get_input_embeddings().num_embeddings)
+        with torch.inference_mode():
+            first = [transformer(input_ids=row).last_hidden_state[0, 0] for row in (ids, other)]
+        if torch.equal(*first):
+            raise UserError(
+                f"'attention: bidirectional' has no effect on {self.folder}, whose code lets a token see only those "
+                "before it; remove it from this embedder."
+            )
 
     def _in_parallel(self, features: dict[str, Any], lengths: IntArray, order: IntArray) -> FloatArray:
         import torch
@@ -122,8 +174,9 @@ class SentenceModel:
                 vectors = normalize(vectors, dim=1)
             return vectors.cpu().numpy()  # type: ignore[no-any-return]
 
-    def _tokens(self, texts: list[str], prompt: str, lengths: IntArray | None) -> IntArray:
-        """Tokens before truncation; only texts that fill the window are tokenised again."""
+    def _count(self, texts: list[str], prompt: str, lengths: IntArray | None) -> IntArray:
+        """Tokens before truncation, by a tokenizer of sentence-transformers; only texts that fill the window are
+        tokenised again."""
         limit = self.settings.max_tokens
         full = np.arange(len(texts)) if lengths is None else np.flatnonzero(lengths >= limit)
         counts = np.zeros(len(texts), np.int64) if lengths is None else lengths.astype(np.int64)

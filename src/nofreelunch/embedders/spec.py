@@ -17,6 +17,9 @@ _IDLE_IF_STATIC = {
     "pooling",
     "padding_side",
     "append_eos",
+    "keep_eos",
+    "suffix",
+    "attention",
     "truncate_dim",
     "normalise",
     "dtype",
@@ -90,14 +93,22 @@ class Transformer(Spec):
             loading; None skips the check.
         max_tokens: texts are truncated to this many tokens, prompt and special tokens included.
         static: use the mean of the input word vectors and no transformer layer.
-        prompt: put before each text; ``{task}`` in it stands for the task's instruction.
+        prompt: put before each text; ``{task}`` in it stands for the task's instruction. None puts there what the
+            model's own configuration has as its default prompt, mostly nothing; '' puts nothing there.
         instructions: instructions per task that take the place of the built-in ones.
         pooling: how token vectors become a text vector; None as the model's own configuration says.
         padding_side: where short texts are padded; None as the model's own configuration says.
-        append_eos: end every text with the tokenizer's end-of-sequence token, also a truncated one.
+        append_eos: end every text with the tokenizer's end-of-sequence token; None as the tokenizer does, false says
+            that a model which pools the last token was trained without one.
+        keep_eos: a truncated text ends with that token too; false cuts it off with the rest, as NV-Embed's own code.
+        suffix: put behind each text, also a truncated one, as FlagEmbedding does.
+        attention: ``bidirectional`` lets a decoder see both ways; None as the model's own configuration says.
         truncate_dim: keep the first so many dimensions (Matryoshka models).
         normalise: scale every vector to unit length, after ``truncate_dim``.
-        dtype: of the weights; ``auto`` is float32 on the CPU and bfloat16 (float16 where the GPU has none) on GPUs.
+        dtype: of the weights; ``auto`` is float32 on the CPU and bfloat16 (float16 where the GPU has none) on GPUs,
+            ``half`` is float32 on the CPU and float16 on GPUs.
+        expected_ids: sentences and the token ids that the model's own tokenizer gives them, without prompt; checked
+            before anything is embedded.
         remote_code: run the Python code of the model's repository, if the user allows it too (see ``model_files``).
     """
 
@@ -109,14 +120,18 @@ class Transformer(Spec):
     sha256: str | None = Field(None, pattern=r"^[0-9a-f]{64}$")
     max_tokens: int = Field(512, ge=2)
     static: bool = False
-    prompt: str = ""
+    prompt: str | None = None
     instructions: dict[str, str] = Field(default_factory=dict)
     pooling: Pooling | None = None
     padding_side: Literal["left", "right"] | None = None
-    append_eos: bool = False
+    append_eos: bool | None = None
+    keep_eos: bool = True
+    suffix: str = ""
+    attention: Literal["bidirectional"] | None = None
     truncate_dim: int | None = Field(None, ge=1)
     normalise: bool = False
-    dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    dtype: Literal["auto", "half", "float32", "bfloat16", "float16"] = "auto"
+    expected_ids: dict[str, list[int]] = Field(default_factory=dict)
     remote_code: bool = False
 
     @model_validator(mode="after")
@@ -126,6 +141,13 @@ class Transformer(Spec):
                 f"remote_code needs a revision of 40 hexadecimal digits, not {self.revision!r}: "
                 "code is run only at a pinned commit"
             )
+        if not self.keep_eos and not self.append_eos:
+            raise ValueError("keep_eos says what becomes of an appended EOS; set append_eos: true or remove it")
+        for word in re.findall(r"\{(\w+)\}", self.prompt or ""):
+            if word != "task":
+                raise ValueError(f"'{{{word}}}' in the prompt stands for nothing; only '{{task}}' does")
+        if self.instructions and "{task}" not in (self.prompt or ""):
+            raise ValueError("instructions take the place of '{task}', which the prompt does not have; add it there")
         if self.static:
             used = sorted(self.model_fields_set & _IDLE_IF_STATIC)
             if used:
