@@ -8,7 +8,10 @@ import pandas as pd
 
 from nofreelunch.base.randomness import generator
 from nofreelunch.cells.diagnostics import LABEL_FREE, LABELLED
+from nofreelunch.evaluation.clones import COLUMNS
 from nofreelunch.evaluation.runs import AREAS, FACTORS, HELD, METRICS, RUN
+
+NO_CLONES = pd.DataFrame(columns=COLUMNS, dtype=object)
 
 
 @dataclass(frozen=True)
@@ -36,7 +39,7 @@ def make(
     rounds: int = 15,
     batch: int = 100,
 ) -> tuple[pd.DataFrame, ...]:
-    """(frame, probes, diagnostics, picks) as the loaders of `runs` give them, all in memory."""
+    """(frame, probes, diagnostics, picks, clones) as the loaders of `runs` give them, all in memory."""
     truth = truth or Truth()
     rng = generator("synthetic", truth.name)
     shape = (*map(len, (datasets, embedders, pools, strategies)), seeds, rounds + 1)
@@ -104,7 +107,7 @@ def make(
         dataset=pd.Categorical(diagnostics["dataset"], categories=datasets),
         embedder=pd.Categorical(diagnostics["embedder"], categories=embedders),
     )
-    return frame, probes, diagnostics, _picks(datasets, strategies)
+    return frame, probes, diagnostics, _picks(datasets, strategies), NO_CLONES
 
 
 def seconds(frame: pd.DataFrame) -> pd.DataFrame:

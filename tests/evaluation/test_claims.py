@@ -3,7 +3,7 @@ import json
 import numpy as np
 import pytest
 import synthetic_runs
-from synthetic_runs import Truth
+from synthetic_runs import NO_CLONES, Truth
 
 from nofreelunch.evaluation import claims
 from nofreelunch.evaluation.aulc import scores
@@ -25,7 +25,7 @@ def judge(
         "aulc": areas,
         "pool_gains": pool_gains(areas),
         "strategy_gains": strategy_gains(areas),
-        "ranks": ranks(areas),
+        "ranks": ranks(areas, NO_CLONES),
         "probes": probes,
     }
     found = claims.judge(tables)

@@ -20,7 +20,7 @@ TEST_ROWS = 21
 def folder(tmp_path, monkeypatch):
     """A folder with the files of GRID, plus a strategy and a seed that GRID does not ask for, rows shuffled."""
     monkeypatch.chdir(tmp_path)
-    frame, probes, diagnostics, _ = synthetic_runs.make(
+    frame, probes, diagnostics, *_ = synthetic_runs.make(
         GRID.datasets, GRID.embedders, ["random"], ["badge", "random", "margin"], 4, rounds=3
     )
     for (dataset, embedder), part in frame.groupby(["dataset", "embedder"], observed=True):

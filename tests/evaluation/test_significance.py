@@ -1,9 +1,12 @@
+from itertools import product
+
 import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
+from synthetic_runs import NO_CLONES
 
 from nofreelunch.evaluation import aulc, significance, wins
 
@@ -13,18 +16,33 @@ def paired(runs):
     return wins.paired_scores(aulc.scores(runs[0], runs[1]))
 
 
-def test_wilcoxon_by_hand():
-    # |d| ranks of 1, 2, 3, 4, −5: W₋ = 5, W₊ = 10. Of 32 sign patterns 10 have a sum ≤ 5, so p = 20 / 32.
-    assert significance.wilcoxon(np.array([1.0, 2, 3, 4, -5])) == (5, 0.625)
-    assert significance.wilcoxon(np.zeros(4)) == (0, 1)
+def test_sign_flip_by_hand():
+    # Of 16 sign patterns of 1, 2, 3, −4 (sum 2): |sum| ≥ 2 for 10, 8, 6, 4, 4, 2, 2 and their negatives.
+    assert significance.sign_flip(np.array([1.0, 2, 3, -4])) == 14 / 16
+    assert significance.sign_flip(np.array([1.0, 2, 3, 4])) == 2 / 16 == significance.smallest_sign_flip(4)
+    assert significance.sign_flip(np.zeros(4)) == 1
+    assert significance.smallest_sign_flip(20) == 1 / 20_000
 
 
-def test_wilcoxon_drops_zeros():
-    moved = np.array([0.3, -0.1, 0.5, 0.25, 0.7, 0.9])
-    expected = stats.wilcoxon(moved)
-    got = significance.wilcoxon(np.concatenate([moved, np.zeros(3)]))
-    assert got[0] == expected.statistic
-    assert got[1] == pytest.approx(expected.pvalue, abs=0.02)
+@given(st.lists(st.floats(-1, 1), min_size=2, max_size=8))
+def test_sign_flip_counts_all_signs(values):
+    effects = np.round(np.array(values), 3)
+    assert significance.sign_flip(effects) == pytest.approx(_share_of_signs(effects))
+
+
+def _share_of_signs(effects):
+    sums = [abs(np.dot(signs, effects)) for signs in product((1, -1), repeat=len(effects))]
+    return np.mean(np.array(sums) >= abs(effects.sum()) - 1e-9)
+
+
+def test_t_test_is_scipys():
+    effects = np.array([0.1, 0.3, -0.05, 0.2])
+    expected = stats.ttest_1samp(effects, 0)
+    interval = expected.confidence_interval()
+    assert significance.t_test(effects) == pytest.approx((expected.pvalue, interval.low, interval.high))
+    assert significance.t_test(np.ones(3))[0] == 0
+    assert significance.t_test(np.zeros(3))[0] == 1
+    assert significance.t_test(np.ones(1))[0] == 1
 
 
 def test_effect_sizes_by_hand():
@@ -56,50 +74,71 @@ def test_holm_rejects_what_stepping_down_rejects(values):
         assert ((adjusted <= level) == rejected).all()
 
 
-def test_pairwise_agrees_with_scipy_per_pair(paired):
-    table = significance.pairwise(paired)
-    assert len(table) == 5 * 2 * 6
-    row = table.query("scope == 'all' and unit == 'seed' and strategy == 'random' and opponent == 'badge'").iloc[0]
-    gap = (paired["random"] - paired["badge"]).to_numpy()
-    expected = stats.wilcoxon(gap)
-    assert row["n"] == 80
-    assert (row["statistic"], row["p"]) == (expected.statistic, expected.pvalue)
+def by_task(paired):
+    return paired.groupby(["dataset", "embedder"], observed=True).mean().groupby("dataset", observed=True).mean()
+
+
+def test_pairs_are_tested_over_tasks(paired):
+    table = significance.pairwise(paired, NO_CLONES)
+    assert len(table) == 5 * 6
+    row = table.query("scope == 'all' and strategy == 'random' and opponent == 'badge'").iloc[0]
+    gap = (by_task(paired)["random"] - by_task(paired)["badge"]).to_numpy()
+    assert row["tasks"] == 2
+    assert row["p"] == pytest.approx(stats.ttest_1samp(gap, 0).pvalue)
     assert row["difference"] == pytest.approx(gap.mean())
-    assert row["lo"] < row["difference"] < row["hi"] < 0
-    block = table.query("scope == 'good' and unit == 'cell'")
-    assert block["n"].tolist() == [4] * 6
+    assert row["lo"] < row["difference"] < row["hi"]
+    assert row["smallest"] == 0.5
+    block = table.query("scope == 'good'")
+    assert set(block["family"]) == {"which strategies differ with good"}
     assert block["p_holm"].to_numpy() == pytest.approx(significance.holm(block["p"].to_numpy()))
 
 
-def test_the_cell_unit_tests_cell_means(paired):
-    table = significance.pairwise(paired)
-    row = table.query("scope == 'all' and unit == 'cell' and strategy == 'margin' and opponent == 'coreset'").iloc[0]
-    means = paired.groupby(["dataset", "embedder", "ips"], observed=True).mean()
-    expected = stats.wilcoxon(means["margin"] - means["coreset"])
-    assert row["n"] == 16
-    assert row["p"] == expected.pvalue
-    assert row["rank_biserial"] == 1
+def test_more_seeds_and_embedders_of_the_same_tasks_make_no_difference_surer(paired):
+    once = significance.pairwise(paired, NO_CLONES).query("scope == 'all'")
+    parts = [paired, paired.rename(index=lambda seed: seed + 5, level="seed")]
+    renamed = [part.rename(index=lambda name, k=k: f"{name}{k}", level="embedder") for k in (0, 1) for part in parts]
+    twice = significance.pairwise(pd.concat(renamed), NO_CLONES).query("scope == 'all'")
+    assert twice["p"].to_numpy() == pytest.approx(once["p"].to_numpy())
 
 
-def test_pairwise_is_reproducible(paired):
-    pd.testing.assert_frame_equal(significance.pairwise(paired), significance.pairwise(paired))
+def test_clones_everywhere_stand_there_once_and_clones_somewhere_tie(paired):
+    cells = paired.index.droplevel("seed").unique().to_frame(index=False).astype(str)
+    everywhere = cells.assign(strategy="badge", clone_of="margin")
+    assert set(significance.pairwise(paired, everywhere)["opponent"]) == {"margin", "coreset"}
+    assert "badge" not in significance.friedman(paired, everywhere).mean_ranks
+    somewhere = everywhere[everywhere["dataset"] == "easy"]
+    merged = significance.merged(paired, somewhere)
+    assert (merged.loc["easy", "badge"] == merged.loc["easy", "margin"]).all()
+    assert (merged.loc["hard", "badge"] == paired.loc["hard", "badge"]).all()
 
 
 def test_friedman_is_that_of_scipy_and_nemenyi_that_of_demsar(paired):
-    result = significance.friedman(paired)
-    means = paired.groupby(["dataset", "embedder", "ips"], observed=True).mean()
-    expected = stats.friedmanchisquare(*means.to_numpy().T)
-    assert (result.statistic, result.p) == (expected.statistic, expected.pvalue)
-    assert result.cells == 16
+    many = pd.concat([paired.rename(index=lambda name, k=k: f"{name}{k}", level="dataset") for k in range(3)])
+    result = significance.friedman(many, NO_CLONES)
+    expected = stats.friedmanchisquare(*by_task(many).to_numpy().T)
+    assert result.statistic == pytest.approx(expected.statistic)
+    assert result.p < 0.01
+    assert result.tasks == 6
     assert sum(result.mean_ranks.values()) == pytest.approx(10)
     # Demšar (2006), table 5: q = 2.569 for four classifiers at α = .05
-    assert result.critical_difference == pytest.approx(2.569 * np.sqrt(4 * 5 / (6 * 16)), abs=1e-3)
+    assert result.critical_difference == pytest.approx(2.569 * np.sqrt(4 * 5 / (6 * 6)), abs=1e-3)
+    two = significance.friedman(paired, NO_CLONES)
+    assert two.critical_difference > two.largest == 3
+
+
+def test_friedmans_p_by_permutation_is_the_exact_one():
+    # Three strategies ranked alike on two tasks: of the 6 orders of the second task one is as extreme.
+    index = pd.MultiIndex.from_product(
+        [["a", "b"], ["e"], ["random"], [0]], names=["dataset", "embedder", "ips", "seed"]
+    )
+    table = pd.DataFrame({"x": [0.3, 0.6], "y": [0.2, 0.5], "z": [0.1, 0.4]}, index=index)
+    assert significance.friedman(table, NO_CLONES).p == pytest.approx(1 / 6, abs=0.02)
 
 
 def test_friedman_of_too_few_or_equal_strategies_is_unknown(paired):
-    assert np.isnan(significance.friedman(paired[["random", "margin"]]).p)
-    assert np.isnan(significance.friedman(paired[["random"]]).critical_difference)
+    assert np.isnan(significance.friedman(paired[["random", "margin"]], NO_CLONES).p)
+    assert np.isnan(significance.friedman(paired[["random"]], NO_CLONES).critical_difference)
     equal = pd.DataFrame(dict.fromkeys("abc", 0.5), index=paired.index)
-    result = significance.friedman(equal)
+    result = significance.friedman(equal, NO_CLONES)
     assert np.isnan(result.p)
     assert result.mean_ranks == {"a": 2, "b": 2, "c": 2}

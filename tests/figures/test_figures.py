@@ -29,7 +29,7 @@ DRAW = {
     "pool_gain": lambda t: pool_gain.draw(t["pool_gains"], t["probes"], t["quality"]),
     "strategy_gain": lambda t: strategy_gain.draw(t["strategy_gains"], t["probes"], t["quality"]),
     "best": lambda t: best.draw(t["ranks"]),
-    "critical_difference": lambda t: critical_difference.draw(t["robustness"], t["friedman"]),
+    "critical_difference": lambda t: critical_difference.draw(t["mean_ranks"], t["friedman"]),
     "picks": lambda t: picks.draw(t["picks"], "minilm"),
 }
 

@@ -1,6 +1,6 @@
-"""Is the difference between two strategies, or among all, more than chance? Tests with effect sizes."""
+"""Is the difference between two strategies, or among all, more than chance? Tests whose units are tasks."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import combinations
 
 import numpy as np
@@ -9,25 +9,46 @@ import pandas as pd
 from scipy import stats
 
 from nofreelunch.base.randomness import generator
-from nofreelunch.evaluation.intervals import DRAWS, bootstrap_interval, resamples
 from nofreelunch.evaluation.runs import CELL
-from nofreelunch.evaluation.wins import scopes
+from nofreelunch.evaluation.wins import ALL, scopes
 
 FloatArray = npt.NDArray[np.float64]
+_MOST_FLIPPED, _FLIPS, _SHUFFLES = 14, 20_000, 4999
 
 
-def wilcoxon(differences: FloatArray) -> tuple[float, float]:
-    """Two-sided Wilcoxon signed-rank test that paired ``differences`` are symmetric about 0.
+def t_test(effects: FloatArray) -> tuple[float, float, float]:
+    """Student's one-sample t-test (1908) that the mean of (n,) ``effects`` is 0: p (two-sided), 95 % interval.
 
-    Zeros are left out (Wilcoxon's own rule). p is exact for up to 50 differences, otherwise normal.
-
-    Returns:
-        The statistic (the smaller rank sum) and p; (0, 1) where all differences are zero.
+    (1, NaN, NaN) for fewer than two effects; p is 0 where all are equal and not 0, and 1 where all are 0.
     """
-    if not np.any(differences):
-        return 0.0, 1.0
-    result = stats.wilcoxon(differences, zero_method="wilcox")
-    return float(result.statistic), float(result.pvalue)
+    n, mean = effects.size, float(effects.mean())
+    if n < 2:
+        return 1.0, float("nan"), float("nan")
+    error = float(effects.std(ddof=1)) / np.sqrt(n)
+    half = float(stats.t.ppf(0.975, n - 1)) * error
+    p = float(2 * stats.t.sf(abs(mean) / error, n - 1)) if error > 0 else float(mean == 0)
+    return p, mean - half, mean + half
+
+
+def sign_flip(effects: FloatArray) -> float:
+    """Fisher's randomisation test (1935) that (n,) ``effects`` are symmetric about 0: two-sided p.
+
+    The share of all 2ⁿ ways to set the signs (20,000 at random above n = 14) that give a mean as far from 0 or farther.
+    It supposes no normal distribution; p is never below `smallest_sign_flip`.
+    """
+    n = effects.size
+    if n <= _MOST_FLIPPED:
+        signs = 1.0 - 2.0 * ((np.arange(2**n)[:, None] >> np.arange(n)) & 1)
+    else:
+        signs = generator("significance", "signs", n).choice([-1.0, 1.0], size=(_FLIPS, n))
+        signs[0] = 1
+    sums = np.abs(signs @ effects)
+    return float((sums >= np.abs(effects.sum()) - 1e-12 * np.abs(effects).sum()).mean())
+
+
+def smallest_sign_flip(n: int) -> float:
+    """The smallest two-sided p that `sign_flip` of ``n`` effects can give."""
+    return 2 / 2**n if n <= _MOST_FLIPPED else 1 / _FLIPS
 
 
 def rank_biserial(differences: FloatArray) -> float:
@@ -57,78 +78,139 @@ def holm(p: FloatArray) -> FloatArray:
     return adjusted
 
 
-def pairwise(table: pd.DataFrame) -> pd.DataFrame:
-    """Every pair of strategies, over all cells and per embedder, by seed and by cell.
+def task_means(table: pd.DataFrame) -> pd.DataFrame:
+    """One row per dataset: the mean over seeds, then over pools, then over embedders; each level weighs equally.
+
+    Seeds of a cell share its rows, and cells of a task its difficulty: only tasks are independent.
 
     Args:
         table: `wins.paired_scores`.
+    """
+    for keys in (CELL, CELL[:2], CELL[:1]):
+        table = table.groupby(keys, observed=True).mean()
+    return table
+
+
+def merged(table: pd.DataFrame, clones: pd.DataFrame) -> pd.DataFrame:
+    """``table`` (`wins.paired_scores`) with clones tied to the first of their kind, and without those that always are.
+
+    Args:
+        table: by (dataset, embedder, ips, seed).
+        clones: `clones.load_clones`.
+    """
+    table = table.copy()
+    cells = pd.MultiIndex.from_arrays([table.index.get_level_values(name).astype(str) for name in CELL])
+    always: dict[str, bool] = {}
+    for (clone, first), part in clones.groupby(["strategy", "clone_of"]):
+        if clone in table.columns and first in table.columns:
+            inside = cells.isin(pd.MultiIndex.from_frame(part[CELL].astype(str)))
+            table.loc[inside, clone] = table.loc[inside, first]
+            always[clone] = bool(inside.all()) or always.get(clone, False)
+    return table[[name for name in table.columns if not always.get(str(name), False)]]
+
+
+def pairwise(table: pd.DataFrame, clones: pd.DataFrame) -> pd.DataFrame:
+    """Every pair of strategies, over all embedders and per embedder; the units are tasks.
+
+    Args:
+        table: `wins.paired_scores`.
+        clones: `clones.load_clones`; pairs of two that are the same everywhere are left out.
 
     Returns:
-        scope ('all' or an embedder); unit: 'seed' takes each (dataset, embedder, ips, seed) as one pair,
-        which asks whether these very cells differ; 'cell' takes the mean over seeds of each (dataset,
-        embedder, ips), which asks whether cells like these differ and is the cautious one; strategy,
-        opponent; n pairs; difference (mean AULC of strategy − opponent) with lo, hi (95 % percentile
-        bootstrap over whole cells); rank_biserial; cohens_dz; statistic and p (Wilcoxon); p_holm (Holm over
-        the pairs of scope and unit).
+        scope ('all' or an embedder); family (the question whose pairs share Holm's correction); strategy, opponent;
+        tasks; difference (mean over tasks of the difference in AULC) with lo, hi (95 %) and p of `t_test`; p_holm (Holm
+        over the family); p_flip (`sign_flip`) and smallest (the smallest p that it could give with so many tasks);
+        cohens_dz and rank_biserial over tasks.
     """
     parts = []
-    for scope, part in scopes(table):
-        means = part.groupby(CELL, observed=True).mean()
-        counts = resamples(len(means), DRAWS, generator("significance", scope))
-        for unit, values in (("seed", part), ("cell", means)):
-            rows = []
-            for strategy, opponent in combinations(values.columns, 2):
-                gap = (values[strategy] - values[opponent]).to_numpy()
-                cell_gap = (means[strategy] - means[opponent]).to_numpy()
-                lo, hi = bootstrap_interval(counts @ cell_gap / len(means))
-                effect = (gap.size, gap.mean(), lo, hi, rank_biserial(gap), cohens_dz(gap), *wilcoxon(gap))
-                rows.append((scope, unit, strategy, opponent, *effect))
-            block = pd.DataFrame(rows, columns=_COLUMNS)
-            parts.append(block.assign(p_holm=holm(block["p"].to_numpy())))
+    for scope, part in scopes(merged(table, clones)):
+        means = task_means(part)
+        rows = []
+        for strategy, opponent in combinations(means.columns, 2):
+            gap = (means[strategy] - means[opponent]).to_numpy()
+            p, lo, hi = t_test(gap)
+            flip, least = sign_flip(gap), smallest_sign_flip(gap.size)
+            effect = (gap.size, gap.mean(), lo, hi, p, flip, least, cohens_dz(gap), rank_biserial(gap))
+            rows.append((scope, _family(scope), strategy, opponent, *effect))
+        block = pd.DataFrame(rows, columns=_COLUMNS)
+        parts.append(block.assign(p_holm=holm(block["p"].to_numpy(dtype=np.float64))))
     return pd.concat(parts, ignore_index=True)
 
 
-_COLUMNS = ["scope", "unit", "strategy", "opponent", "n", "difference", "lo", "hi"]
-_COLUMNS += ["rank_biserial", "cohens_dz", "statistic", "p"]
+def _family(scope: str) -> str:
+    return "which strategies differ" + ("" if scope == ALL else f" with {scope}")
+
+
+_COLUMNS = ["scope", "family", "strategy", "opponent", "tasks", "difference", "lo", "hi", "p", "p_flip", "smallest"]
+_COLUMNS += ["cohens_dz", "rank_biserial"]
 
 
 @dataclass(frozen=True)
 class Friedman:
-    """Friedman's test over cells, with Nemenyi's critical difference (Demšar 2006).
+    """Friedman's test over tasks, with Nemenyi's critical difference (Demšar 2006).
 
     Attributes:
-        cells: how many cells were ranked.
+        tasks: how many were ranked.
         mean_ranks: strategy → mean rank (1 = best).
-        statistic, p: Friedman's χ² and its p; NaN for fewer than three strategies, or all equal.
+        statistic: Friedman's χ²; NaN for fewer than three strategies, one task, or all equal.
+        p: by permutation of the ranks within tasks, NaN as the statistic.
         critical_difference: two strategies whose mean ranks differ by less are not told apart at ``alpha``.
+        largest: the largest difference of two mean ranks that there can be; below the critical one nothing can be told.
     """
 
-    cells: int
+    tasks: int
     mean_ranks: dict[str, float]
     statistic: float
     p: float
     critical_difference: float
+    largest: float
     alpha: float
 
 
-def friedman(table: pd.DataFrame, alpha: float = 0.05) -> Friedman:
-    """Rank the strategies in every (dataset, embedder, ips) by mean AULC and ask whether they differ at all.
+def friedman(table: pd.DataFrame, clones: pd.DataFrame, alpha: float = 0.05) -> Friedman:
+    """Rank the strategies on every task by mean AULC and ask whether they differ at all.
 
-    The critical difference is q(α; k, ∞) / √2 · √(k (k + 1) / (6 N)) for k strategies and N cells, with q the
-    studentized range.
+    χ² only holds for many tasks, so p is the share of `_SHUFFLES` random orders of the ranks within tasks that give as
+    large a one (Friedman 1937). The critical difference is q(α; k, ∞) / √2 · √(k (k + 1) / (6 N)) for k strategies and
+    N tasks, with q the studentized range.
 
     Args:
         table: `wins.paired_scores`.
+        clones: `clones.load_clones`.
+        alpha: of the critical difference.
     """
-    means = table.groupby(CELL, observed=True).mean()
-    cells, strategies = means.shape
-    ranks = stats.rankdata(-means.to_numpy(), axis=1)
+    means = task_means(merged(table, clones)).round(12)
+    tasks, strategies = means.shape
+    ranked = stats.rankdata(-means.to_numpy(), axis=1)
     statistic = p = float("nan")
-    if strategies > 2 and np.ptp(ranks, axis=1).any():
-        statistic, p = (float(part) for part in stats.friedmanchisquare(*means.to_numpy().T))
+    if strategies > 2 and tasks > 1 and np.ptp(ranked, axis=1).any():
+        statistic = float(stats.friedmanchisquare(*means.to_numpy().T).statistic)
+        rng = generator("significance", "friedman", tasks, strategies)
+        spreads = np.array([_spread(rng.permuted(ranked, axis=1)) for _ in range(_SHUFFLES)])
+        p = float((1 + (spreads >= _spread(ranked) - 1e-9).sum()) / (1 + _SHUFFLES))
     critical = float("nan")
-    if strategies > 1:
+    if strategies > 1 and tasks > 0:
         quantile = stats.studentized_range.ppf(1 - alpha, strategies, np.inf) / np.sqrt(2)
-        critical = float(quantile * np.sqrt(strategies * (strategies + 1) / (6 * cells)))
-    mean_ranks = {str(name): float(rank) for name, rank in zip(means.columns, ranks.mean(axis=0), strict=True)}
-    return Friedman(cells, mean_ranks, statistic, p, critical, alpha)
+        critical = float(quantile * np.sqrt(strategies * (strategies + 1) / (6 * tasks)))
+    mean_ranks = {str(name): float(rank) for name, rank in zip(means.columns, ranked.mean(axis=0), strict=True)}
+    return Friedman(tasks, mean_ranks, statistic, p, critical, float(strategies - 1), alpha)
+
+
+def _spread(ranked: FloatArray) -> float:
+    """What Friedman's χ² grows with: the sum of squared rank sums."""
+    return float((ranked.sum(axis=0) ** 2).sum())
+
+
+def friedman_tables(table: pd.DataFrame, clones: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """`friedman` over all embedders and per embedder.
+
+    Returns:
+        scope, tasks, statistic, p, critical_difference, largest, alpha; and scope, strategy, tasks, mean_rank.
+    """
+    tests, places = [], []
+    for scope, part in scopes(table):
+        result = asdict(friedman(part, clones))
+        mean_ranks = result.pop("mean_ranks")
+        tests.append({"scope": scope} | result)
+        places += [(scope, strategy, result["tasks"], rank) for strategy, rank in mean_ranks.items()]
+    return pd.DataFrame(tests), pd.DataFrame(places, columns=["scope", "strategy", "tasks", "mean_rank"])

@@ -1,6 +1,6 @@
 """Everything the aggregate stage writes: the metrics files, the tables, and the curves that DVC plots."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +15,8 @@ from nofreelunch.evaluation.gains import pool_gains, strategy_gains
 from nofreelunch.evaluation.printed import NOT_PRINTED, SITE_TABLES, claims_table, with_seen, write_printed
 from nofreelunch.evaluation.quality import correlations, gained, measures, outcomes
 from nofreelunch.evaluation.recommendation import advice, arm_gains, defaults, policies
-from nofreelunch.evaluation.significance import friedman, pairwise
-from nofreelunch.evaluation.wins import paired_scores, ranks, robustness, scopes, win_table
+from nofreelunch.evaluation.significance import friedman_tables, pairwise
+from nofreelunch.evaluation.wins import paired_scores, peaks, ranked_cells, ranks, robustness, win_table
 
 TABLES = (
     "curves",
@@ -27,8 +27,11 @@ TABLES = (
     "ranks",
     "robustness",
     "wins",
+    "peaks",
+    "clones",
     "significance",
     "friedman",
+    "mean_ranks",
     "probes",
     "diagnostics",
     "quality",
@@ -66,6 +69,7 @@ def summarise(
     probes: pd.DataFrame,
     diagnostics: pd.DataFrame,
     picks: pd.DataFrame,
+    clones: pd.DataFrame,
     focus: str,
 ) -> Summary:
     """Summarise the runs of a grid.
@@ -75,11 +79,14 @@ def summarise(
         probes: `runs.load_probes`.
         diagnostics: `runs.load_diagnostics`.
         picks: `picks.load_picks` of the focus embedder.
+        clones: `clones.load_clones`.
         focus: the embedder to show in metrics/focus.json and the DVC plots.
     """
     areas = scores(frame, probes)
     paired = paired_scores(areas)
-    gains, starts, placed = strategy_gains(areas), pool_gains(areas), ranks(areas)
+    known_cells = ranked_cells(frame, paired)
+    gains, starts, placed = strategy_gains(areas), pool_gains(areas), ranks(areas, clones)
+    tests, mean_ranks = friedman_tables(paired, clones)
     known, reached, arms = measures(probes, diagnostics), outcomes(areas, gains, starts), arm_gains(frame)
     tables = {
         "curves": curves(frame),
@@ -89,9 +96,12 @@ def summarise(
         "pool_gains": starts,
         "ranks": placed,
         "robustness": robustness(placed),
-        "wins": win_table(frame),
-        "significance": pairwise(paired),
-        "friedman": _friedman_table(paired),
+        "wins": win_table(known_cells, clones),
+        "peaks": peaks(known_cells, clones),
+        "clones": clones,
+        "significance": pairwise(paired, clones),
+        "friedman": tests,
+        "mean_ranks": mean_ranks,
         "probes": probes,
         "diagnostics": diagnostics,
         "quality": correlations(known, reached).assign(k0=_k0(frame)),
@@ -176,15 +186,6 @@ def _plot(table: pd.DataFrame, focus: str) -> pd.DataFrame:
     plot = own[["dataset", "ips", "strategy", "labels", "mean", "lo", "hi"]]
     # One seed has no interval; a band of no width is what Vega can draw.
     return plot.assign(lo=plot["lo"].fillna(plot["mean"]), hi=plot["hi"].fillna(plot["mean"]))
-
-
-def _friedman_table(paired: pd.DataFrame) -> pd.DataFrame:
-    rows = []
-    for scope, part in scopes(paired):
-        result = asdict(friedman(part))
-        del result["mean_ranks"]
-        rows.append({"scope": scope} | result)
-    return pd.DataFrame(rows)
 
 
 def _k0(frame: pd.DataFrame) -> str:

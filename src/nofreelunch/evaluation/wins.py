@@ -3,11 +3,16 @@
 from collections.abc import Iterator
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
-from nofreelunch.evaluation.runs import BASELINE, CELL, FACTORS, RUN
+from nofreelunch.evaluation.clones import COLUMNS as CLONES
+from nofreelunch.evaluation.clones import originals
+from nofreelunch.evaluation.regret import cross_fitted
+from nofreelunch.evaluation.runs import BASELINE, CELL, FACTORS
 
 ALL = "all"
+OURS, ROUNDED, BEST_SEED = DEFINITIONS = ("ties_half", "rounded", "best_seed")
 
 
 def scopes(frame: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
@@ -17,74 +22,147 @@ def scopes(frame: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
         yield str(embedder), part
 
 
-def win_matrix(frame: pd.DataFrame, metric: str = "accuracy", legacy: bool = False) -> pd.DataFrame:
+def win_matrix(
+    frame: pd.DataFrame, clones: pd.DataFrame, definition: str = OURS, metric: str = "accuracy"
+) -> pd.DataFrame:
     """Each strategy against each other, paired by (dataset, embedder, ips, seed, round).
 
     Args:
         frame: `runs.load`, or a part of it.
-        legacy: the definition of older work: round 0 is left out and a tie counts for nobody, so that the two
-            rates of a pair no longer add up to 1. Round 0 is where all strategies tie, having the same pool.
+        clones: `clones.load_clones`; no pair is made of two that pick the same rows.
+        definition: one of `DEFINITIONS`. `OURS` counts a tie as half a win. `ROUNDED` is the paper's group's: rounded
+            to three decimals, without round 0 (where all strategies tie, having the same pool), and ties count for
+            nobody, so that the two rates of a pair do not add up to 1. `BEST_SEED` is the group's other one: as
+            `ROUNDED`, of the best seed of each strategy, which rewards a spread over seeds.
 
     Returns:
-        strategy, opponent (categorical), pairs, wins, ties, losses (int64), rate (float64): wins / pairs with
-        a tie as half a win, or without ties if ``legacy``. A win is a strictly higher value of ``metric``.
+        strategy, opponent (categorical), pairs, wins, ties, losses (int64), rate (float64; NaN without pairs), weight
+        (of the opponent in a mean over opponents: clones share one). A win is a strictly higher value of ``metric``.
     """
-    if legacy:
-        frame = frame[frame["round"] > 0]
-    wide = frame.pivot(index=[*CELL, "seed", "round"], columns="strategy", values=metric)
-    values = wide.to_numpy(dtype=np.float64).T
+    wide = _situations(frame, definition, metric)
+    values, first = wide.to_numpy(dtype=np.float64).T, _firsts(wide, clones).T
+    sizes = (first[:, None] == first[None]).sum(axis=1)
     rows = []
     for i, strategy in enumerate(wide.columns):
         for j, opponent in enumerate(wide.columns):
             if i != j:
-                wins = int((values[i] > values[j]).sum())
-                ties = int((values[i] == values[j]).sum())
-                rows.append((strategy, opponent, values.shape[1], wins, ties, values.shape[1] - wins - ties))
-    table = pd.DataFrame(rows, columns=["strategy", "opponent", "pairs", "wins", "ties", "losses"])
-    credit = table["wins"] + (0 if legacy else table["ties"] / 2)
+                distinct = first[i] != first[j]
+                wins = int((values[i] > values[j])[distinct].sum())
+                ties = int((values[i] == values[j])[distinct].sum())
+                pairs, weight = int(distinct.sum()), float((1 / sizes[j]).mean())
+                rows.append((strategy, opponent, pairs, wins, ties, pairs - wins - ties, weight))
+    table = pd.DataFrame(rows, columns=["strategy", "opponent", "pairs", "wins", "ties", "losses", "weight"])
+    credit = table["wins"] + (table["ties"] / 2 if definition == OURS else 0)
     names = list(wide.columns)
     return table.assign(
         strategy=pd.Categorical(table["strategy"], categories=names),
         opponent=pd.Categorical(table["opponent"], categories=names),
-        rate=credit / table["pairs"],
+        rate=credit / table["pairs"].where(table["pairs"] > 0),
     )
 
 
-def win_table(frame: pd.DataFrame) -> pd.DataFrame:
-    """`win_matrix` of accuracy by both definitions, over all cells and per embedder: scope, definition, …"""
+def _situations(frame: pd.DataFrame, definition: str, metric: str) -> pd.DataFrame:
+    """(dataset, embedder, ips, seed, round) × strategy; without seeds for `BEST_SEED`."""
+    if definition == OURS:
+        return frame.pivot(index=[*CELL, "seed", "round"], columns="strategy", values=metric)
+    later = frame[frame["round"] > 0]
+    # Half a unit in the third decimal is no binary fraction: equal values must not fall on two sides of it.
+    later = later.assign(value=later[metric].round(9).round(3))
+    if definition == ROUNDED:
+        return later.pivot(index=[*CELL, "seed", "round"], columns="strategy", values="value")
+    best = later.groupby([*CELL, "round", "strategy"], observed=True)["value"].max().reset_index()
+    return best.pivot(index=[*CELL, "round"], columns="strategy", values="value")
+
+
+def _firsts(wide: pd.DataFrame, clones: pd.DataFrame) -> npt.NDArray[np.int64]:
+    """(rows, strategies): the column that each strategy is a clone of in the cell of a row, its own for none."""
+    first = np.tile(np.arange(wide.shape[1]), (len(wide), 1))
+    column = {str(name): place for place, name in enumerate(wide.columns)}
+    cells = pd.MultiIndex.from_arrays([wide.index.get_level_values(name).astype(str) for name in CELL])
+    for *cell, strategy, original in clones[CLONES].itertuples(index=False):
+        if strategy in column and original in column:
+            first[cells == tuple(map(str, cell)), column[strategy]] = column[original]
+    return first
+
+
+def win_table(frame: pd.DataFrame, clones: pd.DataFrame) -> pd.DataFrame:
+    """`win_matrix` of accuracy by every definition, over all cells and per embedder: scope, definition, …"""
     parts = []
     for scope, part in scopes(frame):
-        for definition in ("ties_half", "legacy"):
-            table = win_matrix(part, legacy=definition == "legacy")
+        for definition in DEFINITIONS:
+            table = win_matrix(part, clones, definition)
             table.insert(0, "scope", scope)
             table.insert(1, "definition", definition)
             parts.append(table)
     return pd.concat(parts, ignore_index=True)
 
 
-def ranks(scores: pd.DataFrame) -> pd.DataFrame:
+def peaks(frame: pd.DataFrame, clones: pd.DataFrame) -> pd.DataFrame:
+    """How often each strategy is the best of all on a dataset, by every definition: its share of wins there.
+
+    Args:
+        frame: `runs.load`.
+        clones: `clones.load_clones`; a win of clones is one of the first of them.
+
+    Returns:
+        definition, dataset, strategy, situations, rate. Where several share the best value, `OURS` divides the win
+        among them, and the others give it to nobody.
+    """
+    parts = []
+    for definition in DEFINITIONS:
+        wide = _situations(frame, definition, "accuracy")
+        own = _firsts(wide, clones) == np.arange(wide.shape[1])
+        values = np.where(own, wide.to_numpy(dtype=np.float64), -np.inf)
+        best = values == values.max(axis=1, keepdims=True)
+        shared = best.sum(axis=1, keepdims=True)
+        won = best / shared if definition == OURS else best & (shared == 1)
+        table = pd.DataFrame(won.astype(np.float64), index=wide.index, columns=wide.columns.astype(str))
+        groups = table.groupby(level="dataset", observed=True)
+        rates = groups.mean().rename_axis(columns="strategy").stack().rename("rate").reset_index()
+        rates["situations"] = rates["dataset"].astype(str).map(groups.size().rename(index=str)).astype(np.int64)
+        parts.append(rates.assign(definition=definition))
+    table = pd.concat(parts, ignore_index=True)
+    categories = {name: list(frame[name].cat.categories) for name in ("dataset", "strategy")}
+    plain = {name: pd.Categorical(table[name].astype(str), categories=legal) for name, legal in categories.items()}
+    return table.assign(**plain)[["definition", "dataset", "strategy", "situations", "rate"]]
+
+
+def ranks(scores: pd.DataFrame, clones: pd.DataFrame) -> pd.DataFrame:
     """The strategies of each (dataset, embedder, ips) by their AULC, averaged over seeds.
 
     Args:
         scores: `aulc.scores`.
+        clones: `clones.load_clones`.
 
     Returns:
-        metric, dataset, embedder, ips, strategy, aulc, rank (1 = best; equals share the average rank), gain
-        (over random querying), regret (to the best of the cell, ≥ 0). Rank and regret are NaN in cells whose probe is
-        not clearly above chance (`aulc.clear`): what differs there is noise.
+        metric, dataset, embedder, ips, strategy, aulc, rank (1 = best; equals share the average rank, and clones have
+        that of the first of them, which alone counts for others), gain (over random querying), regret (to the best of
+        the cell, `regret.cross_fitted` over seeds), clone_of ('' for none). Rank and regret are NaN in cells whose
+        probe is not clearly above chance (`aulc.clear`): what differs there is noise.
     """
     keys = ["metric", *FACTORS]
-    table = scores.groupby(keys, observed=True).agg(aulc=("aulc", "mean"), clear=("clear", "first")).reset_index()
-    table["aulc"] = table["aulc"].round(12)
-    known = table.pop("clear")
-    cells = table.groupby(["metric", *CELL], observed=True)["aulc"]
+    seeds = scores.pivot(index=keys, columns="seed", values="aulc")
+    table = seeds.mean(axis=1).round(12).rename("aulc").reset_index()
+    table["clear"] = scores.groupby(keys, observed=True)["clear"].first().to_numpy()
+    first = originals(table, clones)
+    known = (first == table["strategy"].astype(object)) & table["clear"]
+    regret = pd.Series(np.nan, table.index)
+    for _, rows in table[known].groupby(["metric", *CELL], observed=True).groups.items():
+        regret[rows] = cross_fitted(seeds.to_numpy(dtype=np.float64)[rows])
+    cells = table[known].groupby(["metric", *CELL], observed=True)["aulc"]
     base = table[table["strategy"] == BASELINE].rename(columns={"aulc": "base"})
     joined = table.merge(base[["metric", *CELL, "base"]], on=["metric", *CELL], validate="many_to_one")
-    return table.assign(
-        rank=cells.rank(ascending=False, method="average").where(known),
+    table = table.assign(
+        rank=cells.rank(ascending=False, method="average"),
         gain=joined["aulc"] - joined["base"],
-        regret=(cells.transform("max") - table["aulc"]).where(known),
+        regret=regret,
+        original=first,
     )
+    # A clone stands where the first of its kind stands.
+    places = table.loc[known, ["metric", *CELL, "original", "rank", "regret"]]
+    placed = table.drop(columns=["rank", "regret"]).merge(places, on=["metric", *CELL, "original"], how="left")
+    clone_of = first.where(first != table["strategy"].astype(object), "").astype(str)
+    return placed.assign(clone_of=clone_of)[[*keys, "aulc", "rank", "gain", "regret", "clone_of"]]
 
 
 def robustness(table: pd.DataFrame) -> pd.DataFrame:
@@ -95,11 +173,12 @@ def robustness(table: pd.DataFrame) -> pd.DataFrame:
 
     Returns:
         metric, scope, strategy, cells, mean_rank, rank_spread (standard deviation; NaN for one cell), best
-        (cells in which no other is better), mean_gain, mean_regret, worst_regret.
+        (cells in which no other is better; of clones the first counts), mean_gain, mean_regret, worst_regret.
     """
     parts = []
     for scope, part in scopes(table):
-        groups = part.assign(first=part["regret"] == 0).groupby(["metric", "strategy"], observed=True)
+        best = part["rank"] == part.groupby(["metric", *CELL], observed=True)["rank"].transform("min")
+        groups = part.assign(first=best & (part["clone_of"] == "")).groupby(["metric", "strategy"], observed=True)
         summary = groups.agg(
             cells=("rank", "count"),
             mean_rank=("rank", "mean"),
@@ -117,8 +196,15 @@ def robustness(table: pd.DataFrame) -> pd.DataFrame:
 def paired_scores(scores: pd.DataFrame, metric: str = "accuracy") -> pd.DataFrame:
     """AULC with one column per strategy and one row per (dataset, embedder, ips, seed), which pairs them.
 
-    Without cells whose probe is not clearly above chance.
+    Without cells whose probe is not clearly above chance, unless it is so in all of them.
     """
-    part = scores.loc[(scores["metric"] == metric) & scores["clear"], [*RUN, "aulc"]]
+    part = scores[scores["metric"] == metric]
+    part = part[part["clear"] | (not part["clear"].any())]
     # Rounding off the last bits of a sum lets equal curves tie, which rank tests need to know.
     return part.pivot(index=[*CELL, "seed"], columns="strategy", values="aulc").round(12)
+
+
+def ranked_cells(frame: pd.DataFrame, paired: pd.DataFrame) -> pd.DataFrame:
+    """The rows of ``frame`` (`runs.load`) in the cells of ``paired`` (`paired_scores`)."""
+    kept = paired.index.droplevel([name for name in paired.index.names if name not in CELL]).unique()
+    return frame[pd.MultiIndex.from_frame(frame[CELL]).isin(kept)]

@@ -9,16 +9,14 @@ from nofreelunch.figures import style
 _LEFT, _RIGHT, _TOP, _ROW, _BAR = 1.25, 0.5, 0.95, 0.22, 0.13
 
 
-def draw(robustness: pd.DataFrame, friedman: pd.DataFrame, scope: str = "all") -> Figure:
+def draw(mean_ranks: pd.DataFrame, friedman: pd.DataFrame, scope: str = "all") -> Figure:
     """A point per strategy, best first; bars join those whose mean ranks differ by less than the critical difference.
 
     Args:
-        robustness: `evaluation.wins.robustness`.
-        friedman: table 'friedman' of `evaluation.summary.summarise`.
+        mean_ranks, friedman: `evaluation.significance.friedman_tables`.
         scope: 'all', or an embedder.
     """
-    own = robustness[(robustness["scope"] == scope) & (robustness["metric"] == "accuracy")]
-    own = own.sort_values("mean_rank", kind="stable")
+    own = mean_ranks[mean_ranks["scope"] == scope].sort_values("mean_rank", kind="stable")
     names, ranks = [str(name) for name in own["strategy"]], own["mean_rank"].to_numpy(dtype=np.float64)
     test = friedman.set_index("scope").loc[scope]
     bars = groups(ranks, float(test["critical_difference"]))
@@ -43,7 +41,7 @@ def draw(robustness: pd.DataFrame, friedman: pd.DataFrame, scope: str = "all") -
         axes.grid(axis="y", visible=False)
         axes.spines["left"].set_visible(False)
         axes.set_xlabel("mean rank by AULC, 1 = best")
-        style.headline(figure, f"Mean ranks, {'all cells' if scope == 'all' else style.words(scope)}", _note(test))
+        style.headline(figure, f"Mean ranks, {'all embedders' if scope == 'all' else style.words(scope)}", _note(test))
     return figure
 
 
@@ -58,10 +56,16 @@ def groups(ranks: "np.typing.NDArray[np.float64]", critical: float) -> list[tupl
 
 
 def _note(test: "pd.Series[float]") -> str:
-    if not np.isfinite(test["critical_difference"]):
-        return f"Over {int(test['cells'])} cells. One strategy: nothing to compare."
-    note = f"Over {int(test['cells'])} cells. Bars join strategies that differ by less than Nemenyi's critical "
-    note += f"difference,\n{test['critical_difference']:.2f} ranks."
+    tasks = f"Ranks of the mean AULC on each of {int(test['tasks'])} task{'' if test['tasks'] == 1 else 's'}."
+    critical = test["critical_difference"]
+    if not np.isfinite(critical):
+        return f"{tasks} One strategy: nothing to compare."
+    if critical >= test["largest"]:
+        note = f"{tasks} No two can be told apart with so few: Nemenyi's critical\ndifference, {critical:.2f} ranks, "
+        note += f"is more than there can be ({test['largest']:.0f})."
+    else:
+        note = f"{tasks} Bars join strategies that differ by less than Nemenyi's\n"
+        note += f"critical difference, {critical:.2f} ranks."
     if np.isfinite(test["p"]):
         p = "< 0.001" if test["p"] < 0.001 else f"= {test['p']:.3f}"
         note += f" Friedman's test that all are equal: p {p}."

@@ -47,4 +47,4 @@ def drawn(tables: dict[str, pd.DataFrame], pools: Sequence[str], focus: str) -> 
         yield "strategy_gain", strategy_gain.draw(tables["strategy_gains"], tables["probes"], tables["quality"])
         yield "best", best.draw(tables["ranks"])
         yield "wins", wins.draw(tables["wins"])
-        yield "critical_difference", critical_difference.draw(tables["robustness"], tables["friedman"])
+        yield "critical_difference", critical_difference.draw(tables["mean_ranks"], tables["friedman"])

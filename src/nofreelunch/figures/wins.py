@@ -7,23 +7,35 @@ from matplotlib.figure import Figure
 
 from nofreelunch.figures import style
 
-_LEFT, _TOP, _BOTTOM, _RIGHT = 1.25, 1.35, 0.2, 0.25
+_LEFT, _TOP, _BOTTOM, _RIGHT = 1.25, 1.5, 0.2, 0.25
 _CELL = 0.62
+_PAIRED = {
+    "ties_half": "(same dataset, embedder, pool,\nseed and round; round 0 always ties), a tie being half a win.",
+    "rounded": "(same dataset, embedder, pool,\nseed and round but 0), rounded to three decimals; ties for nobody.",
+    "best_seed": "(same dataset, embedder, pool\nand round but 0) of the best seeds, so rounded; ties for nobody.",
+}
 
 
-def draw(wins: pd.DataFrame, scope: str = "all") -> Figure:
-    """Percent of paired comparisons won, a tie being half a win; strategies ordered by their mean rate.
+def draw(wins: pd.DataFrame, scope: str = "all", definition: str = "ties_half") -> Figure:
+    """Percent of paired comparisons won; strategies ordered by their mean rate, in which clones share one weight.
 
     Args:
         wins: `evaluation.wins.win_table`.
         scope: 'all', or an embedder.
+        definition: of a win, one of `evaluation.wins.DEFINITIONS`.
     """
-    part = wins[(wins["scope"] == scope) & (wins["definition"] == "ties_half")]
-    overall = part.groupby("strategy", observed=True)["rate"].mean().sort_values(ascending=False, kind="stable")
+    part = wins[(wins["scope"] == scope) & (wins["definition"] == definition)]
+    weight = part["weight"].where(part["rate"].notna())
+    sums = (
+        part.assign(won=part["rate"] * weight, weight=weight)
+        .groupby("strategy", observed=True)[["won", "weight"]]
+        .sum()
+    )
+    overall = (sums["won"] / sums["weight"]).sort_values(ascending=False, kind="stable")
     order = [str(name) for name in overall.index]
-    rates, ties = (
+    rates, ties, counts = (
         part.pivot(index="strategy", columns="opponent", values=column).reindex(index=order, columns=order).to_numpy()
-        for column in ("rate", "ties")
+        for column in ("rate", "ties", "pairs")
     )
     pairs = int(part["pairs"].max())
     side = len(order) * _CELL
@@ -42,12 +54,15 @@ def draw(wins: pd.DataFrame, scope: str = "all") -> Figure:
         for (i, j), rate in np.ndenumerate(rates):
             if i == j:
                 continue
+            if np.isnan(rate):
+                axes.text(j, i, "same\npicks", ha="center", va="center", size=6.5, color=style.MUTED)
+                continue
             ink = style.ink_on(scale(norm(rate)))
             axes.text(j, i - 0.12, f"{100 * rate:.0f} %", ha="center", va="center", size=9, color=ink)
             axes.text(
                 j,
                 i + 0.24,
-                f"{100 * ties[i, j] / pairs:.0f} % ties",
+                f"{100 * ties[i, j] / counts[i, j]:.0f} % ties",
                 ha="center",
                 va="center",
                 size=6.5,
@@ -58,8 +73,8 @@ def draw(wins: pd.DataFrame, scope: str = "all") -> Figure:
         axes.text(len(order) - 0.3, -0.72, "mean", va="bottom", weight="bold", size=8)
         where = "all cells" if scope == "all" else style.words(scope)
         note = (
-            f"Row beats column in this share of {pairs:,} pairs (same dataset, embedder,\n"
-            "pool, seed and round; round 0 always ties), a tie being half a win."
+            f"Row beats column in this share of {pairs:,} pairs {_PAIRED[definition]}\n"
+            "These are counts of what happened, no test: the cells of a task share its difficulty."
         )
         style.headline(figure, f"Who beats whom, {where}", note)
     return figure

@@ -9,7 +9,7 @@ import pandas as pd
 
 from nofreelunch.evaluation.evidence import over_datasets
 from nofreelunch.evaluation.recommendation import HINDSIGHT, LEARNED
-from nofreelunch.evaluation.runs import BASELINE
+from nofreelunch.evaluation.runs import BASELINE, CELL
 from nofreelunch.figures import style
 from nofreelunch.report.sources import link
 
@@ -48,13 +48,15 @@ def _claims(claims: list[dict[str, Any]]) -> Finding:
 
 
 def _strategy(tables: dict[str, pd.DataFrame]) -> Finding | None:
-    ranks = tables["ranks"][(tables["ranks"]["metric"] == "accuracy") & (tables["ranks"]["strategy"] != BASELINE)]
+    everything = tables["ranks"][tables["ranks"]["metric"] == "accuracy"]
+    ranks = everything[everything["strategy"] != BASELINE]
     if ranks.empty:
         return None
     best = str(ranks.groupby("strategy", observed=True)["gain"].mean().idxmax())
     own = ranks[ranks["strategy"] == best]
     gain = over_datasets("", own.groupby("dataset", observed=True)["gain"].mean())
-    first = int((own["regret"] == 0).sum())
+    cells = everything.groupby(CELL, observed=True)["rank"]
+    first = int((own["rank"] == cells.transform("min")[own.index]).sum())
     return Finding(
         f"{_points(gain.estimate)}{_interval(gain.lo, gain.hi)}",
         f"points of AULC that {style.words(best)}, the best strategy on average, gains over random",

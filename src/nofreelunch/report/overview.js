@@ -71,7 +71,7 @@ function ranksView() {
     return found.map((row) => Object.fromEntries(columns.map((column, i) => [column.name, row[i]]))).filter((row) => row.scope === "all");
   };
   const [test] = rows("friedman");
-  const strategies = rows("robustness").sort((a, b) => a.mean_rank - b.mean_rank);
+  const strategies = rows("mean_ranks").sort((a, b) => a.mean_rank - b.mean_rank);
   const critical = test?.critical_difference;
   if (critical === undefined || critical === null) {
     root.append(h("p", { class: "note" }, "Needs at least two strategies."));
@@ -82,9 +82,9 @@ function ranksView() {
     .filter(([from, to], i, all) => to > from && !all.slice(0, i).some(([, end]) => end >= to));
   const chart = h("div", { class: "chart" });
   root.append(chart, h("p", { class: "note" },
-    `Over ${test.cells} cells; bars join strategies whose mean ranks differ by less than Nemenyi's critical difference, ${critical.toFixed(2)}. ` +
-    (test.p === null ? "" : `Friedman's test that all are equal: p ${test.p < 0.001 ? "< 0.001" : `= ${test.p.toFixed(3)}`}. `) +
-    "Cells of one task are treated as independent, as is usual; they are not quite."));
+    `Ranks of the mean AULC on each of ${test.tasks} task${test.tasks === 1 ? "" : "s"}; bars join strategies whose mean ranks differ by less than Nemenyi's critical difference, ${critical.toFixed(2)}. ` +
+    (critical < test.largest ? "" : `With so few tasks no two can be told apart: mean ranks differ by ${test.largest} at most. `) +
+    (test.p === null ? "" : `Friedman's test that all are equal: p ${test.p < 0.001 ? "< 0.001" : `= ${test.p.toFixed(3)}`}.`)));
   onResize(chart, () => {
     const width = Math.max(chart.clientWidth, 280);
     const left = 150, right = width - 50, row = 24, top = 30;

@@ -78,7 +78,7 @@ def report_tables(tables: dict[str, pd.DataFrame]) -> dict[str, Table]:
         "robustness": _make(
             "How steady a strategy is",
             "Over all cells (task, embedder, pool), and over those of one embedder. Rank 1 is best; regret is the "
-            "distance to the best strategy of a cell in AULC.",
+            "distance in AULC to the strategy of a cell that is best on other seeds. A description, no test.",
             [
                 ("scope", "embedders", "text"),
                 ("strategy", "strategy", "text"),
@@ -94,27 +94,32 @@ def report_tables(tables: dict[str, pd.DataFrame]) -> dict[str, Table]:
         ),
         "significance": _make(
             "Pairs of strategies",
-            "Differences in AULC, paired by task, embedder, pool and seed (unit: seed) or averaged over seeds first "
-            "(unit: cell). Wilcoxon signed-rank p, Holm-corrected within an embedder scope and unit; 95 % bootstrap "
-            "interval over cells; matched-pairs rank-biserial correlation.",
+            "Differences in AULC, averaged over seeds, pools and embedders: one value a task. 95 % interval and p of "
+            "Student's t-test over tasks; Holm's correction over the pairs of a family. Sign flip: the exact "
+            "randomisation test beside it, which supposes no distribution, and the smallest p that it can give with so "
+            "many tasks. Two that pick the same rows everywhere are one.",
             [
                 ("scope", "embedders", "text"),
-                ("unit", "unit", "text"),
+                ("family", "family", "text"),
                 ("strategy", "strategy", "text"),
                 ("opponent", "opponent", "text"),
                 *_interval("difference", "difference", "gain"),
-                ("rank_biserial", "rank-biserial", "number"),
-                ("cohens_dz", "Cohen's d", "number"),
+                ("tasks", "tasks", "count"),
                 ("p", "p", "p"),
                 ("p_holm", "p (Holm)", "p"),
-                ("n", "pairs", "count"),
+                ("p_flip", "p (sign flip)", "p"),
+                ("smallest", "smallest p", "p"),
+                ("cohens_dz", "Cohen's d", "number"),
+                ("rank_biserial", "rank-biserial", "number"),
             ],
             tables["significance"],
         ),
         "wins": _make(
             "Who beats whom",
-            "Accuracy after every round, paired by task, embedder, pool and seed. ties half: a tie is half a win; "
-            "legacy: ties count for nobody and round 0 is left out.",
+            "Accuracy after every round, paired by task, embedder, pool and seed. ties half: a tie is half a win. The "
+            "paper's group's: rounded to three decimals, without round 0, ties for nobody (rounded); and the same of "
+            "each strategy's best seed, which rewards a spread over seeds (best seed). Strategies that pick the same "
+            "rows do not meet. Counts of what happened, no test.",
             [
                 ("scope", "embedders", "text"),
                 ("definition", "definition", "text"),
@@ -127,18 +132,51 @@ def report_tables(tables: dict[str, pd.DataFrame]) -> dict[str, Table]:
             ],
             tables["wins"],
         ),
+        "peaks": _make(
+            "How often is a strategy the best of all?",
+            "Share of the rounds of all embedders, pools and seeds of a task in which no other strategy is as good, by "
+            "each definition of a win. Of strategies that pick the same rows the first counts. No test.",
+            [
+                ("definition", "definition", "text"),
+                ("dataset", "task", "text"),
+                ("strategy", "strategy", "text"),
+                ("rate", "share of wins", "share"),
+                ("situations", "of", "count"),
+            ],
+            tables["peaks"],
+        ),
+        "clones": _make(
+            "Strategies that pick the same rows",
+            "With two classes margin, entropy and least confident order the candidates alike. In these cells the clone "
+            "counts as one with the first of its kind in ranks, wins and leads.",
+            [*_SITE, ("ips", "pool", "text"), ("strategy", "clone", "text"), ("clone_of", "of", "text")],
+            tables["clones"],
+        ),
         "friedman": _make(
             "Do the strategies differ at all?",
-            "Friedman's test on the ranks in every cell; strategies whose mean ranks differ by less than Nemenyi's "
-            "critical difference are not told apart.",
+            "Friedman's test on the ranks of the mean AULC on each task, p by permutation within tasks; strategies "
+            "whose mean ranks differ by less than Nemenyi's critical difference are not told apart. Where that "
+            "is more than the largest difference there can be, there are too few tasks to tell any two apart.",
             [
                 ("scope", "embedders", "text"),
-                ("cells", "cells", "count"),
+                ("tasks", "tasks", "count"),
                 ("statistic", "χ²", "number"),
                 ("p", "p", "p"),
                 ("critical_difference", "critical difference", "number"),
+                ("largest", "largest possible", "number"),
             ],
             tables["friedman"],
+        ),
+        "mean_ranks": _make(
+            "Mean ranks over tasks",
+            "Of the mean AULC on each task, 1 = best. Strategies that pick the same rows everywhere stand there once.",
+            [
+                ("scope", "embedders", "text"),
+                ("strategy", "strategy", "text"),
+                ("mean_rank", "mean rank", "number"),
+                ("tasks", "tasks", "count"),
+            ],
+            tables["mean_ranks"],
         ),
         "embeddings": _embeddings(tables),
         "quality": _make(
@@ -225,7 +263,7 @@ def _cells(accuracy: dict[str, pd.DataFrame]) -> Table:
     numbers = ["aulc", "initial", "early", "middle", "late", "final", "probe", "headroom"]
     means = accuracy["aulc"].groupby(FACTORS, observed=True)[["chance", *numbers]].mean().reset_index()
     means = means.merge(arrivals(accuracy["aulc"], FACTORS), on=FACTORS)
-    table = means.merge(accuracy["ranks"][[*FACTORS, "rank", "gain", "regret", "seen"]], on=FACTORS)
+    table = means.merge(accuracy["ranks"][[*FACTORS, "rank", "gain", "regret", "clone_of", "seen"]], on=FACTORS)
     table = table.merge(accuracy["strategy_gains"][[*FACTORS, "lo", "hi"]], on=FACTORS, how="left")
     columns: _Columns = [
         *_SITE,
@@ -238,6 +276,7 @@ def _cells(accuracy: dict[str, pd.DataFrame]) -> Table:
         ("hi", "to", "gain"),
         ("rank", "rank", "number"),
         ("regret", "regret", "points"),
+        ("clone_of", "same picks as", "text"),
         *((name, name if name != "initial" else "round 0", "points") for name in numbers[1:6]),
         ("chance", "chance", "points"),
         ("probe", "full pool", "points"),
