@@ -51,7 +51,7 @@ def test_a_cell_without_seconds_is_named_and_what_is_not_in_the_grid_is_left_out
 
 
 def test_cost_by_hand(frame):
-    placed = ranks(scores(frame[0], frame[1]))
+    placed = ranks(scores(frame[0], frame[1]), synthetic_runs.NO_CLONES)
     table = cost(synthetic_runs.seconds(frame[0]), placed)
     row = table.set_index(["embedder", "strategy"]).loc[("weak", "margin")]
     # Six queries of 0.02 s; seven fits of 0.05 · (1 + r/6) for r = 0…6.
@@ -79,7 +79,10 @@ def test_the_claims_about_cost_by_hand(frame):
 
 def test_the_command_shows_what_is_known_and_says_what_is_not(folder, monkeypatch, capsys, frame):
     monkeypatch.setattr("nofreelunch.params.load", lambda: type("Loaded", (), {"grid": GRID}))
-    monkeypatch.setattr("nofreelunch.evaluation.summary.read_table", lambda _: ranks(scores(frame[0], frame[1])))
+    monkeypatch.setattr(
+        "nofreelunch.evaluation.summary.read_table",
+        lambda _: ranks(scores(frame[0], frame[1]), synthetic_runs.NO_CLONES),
+    )
     command.run(None)
     said = capsys.readouterr().out
     assert "computed elsewhere or restored by DVC: hard-best" in said
