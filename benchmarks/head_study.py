@@ -2,12 +2,11 @@
 
 Run: python -m benchmarks.head_study --folder data/embeddings --keep head_study     (hours on one core; resumable)
      python -m benchmarks.head_study --keep head_study --tables                     (the tables of docs/head.md)
-     python -m benchmarks.head_study --folder data/embeddings --shift docs_module/minilm          (what a shift costs)
 
 --folder holds <task>/<embedder>.{train,test}.npy and .labels.json, as the stage embed writes them; every cell there is
 run, or those of --cells (task/embedder, separated by commas). From a random start of 2 labels a class (8 to 120), 5
-strategies ask for 5 batches of as many, under every head. A file for each cell, centring and intercept goes to --keep;
-what is there is not run again. Strategies that do not look at the head pick once for all C.
+strategies ask for 5 batches of as many, under every head. One file a cell goes to --keep; what is there is not run
+again. Strategies that do not look at the head pick once for all heads that see the same features.
 """
 
 import argparse
@@ -25,25 +24,16 @@ from nofreelunch.base.randomness import generator
 from nofreelunch.cells.scores import METRICS
 from nofreelunch.cells.simulation import Cell, Curve, Run, simulate
 from nofreelunch.heads.scaling import scale
-from nofreelunch.heads.softmax import Intercept
 from nofreelunch.heads.spec import LogisticSpec
 from nofreelunch.params import options_model
 from nofreelunch.selection.strategies import STRATEGIES
-from nofreelunch.space.geometry import unit_rows
 
 PENALTIES = (1.0, 10.0, 100.0, 1000.0, "cv")
-STYLES: list[tuple[bool, Intercept]] = [
-    (True, "none"),
-    (True, "free"),
-    (True, "penalised"),
-    (False, "none"),
-    (False, "free"),
-]
+STYLES = [(True, "none"), (True, "free"), (True, "penalised"), (False, "none"), (False, "free")]
 NAMES = ("random", "margin", "badge", "coreset", "typiclust")
 SEEDS, ROUNDS = 5, 5
 PER_CLASS, FEWEST, MOST = 2, 8, 120
 POOL, TEST = 3000, 1500
-SHIFT_LABELS, ANISOTROPY = 100, 0.91
 HEAD = ["centre", "intercept", "C"]
 
 
@@ -63,8 +53,8 @@ def runs_of(task: str, embedder: str, rows: int, batch: int) -> list[Run]:
     ]
 
 
-def measure(folder: Path, task: str, embedder: str, centre: bool, intercept: Intercept) -> pd.DataFrame:
-    """One row for each C, strategy, seed and round: labels, METRICS and the head's C."""
+def measure(folder: Path, task: str, embedder: str) -> pd.DataFrame:
+    """One row for each head, strategy, seed and round: labels, METRICS and the head's C."""
     place = folder / task
     said = storage.read_json(place / f"{embedder}.labels.json")
     pool, test = (storage.read_npy(place / f"{embedder}.{split}.npy") for split in ("train", "test"))
@@ -73,47 +63,26 @@ def measure(folder: Path, task: str, embedder: str, centre: bool, intercept: Int
     answers, truth = np.array(said["train"])[kept], np.array(said["test"])[shown]
     classes = len(said["classes"])
     batch = min(max(FEWEST, PER_CLASS * classes), MOST)
-    features, hidden = scale(pool[kept], test[shown], "unit", centre=centre)
-    runs = runs_of(task, embedder, len(features), batch)
     parts = []
-    for C in PENALTIES:
-        spec = LogisticSpec(C=C, intercept=intercept, centre=centre)  # type: ignore[arg-type]
-        cell = Cell.of(task, embedder, features, hidden, truth, classes, spec)
-        curves = simulate(cell, lambda rows, seed: answers[rows], runs)
-        runs = [
-            run if run.uses_head else replace(run, select=replay(curve, batch), options={})
-            for run, curve in zip(runs, curves, strict=True)
-        ]
-        for run, curve in zip(runs, curves, strict=True):
-            part = pd.DataFrame(curve.metrics, columns=list(METRICS))
-            head = {"centre": centre, "intercept": intercept, "C": str(C)}
-            where = {"task": task, "embedder": embedder, "strategy": run.strategy, "seed": run.seed}
-            parts.append(part.assign(**where, **head, round=np.arange(len(part)), labels=curve.labels, chosen=curve.C))
+    for centre in (True, False):
+        features, hidden = scale(pool[kept], test[shown], "unit", centre=centre)
+        runs = runs_of(task, embedder, len(features), batch)
+        for intercept, C in itertools.product((style for centred, style in STYLES if centred == centre), PENALTIES):
+            spec = LogisticSpec(C=C, intercept=intercept, centre=centre)  # type: ignore[arg-type]
+            cell = Cell.of(task, embedder, features, hidden, truth, classes, spec)
+            curves = simulate(cell, lambda rows, seed: answers[rows], runs)
+            runs = [
+                run if run.uses_head else replace(run, select=replay(curve, batch), options={})
+                for run, curve in zip(runs, curves, strict=True)
+            ]
+            for run, curve in zip(runs, curves, strict=True):
+                part = pd.DataFrame(curve.metrics, columns=list(METRICS))
+                head = {"centre": centre, "intercept": intercept, "C": str(C)}
+                where = {"task": task, "embedder": embedder, "strategy": run.strategy, "seed": run.seed}
+                parts.append(
+                    part.assign(**where, **head, round=np.arange(len(part)), labels=curve.labels, chosen=curve.C)
+                )
     return pd.concat(parts, ignore_index=True)
-
-
-def shifted(folder: Path, task: str, embedder: str) -> None:
-    """Print accuracy at SHIFT_LABELS random labels with C = 10, as the embedding is and with a constant in one more
-    feature, so long that the squared length of the mean unit row, the anisotropy, is ANISOTROPY."""
-    place = folder / task
-    said = storage.read_json(place / f"{embedder}.labels.json")
-    rows = [unit_rows(np.asarray(storage.read_npy(place / f"{embedder}.{split}.npy"))) for split in ("train", "test")]
-    answers, truth = np.array(said["train"]), np.array(said["test"])
-    found = {}
-    for name, length in (("as it is", 0.0), ("with a constant", np.sqrt(ANISOTROPY / (1 - ANISOTROPY)))):
-        pool, test = (np.column_stack([part, np.full(len(part), length, np.float32)]) for part in rows)
-        for (centre, intercept), seed in itertools.product(STYLES, range(SEEDS)):
-            features, hidden = scale(pool, test, "unit", centre=centre)
-            head = LogisticSpec(C=10.0, intercept=intercept, centre=centre)  # type: ignore[arg-type]
-            cell = Cell.of(task, embedder, features, hidden, truth, len(said["classes"]), head)
-            picked = generator("head study", "shift", seed).permutation(len(pool))[:SHIFT_LABELS]
-            p = cell.fitting(seed)(picked, answers[picked]).probabilities(hidden)
-            found.setdefault((centre, intercept), {}).setdefault(name, []).append((p.argmax(axis=1) == truth).mean())
-    print(
-        pd.DataFrame({style: {k: np.mean(v) for k, v in one.items()} for style, one in found.items()})
-        .T.round(3)
-        .to_markdown()
-    )
 
 
 def cells_in(folder: Path) -> list[tuple[str, str]]:
@@ -166,20 +135,15 @@ def main() -> None:
     parser.add_argument("--keep", type=Path, default=Path("head_study"))
     parser.add_argument("--cells", help="task/embedder, separated by commas")
     parser.add_argument("--tables", action="store_true", help="no runs, only the tables of what is there")
-    parser.add_argument("--shift", metavar="TASK/EMBEDDER", help="only show there what a constant feature costs")
     chosen = parser.parse_args()
-    if chosen.shift:
-        shifted(chosen.folder, *chosen.shift.split("/"))
-        return
     named = [tuple(name.split("/")) for name in chosen.cells.split(",")] if chosen.cells else cells_in(chosen.folder)
     with threadpool_limits(1):
-        for (task, embedder), (centre, intercept) in itertools.product([] if chosen.tables else named, STYLES):
-            style = f"{'centred' if centre else 'as_is'}.{intercept}"
-            path = chosen.keep / f"{task}.{embedder}.{style}.parquet"
+        for task, embedder in [] if chosen.tables else named:
+            path = chosen.keep / f"{task}.{embedder}.parquet"
             if not path.is_file():
-                found = measure(chosen.folder, task, embedder, centre, intercept)
+                found = measure(chosen.folder, task, embedder)
                 storage.write_table(path, {name: found[name].to_numpy() for name in found.columns})
-                print(f"{task}/{embedder} {style}", flush=True)
+                print(f"{task}/{embedder}", flush=True)
     tables(pd.concat([pd.DataFrame(storage.read_table(path)) for path in sorted(chosen.keep.glob("*.parquet"))]))
 
 

@@ -13,7 +13,7 @@ def aggregate(params: Params) -> int:
     grid = params.grid
     focus = params.focus.embedder
     runs = load(grid), load_probes(grid), load_diagnostics(grid), load_picks(grid, focus)
-    write(summarise(*runs, load_clones(grid), focus))
+    write(summarise(*runs, load_clones(grid), focus, params.known()))
     return len(runs[0])
 
 

@@ -37,7 +37,9 @@ def test_sizes_come_from_the_registry_and_the_caps(tmp_path, monkeypatch):
     assert estimate.task_size(SHIPPED, "ag_news") == TaskSize(20_000, 5_000, 53, 1, False)
     assert estimate.task_size(SHIPPED, "sst2") == TaskSize(20_000, 872, 13, 1, False)
     assert estimate.task_size(SHIPPED, "ag_news", official=True) == TaskSize(120_000, 7_600, 53, 1, False)
-    everything = HubTask(source="hub", hub="x/y", text_pair="b", pair_format="concat", train=None, test=None)
+    everything = HubTask(
+        source="hub", hub="nyu-mll/glue", config="mnli", text_pair="b", pair_format="concat", train=None, test=None
+    )
     loaded = changed(datasets={"mnli": everything, "own": FilesTask(source="files", train_file="own.csv", train=70)})
     assert estimate.task_size(loaded, "mnli") == TaskSize(392_702, 9_815, 40, 2, False)
     assert estimate.task_size(loaded, "own").train == 70
@@ -73,7 +75,7 @@ def test_cost_of_embedding_by_hand(tmp_path, monkeypatch):
     instructed = estimate.embedding(SHIPPED, "sst2", "nv_embed_v2", single)
     assert instructed.tokens > 5_000 + 100 * 10
     assert estimate.embedding(SHIPPED, "sst2", "lsa", single).operations == 0
-    own = changed(embedders={"own": SHIPPED.embedders["minilm"]})
+    own = changed(embedders={"own": SHIPPED.embedders["minilm"].model_copy(update={"hub": "somebody/else"})})
     assert math.isnan(estimate.embedding(own, "sst2", "own", single).operations)
     long = estimate.embedding(SHIPPED, "sst2", "minilm", TaskSize(90, 10, 1e6, 1, True))
     assert long.tokens == 100 * 256

@@ -18,7 +18,9 @@ from pydantic import (
 )
 
 from nofreelunch.base.errors import UserError, unknown
+from nofreelunch.base.registry import Known
 from nofreelunch.base.spec import Spec
+from nofreelunch.embedders.facts import facts_of, seen_by
 from nofreelunch.embedders.spec import EmbedderSpec, Transformer
 from nofreelunch.heads.spec import HeadSpec
 from nofreelunch.selection.pools import POOLS
@@ -123,6 +125,17 @@ class Params(Spec):
     embedders: dict[str, EmbedderSpec]
     pools: dict[str, dict[str, Any]]
     strategies: dict[str, dict[str, Any]]
+
+    def known(self) -> Known:
+        """What the registry knows of the grid's entries: by what they load, not by their names."""
+        embedders = {name: self.embedders[name] for name in self.grid.embedders}
+        marks = {
+            (name, dataset): seen_by(spec, self.datasets[dataset].identity)
+            for name, spec in embedders.items()
+            for dataset in self.grid.datasets
+        }
+        facts = {name: facts_of(spec) for name, spec in embedders.items()}
+        return Known(marks, {name: found.mteb for name, found in facts.items() if found and found.mteb is not None})
 
     @field_validator("datasets", "embedders")
     @classmethod

@@ -7,6 +7,9 @@ from nofreelunch.base import registry
 from nofreelunch.cli import show
 from nofreelunch.cli.named_grids import SEVEN_EMBEDDERS, TEN_TASKS
 from nofreelunch.cli.text_table import text_table
+from nofreelunch.embedders.facts import facts_of, seen_by
+from nofreelunch.embedders.spec import Npy, Transformer
+from nofreelunch.tasks.spec import FilesTask
 
 SHIPPED = params.load(Path(__file__).parents[2] / "params.yaml")
 
@@ -36,28 +39,34 @@ def test_the_protocols_contamination_is_shown():
     assert marks["nv_embed_v2", "ag_news"] == "·"
     assert marks["gte_qwen2_7b", "banking77"] == "?"
     assert all(marks["bert_base", task] == "·" for task in TEN_TASKS)
+    for embedder in ("minilm", "minilm_static", "mpnet", "mpnet_static"):
+        for task, mark in (("mnli", "X"), ("qnli", "x"), ("docs_kind", "x"), ("docs_param", "x"), ("ag_news", "·")):
+            assert marks[embedder, task] == mark
 
 
 def test_every_flag_has_its_evidence():
     lines = "\n".join(show.evidence(SHIPPED))
-    for name, facts in registry.EMBEDDERS.items():
+    for facts in registry.EMBEDDERS.values():
         for task, source in [*facts.trained_on.items(), *facts.related.items()]:
+            assert task in registry.TASKS
             assert f"{task}: {source}" in lines
-            assert name in lines
+            assert facts.name in lines
 
 
 @pytest.mark.parametrize("name", TEN_TASKS)
 def test_the_ten_tasks_are_registered_with_facts(name):
     assert SHIPPED.datasets[name].source == "hub"
-    assert name in registry.TASKS
+    assert SHIPPED.datasets[name].identity in registry.TASKS
 
 
-def test_the_embedders_of_the_protocol_are_registered_with_facts():
+def test_every_shipped_embedder_is_registered_at_its_revision():
     assert set(SEVEN_EMBEDDERS) <= set(SHIPPED.embedders)
-    assert set(SHIPPED.embedders) == set(registry.EMBEDDERS)
     for name, spec in SHIPPED.embedders.items():
-        dim = getattr(spec, "dim", None)
-        assert dim is None or dim == registry.EMBEDDERS[name].dim
+        facts = facts_of(spec)
+        assert facts is not None, name
+        assert getattr(spec, "revision", None) == facts.revision
+        assert getattr(spec, "dim", facts.dim) == facts.dim
+    assert {facts.name for facts in registry.EMBEDDERS.values()} <= set(SHIPPED.embedders)
 
 
 def test_precision_prompts_and_instructions_are_shown():
@@ -72,5 +81,27 @@ def test_precision_prompts_and_instructions_are_shown():
     assert show.prompts(changed)[-1] == "sfr_2, sst2: Judge"
 
 
-def test_an_embedder_of_ones_own_is_unknown():
-    assert registry.seen("mine", "mnli") == "unknown"
+def test_marks_go_by_what_is_loaded_and_not_by_names():
+    minilm, mnli = SHIPPED.embedders["minilm"], SHIPPED.datasets["mnli"].identity
+    assert seen_by(minilm, mnli) == "yes"
+    other = Transformer(kind="transformer", hub="somebody/fine-tuned", revision=minilm.revision)
+    assert seen_by(other, mnli) == "unknown"
+    for revision in (None, "0" * 40):
+        assert seen_by(minilm.model_copy(update={"revision": revision}), mnli) == "unknown"
+    assert seen_by(Npy(kind="npy", vectors="v.npy", texts="t.csv"), mnli) == "unknown"
+
+
+def test_a_task_that_nobody_examined_is_not_called_unseen():
+    own = FilesTask(source="files", train_file="ag_news.csv")
+    assert own.identity is None
+    assert seen_by(SHIPPED.embedders["minilm"], own.identity) == "unknown"
+    assert seen_by(SHIPPED.embedders["minilm"], "somebody/reviews") == "unknown"
+    assert seen_by(SHIPPED.embedders["hashing"], own.identity) == "no"
+
+
+def test_static_vectors_have_no_published_average():
+    assert facts_of(SHIPPED.embedders["minilm"]).mteb == 56.3
+    static = facts_of(SHIPPED.embedders["minilm_static"])
+    assert (static.mteb, static.active) == (None, 0)
+    assert SHIPPED.known().mteb == {"minilm": 56.3}
+    assert SHIPPED.known().marks["minilm", "docs_kind"] == "related"

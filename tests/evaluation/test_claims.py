@@ -5,6 +5,7 @@ import pytest
 import synthetic_runs
 from synthetic_runs import NO_CLONES, Truth
 
+from nofreelunch.base import registry
 from nofreelunch.evaluation import claims
 from nofreelunch.evaluation.aulc import scores
 from nofreelunch.evaluation.gains import pool_gains, strategy_gains
@@ -12,6 +13,7 @@ from nofreelunch.evaluation.wins import ranks
 
 EMBEDDERS = ["bert_base", "minilm", "gte_qwen2_7b", "sfr_2", "bge_en_icl", "nv_embed_v2"]
 STRATEGIES = ["random", "margin", "coreset", "badge"]
+MTEB = {facts.name: facts.mteb for facts in registry.EMBEDDERS.values()}
 ABOUT_EFFECTS = {1, 2, 3, 5, 6, 7, 8, 9}
 
 
@@ -26,7 +28,7 @@ def judge(
         "pool_gains": pool_gains(areas),
         "strategy_gains": strategy_gains(areas),
         "ranks": ranks(areas, NO_CLONES),
-        "probes": probes,
+        "probes": probes.assign(mteb=[MTEB.get(name) for name in probes["embedder"]]),
     }
     found = claims.judge(tables)
     assert [claim["number"] for claim in found] == list(range(1, 13))

@@ -1,5 +1,4 @@
 import pandas as pd
-import pytest
 
 from nofreelunch.evaluation.printed import MOST_ROWS, claims_table, with_seen, write_printed
 
@@ -39,8 +38,8 @@ def test_a_claim_has_a_row_for_each_quantity_and_one_if_it_has_none():
     assert table["estimate"].isna().tolist() == [False, False, True]
 
 
-@pytest.mark.parametrize(("embedder", "dataset", "flag"), [("nv_embed_v2", "mnli", "yes"), ("own", "mnli", "unknown")])
-def test_seen_is_that_of_the_registry(embedder, dataset, flag):
-    table = with_seen(pd.DataFrame({"dataset": [dataset], "embedder": [embedder], "x": [1.0]}))
-    assert table["seen"].tolist() == [flag]
+def test_seen_is_the_mark_of_the_cell():
+    table = pd.DataFrame({"dataset": ["mnli", "mnli"], "embedder": ["nv", "own"], "x": [1.0, 2.0]})
+    table = with_seen(table, {("nv", "mnli"): "yes", ("own", "other"): "no"})
+    assert table["seen"].tolist() == ["yes", "unknown"]
     assert table.columns[-1] == "seen"

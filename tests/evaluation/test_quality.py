@@ -80,7 +80,7 @@ def test_the_built_in_dependence_on_quality_is_found(runs):
     frame, probes, diagnostics, *_ = runs
     scores = aulc.scores(frame, probes)
     reached = quality.outcomes(scores, gains.strategy_gains(scores), gains.pool_gains(scores))
-    known = quality.measures(probes, diagnostics).query("measure == 'probe_accuracy'")
+    known = quality.measures(probes.assign(mteb=np.nan), diagnostics).query("measure == 'probe_accuracy'")
     rows = quality.correlations(known, reached).set_index(["outcome", "level"])
     expected = {"initial.random", "initial.typiclust", "pool_gain.typiclust.initial", "pool_gain.typiclust.early"}
     expected |= {f"aulc.{s}" for s in ("random", "margin", "coreset", "badge")}
@@ -95,6 +95,7 @@ def test_the_built_in_dependence_on_quality_is_found(runs):
 
 def test_measures_are_the_probe_the_diagnostics_and_mteb_where_it_is_published():
     probes = pd.DataFrame({"dataset": ["d", "d"], "embedder": ["minilm", "own"], "accuracy": [0.8, 0.9]})
+    probes = probes.assign(mteb=[56.3, np.nan])
     diagnostics = pd.DataFrame(
         {
             "dataset": "d",

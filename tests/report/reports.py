@@ -25,7 +25,7 @@ def build(folder, rounds=6, **grid):
     (folder / "params.yaml").write_text(yaml.safe_dump(content))
     loaded = params.load(folder / "params.yaml")
     axes = [getattr(loaded.grid, name) for name in ("datasets", "embedders", "pools", "strategies", "seeds")]
-    made = summarise(*synthetic_runs.make(*axes, TRUTH, rounds=rounds), loaded.focus.embedder)
+    made = summarise(*synthetic_runs.make(*axes, TRUTH, rounds=rounds), loaded.focus.embedder, loaded.known())
     page = folder / "report.html"
     page.write_text(render(loaded, made.tables, made.claims), encoding="utf-8")
     return loaded, made.tables, made.claims, page

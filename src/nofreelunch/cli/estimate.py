@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nofreelunch.base import layout, storage
-from nofreelunch.base.registry import EMBEDDERS, TASKS
+from nofreelunch.base.registry import TASKS
+from nofreelunch.embedders.facts import facts_of
 from nofreelunch.embedders.own_vectors import vector_files
 from nofreelunch.embedders.prompts import resolve
 from nofreelunch.embedders.spec import EmbedderSpec, Npy, Transformer
@@ -96,7 +97,8 @@ def task_size(params: Params, name: str, *, official: bool = False) -> TaskSize:
 
     ``official`` takes known tasks at the sizes of the registry, without caps.
     """
-    spec, facts = params.datasets[name], TASKS.get(name)
+    spec = params.datasets[name]
+    facts = TASKS.get(spec.identity or "")
     pair = spec.task == "param" if isinstance(spec, DocsTask) else spec.text_pair is not None
     parts = 2 if pair and spec.pair_format == "concat" else 1
     tokens = float(TOKENS if facts is None else facts.tokens)
@@ -142,7 +144,7 @@ def embedding(params: Params, dataset: str, embedder: str, size: TaskSize) -> Em
     if isinstance(spec, Transformer) and not spec.static:
         prompt = len(resolve(spec.prompt or "", spec.instructions, dataset)) / CHARACTERS
         tokens = texts * min(spec.max_tokens, size.tokens / size.parts + prompt)
-        facts = EMBEDDERS.get(embedder)
+        facts = facts_of(spec)
         operations = math.nan if facts is None else 2.0 * tokens * facts.active
     dim = dimensions(embedder, spec, dataset)
     width = dim * (4 if size.parts == 2 else 1)
@@ -168,14 +170,16 @@ def dimensions(embedder: str, spec: EmbedderSpec, dataset: str) -> int:
         return spec.dim
     if spec.truncate_dim is not None:
         return spec.truncate_dim
-    return EMBEDDERS[embedder].dim if embedder in EMBEDDERS else DIMENSIONS
+    facts = facts_of(spec)
+    return DIMENSIONS if facts is None else facts.dim
 
 
 def weight_bytes(embedder: str, spec: EmbedderSpec) -> int:
     """Bytes to download for an embedder: 2 for each weight of models above a billion, else 4."""
-    if not isinstance(spec, Transformer) or embedder not in EMBEDDERS:
+    facts = facts_of(spec)
+    if not isinstance(spec, Transformer) or facts is None:
         return 0
-    parameters = EMBEDDERS[embedder].parameters
+    parameters = facts.parameters
     return parameters * (2 if parameters > 10**9 else 4)
 
 
@@ -185,7 +189,7 @@ def learning_seconds(params: Params, dataset: str, embedder: str, size: TaskSize
     The cost of a round is that of earlier runs of the same cell where there are any.
     """
     grid = params.grid
-    facts = TASKS.get(dataset)
+    facts = TASKS.get(params.datasets[dataset].identity or "")
     classes = 2 if facts is None else facts.classes
     budget = params.budget.resolve(classes)
     rounds = 1 + min(budget.rounds, max(0, (size.train - budget.initial) // budget.batch))
@@ -220,7 +224,7 @@ def text_bytes(size: TaskSize) -> int:
 
 def run_bytes(params: Params, dataset: str) -> int:
     """Bytes of the runs of a cell in data/, in DVC's cache and in the memo."""
-    grid, facts = params.grid, TASKS.get(dataset)
+    grid, facts = params.grid, TASKS.get(params.datasets[dataset].identity or "")
     rounds = 1 + params.budget.resolve(2 if facts is None else facts.classes).rounds
     return 3 * ROUND_BYTES * rounds * grid.runs_per_cell
 

@@ -4,8 +4,9 @@ import argparse
 from pathlib import Path
 
 from nofreelunch import params
-from nofreelunch.base.registry import EMBEDDERS, TASKS, seen
+from nofreelunch.base.registry import TASKS
 from nofreelunch.cli.text_table import text_table
+from nofreelunch.embedders.facts import facts_of, seen_by
 from nofreelunch.embedders.prompts import resolve
 from nofreelunch.embedders.spec import EmbedderSpec, Npy, Transformer
 from nofreelunch.params import Params
@@ -25,7 +26,7 @@ def run(arguments: argparse.Namespace) -> None:
     print(tasks_table(loaded))
     print("\nEmbedders (* in the grid; MTEB: average over the 56 English tasks)\n")
     print(embedders_table(loaded))
-    print("\nTrained with labels of the task? X yes, x on data it is made from or close to, · no, ? not published\n")
+    print("\nTrained with labels of the task? X yes, x on data it is made from or close to, · no, ? not known\n")
     print(contamination_table(loaded))
     print("\n" + "\n".join(evidence(loaded)))
     print("\nPrompts, with what takes the place of {task}\n")
@@ -36,7 +37,7 @@ def tasks_table(loaded: Params) -> str:
     """One line for each task."""
     rows = []
     for name, spec in loaded.datasets.items():
-        facts = TASKS.get(name)
+        facts = TASKS.get(spec.identity or "")
         sizes = (None, None) if facts is None else (facts.train, facts.test)
         rows.append(
             [
@@ -56,7 +57,7 @@ def embedders_table(loaded: Params) -> str:
     """One line for each embedder."""
     rows = []
     for name, spec in loaded.embedders.items():
-        facts = EMBEDDERS.get(name)
+        facts = facts_of(spec)
         model = spec if isinstance(spec, Transformer) else None
         rows.append(
             [
@@ -77,23 +78,24 @@ def embedders_table(loaded: Params) -> str:
 
 
 def contamination_table(loaded: Params) -> str:
-    """Embedders × tasks of the hub, with the marks of ``MARKS``."""
-    tasks = [name for name, spec in loaded.datasets.items() if isinstance(spec, HubTask)]
-    rows = [[name, *(MARKS[seen(name, task)] for task in tasks)] for name in loaded.embedders]
-    return text_table(["embedder", *tasks], rows)
+    """Embedders × tasks, with the marks of ``MARKS``."""
+    rows = [
+        [name, *(MARKS[seen_by(spec, task.identity)] for task in loaded.datasets.values())]
+        for name, spec in loaded.embedders.items()
+    ]
+    return text_table(["embedder", *loaded.datasets], rows)
 
 
 def evidence(loaded: Params) -> list[str]:
     """Where the marks come from, one line for each source, and notes on embedders and tasks."""
     lines: dict[str, list[str]] = {}
-    for name in loaded.embedders:
-        facts = EMBEDDERS.get(name)
+    for name, spec in loaded.embedders.items():
+        facts = facts_of(spec)
         for task, source in () if facts is None else [*facts.trained_on.items(), *facts.related.items()]:
             lines.setdefault(f"{task}: {source}", []).append(name)
-    notes = [
-        *(f"{name}: {EMBEDDERS[name].note}" for name in loaded.embedders if name in EMBEDDERS and EMBEDDERS[name].note),
-        *(f"{name}: {TASKS[name].note}" for name in loaded.datasets if name in TASKS and TASKS[name].note),
-    ]
+    embedders = {name: facts_of(spec) for name, spec in loaded.embedders.items()}
+    tasks = {name: TASKS.get(spec.identity or "") for name, spec in loaded.datasets.items()}
+    notes = [f"{name}: {facts.note}" for name, facts in [*embedders.items(), *tasks.items()] if facts and facts.note]
     return [*(f"{line} ({', '.join(names)})" for line, names in sorted(lines.items())), "", *notes]
 
 
@@ -156,7 +158,8 @@ def _dim(name: str, spec: EmbedderSpec) -> int | None:
         return spec.dim
     if spec.truncate_dim is not None:
         return spec.truncate_dim
-    return EMBEDDERS[name].dim if name in EMBEDDERS else None
+    facts = facts_of(spec)
+    return None if facts is None else facts.dim
 
 
 def _pooling(spec: EmbedderSpec) -> str:

@@ -14,7 +14,7 @@ from scipy import stats
 from nofreelunch.evaluation.aulc import shares
 from nofreelunch.evaluation.evidence import NotTestableError, Part, grows_with, jackknifed, most_of, over_datasets
 from nofreelunch.evaluation.intervals import paired_difference
-from nofreelunch.evaluation.quality import FEWEST, MTEB, spearman
+from nofreelunch.evaluation.quality import FEWEST, spearman
 from nofreelunch.evaluation.runs import BASELINE, FACTORS, RUN
 
 _SATURATED = 0.95
@@ -213,11 +213,12 @@ def _recipe(material: Material) -> tuple[list[Part], str]:
 
 
 def _mteb(material: Material) -> tuple[list[Part], str]:
-    known = [name for name in material.probes["embedder"].cat.categories if name in MTEB]
+    mteb = material.probes.groupby("embedder", observed=True)["mteb"].first().dropna()
+    known = list(mteb.index)
     if len(known) < FEWEST:
         raise NotTestableError(f"needs {FEWEST} embedders whose MTEB average is known; the grid has {len(known)}")
     quality = _probe(material)[known]
-    quality.loc[:, :] = [MTEB[name] for name in known]
+    quality.loc[:, :] = mteb.to_numpy()
     return [
         grows_with(f"ρ of the MTEB average and {phase} accuracy", quality, {"": _sites(material.scores, phase)[known]})
         for phase in ("initial", "early", "middle", "late", "final")

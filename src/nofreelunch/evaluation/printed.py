@@ -1,21 +1,25 @@
 """Tables to be read and quoted: Markdown and LaTeX of those that are not too long, and of the claims."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from nofreelunch.base import storage
-from nofreelunch.base.registry import seen
+from nofreelunch.base.registry import Seen
 
 MOST_ROWS = 600
 NOT_PRINTED = ("picks",)
 SITE_TABLES = ("probes", "ranks", "strategy_gains", "pool_gains", "advice")
 
 
-def with_seen(table: pd.DataFrame) -> pd.DataFrame:
-    """``table`` with a last column 'seen': `registry.seen` of its (embedder, dataset)."""
-    flags = [seen(str(embedder), str(dataset)) for dataset, embedder in table[["dataset", "embedder"]].to_numpy()]
+def with_seen(table: pd.DataFrame, marks: Mapping[tuple[str, str], Seen]) -> pd.DataFrame:
+    """``table`` with a last column 'seen': the mark of its (embedder, dataset), ``unknown`` where there is none."""
+    flags = [
+        marks.get((str(embedder), str(dataset)), "unknown")
+        for dataset, embedder in table[["dataset", "embedder"]].to_numpy()
+    ]
     return table.assign(seen=pd.Categorical(flags, categories=["yes", "related", "no", "unknown"]))
 
 

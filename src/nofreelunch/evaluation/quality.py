@@ -6,13 +6,11 @@ import pandas as pd
 from scipy.stats import rankdata
 
 from nofreelunch.base.randomness import generator
-from nofreelunch.base.registry import EMBEDDERS
 from nofreelunch.evaluation.intervals import DRAWS, bootstrap_interval, resamples
 
 FloatArray = npt.NDArray[np.float64]
 SITE = ["dataset", "embedder"]
 FEWEST = 4
-MTEB = {name: facts.mteb for name, facts in EMBEDDERS.items() if facts.mteb is not None}
 
 
 def measures(probes: pd.DataFrame, diagnostics: pd.DataFrame) -> pd.DataFrame:
@@ -22,13 +20,12 @@ def measures(probes: pd.DataFrame, diagnostics: pd.DataFrame) -> pd.DataFrame:
     those of `diagnostics`.
 
     Args:
-        probes: `runs.load_probes`.
+        probes: `runs.load_probes`, with the column mteb.
         diagnostics: `runs.load_diagnostics`.
     """
-    published = [MTEB.get(str(name), np.nan) for name in probes["embedder"]]
     parts = [
         probes[SITE].assign(measure="probe_accuracy", value=probes["accuracy"]),
-        probes[SITE].assign(measure="mteb", value=published),
+        probes[SITE].assign(measure="mteb", value=probes["mteb"]),
         diagnostics[[*SITE, "measure", "value"]],
     ]
     return pd.concat(parts, ignore_index=True).dropna(subset="value")

@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from nofreelunch.base import layout, storage
+from nofreelunch.base.registry import Known
 from nofreelunch.evaluation.aulc import scores
 from nofreelunch.evaluation.claims import judge
 from nofreelunch.evaluation.curves import curves, differences
@@ -43,6 +44,7 @@ TABLES = (
     "picks",
 )
 _DIGITS = 5
+NOTHING = Known()
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,7 @@ def summarise(
     picks: pd.DataFrame,
     clones: pd.DataFrame,
     focus: str,
+    known: Known = NOTHING,
 ) -> Summary:
     """Summarise the runs of a grid.
 
@@ -81,13 +84,16 @@ def summarise(
         picks: `picks.load_picks` of the focus embedder.
         clones: `clones.load_clones`.
         focus: the embedder to show in metrics/focus.json and the DVC plots.
+        known: published facts of the grid's entries.
     """
+    published = pd.Series([known.mteb.get(str(name)) for name in probes["embedder"]], probes.index, dtype=float)
+    probes = probes.assign(mteb=published)
     areas = scores(frame, probes)
     paired = paired_scores(areas)
     known_cells = ranked_cells(frame, paired)
     gains, starts, placed = strategy_gains(areas), pool_gains(areas), ranks(areas, clones)
     tests, mean_ranks = friedman_tables(paired, clones)
-    known, reached, arms = measures(probes, diagnostics), outcomes(areas, gains, starts), arm_gains(frame)
+    found, reached, arms = measures(probes, diagnostics), outcomes(areas, gains, starts), arm_gains(frame)
     tables = {
         "curves": curves(frame),
         "differences": differences(frame),
@@ -104,8 +110,8 @@ def summarise(
         "mean_ranks": mean_ranks,
         "probes": probes,
         "diagnostics": diagnostics,
-        "quality": correlations(known, reached).assign(k0=_k0(frame)),
-        "explanations": explain(known, gained(reached)),
+        "quality": correlations(found, reached).assign(k0=_k0(frame)),
+        "explanations": explain(found, gained(reached)),
         "arms": arms,
         "defaults": defaults(arms),
         "advice": advice(diagnostics, arms),
@@ -113,7 +119,7 @@ def summarise(
         "picks": picks,
     }
     claims = judge(tables)
-    flagged = tables | {name: with_seen(tables[name]) for name in SITE_TABLES}
+    flagged = tables | {name: with_seen(tables[name], known.marks) for name in SITE_TABLES}
     return Summary(_metrics(tables), _focus(placed, focus), flagged, claims, _plot(tables["curves"], focus))
 
 

@@ -15,16 +15,17 @@ _LEFT, _TOP, _BESIDE = 1.2, 1.05, 0.2
 _CELL = (1.1, 0.4)
 
 
-def draw(ranks: pd.DataFrame, metric: str = "accuracy") -> Figure:
+def draw(ranks: pd.DataFrame, metric: str = "accuracy", known: style.Marks = style.NO_MARKS) -> Figure:
     """The strategy with the highest AULC in every cell, in its colour, with its gain over random querying.
 
     Args:
         ranks: `evaluation.wins.ranks`.
         metric: which metric.
+        known: `style.marks`.
     """
     part = ranks[ranks["metric"] == metric]
     datasets, embedders, pools = (style.names(part[name]) for name in ("dataset", "embedder", "ips"))
-    seen = style.seen_note(datasets, embedders)
+    seen = style.seen_note(datasets, embedders, known)
     wide, high = len(embedders) * _CELL[0], len(datasets) * _CELL[1]
     between = 0.6 + 0.02 * max(map(len, embedders))
     width, height = max(_LEFT + wide + _BESIDE, 6.4), _TOP + len(pools) * (high + between) - 0.1
@@ -33,7 +34,7 @@ def draw(ranks: pd.DataFrame, metric: str = "accuracy") -> Figure:
         for k, ips in enumerate(pools):
             bottom = 1 - (_TOP + k * (high + between) + high) / height
             axes = figure.add_axes((_LEFT / width, bottom, wide / width, high / height))
-            _panel(axes, part[part["ips"] == ips], datasets, embedders)
+            _panel(axes, part[part["ips"] == ips], datasets, embedders, known)
             axes.set_title(f"{style.words(ips)} initial pool", weight="bold", loc="left")
         note = "The strategy with the highest AULC, and the points it gains over random querying; mean over seeds."
         style.headline(
@@ -42,7 +43,7 @@ def draw(ranks: pd.DataFrame, metric: str = "accuracy") -> Figure:
     return figure
 
 
-def _panel(axes: Axes, part: pd.DataFrame, datasets: list[str], embedders: list[str]) -> None:
+def _panel(axes: Axes, part: pd.DataFrame, datasets: list[str], embedders: list[str], known: style.Marks) -> None:
     best = part.sort_values("aulc", ascending=False, kind="stable").drop_duplicates(["dataset", "embedder"])
     for row in best[["dataset", "embedder", "strategy", "gain"]].itertuples(index=False):
         i, j = datasets.index(str(row.dataset)), embedders.index(str(row.embedder))
@@ -50,7 +51,7 @@ def _panel(axes: Axes, part: pd.DataFrame, datasets: list[str], embedders: list[
         axes.add_patch(Rectangle((j - 0.48, i - 0.46), 0.96, 0.92, facecolor=colour, lw=0))
         ink: dict[str, Any] = {"color": style.ink_on(to_rgb(colour)), "ha": "center", "va": "center"}
         axes.text(j, i - 0.2, style.words(str(row.strategy)), size=7.5, weight="bold", **ink)
-        mark = style.marked("", str(row.dataset), str(row.embedder))
+        mark = style.marked("", str(row.dataset), known, str(row.embedder))
         axes.text(j, i + 0.22, f"{100 * row.gain:+.1f}{mark}".replace("-", "−"), size=7, **ink)
     axes.set_xlim(-0.5, len(embedders) - 0.5)
     axes.set_ylim(len(datasets) - 0.5, -0.5)

@@ -6,13 +6,14 @@ from matplotlib.figure import Figure
 from nofreelunch.figures import panels, style
 
 
-def draw(curves: pd.DataFrame, ips: str, metric: str = "accuracy") -> Figure:
+def draw(curves: pd.DataFrame, ips: str, metric: str = "accuracy", known: style.Marks = style.NO_MARKS) -> Figure:
     """Learning curves of every (dataset, embedder) after the pool selection ``ips``.
 
     Args:
         curves: `evaluation.curves.curves`.
         ips: which pool selection.
         metric: which metric.
+        known: `style.marks`.
     """
     part = curves[(curves["ips"] == ips) & (curves["metric"] == metric)]
     text = panels.Text(
@@ -21,4 +22,4 @@ def draw(curves: pd.DataFrame, ips: str, metric: str = "accuracy") -> Figure:
         y_label=f"{style.words(metric)}, %",
         zero=False,
     )
-    return panels.lines(part, text)
+    return panels.lines(part, text, known)

@@ -6,13 +6,14 @@ from matplotlib.figure import Figure
 from nofreelunch.figures import panels, style
 
 
-def draw(differences: pd.DataFrame, ips: str, metric: str = "accuracy") -> Figure:
+def draw(differences: pd.DataFrame, ips: str, metric: str = "accuracy", known: style.Marks = style.NO_MARKS) -> Figure:
     """Differences to random querying, paired by seed, in every (dataset, embedder).
 
     Args:
         differences: `evaluation.curves.differences`.
         ips: which pool selection.
         metric: which metric.
+        known: `style.marks`.
     """
     part = differences[(differences["ips"] == ips) & (differences["metric"] == metric)]
     text = panels.Text(
@@ -21,4 +22,4 @@ def draw(differences: pd.DataFrame, ips: str, metric: str = "accuracy") -> Figur
         y_label=f"{style.words(metric)}, points",
         zero=True,
     )
-    return panels.lines(part, text)
+    return panels.lines(part, text, known)

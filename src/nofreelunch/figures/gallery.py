@@ -15,6 +15,7 @@ from nofreelunch.figures import (
     picks,
     pool_gain,
     strategy_gain,
+    style,
     wins,
 )
 from nofreelunch.figures.write import save
@@ -33,18 +34,19 @@ def draw_all(tables: dict[str, pd.DataFrame], pools: Sequence[str], focus: str) 
 
 def drawn(tables: dict[str, pd.DataFrame], pools: Sequence[str], focus: str) -> Iterator[tuple[str, Figure]]:
     """The figures with their names; those that compare strategies only where there are at least two."""
+    known = style.marks(tables["probes"])
     compared = not tables["differences"].empty
     for ips in pools:
-        yield f"curves_{ips}", curves.draw(tables["curves"], ips)
+        yield f"curves_{ips}", curves.draw(tables["curves"], ips, known=known)
         if compared:
-            yield f"differences_{ips}", differences.draw(tables["differences"], ips)
-    yield "aulc", heatmap.draw(tables["ranks"], "aulc")
-    yield "ranks", heatmap.draw(tables["ranks"], "rank")
-    yield "labels_to_target", heatmap.draw_labels(tables["aulc"])
+            yield f"differences_{ips}", differences.draw(tables["differences"], ips, known=known)
+    yield "aulc", heatmap.draw(tables["ranks"], "aulc", known=known)
+    yield "ranks", heatmap.draw(tables["ranks"], "rank", known=known)
+    yield "labels_to_target", heatmap.draw_labels(tables["aulc"], known=known)
     yield "pool_gain", pool_gain.draw(tables["pool_gains"], tables["probes"], tables["quality"])
     yield "picks", picks.draw(tables["picks"], focus)
     if compared:
         yield "strategy_gain", strategy_gain.draw(tables["strategy_gains"], tables["probes"], tables["quality"])
-        yield "best", best.draw(tables["ranks"])
+        yield "best", best.draw(tables["ranks"], known=known)
         yield "wins", wins.draw(tables["wins"])
         yield "critical_difference", critical_difference.draw(tables["mean_ranks"], tables["friedman"])

@@ -36,7 +36,7 @@ class _Panel:
     higher: bool
 
 
-def draw(ranks: pd.DataFrame, shown: Shown, metric: str = "accuracy") -> Figure:
+def draw(ranks: pd.DataFrame, shown: Shown, metric: str = "accuracy", known: style.Marks = style.NO_MARKS) -> Figure:
     """Every strategy in every (dataset, embedder), averaged over pools; the best of a column is bold.
 
     Args:
@@ -44,6 +44,7 @@ def draw(ranks: pd.DataFrame, shown: Shown, metric: str = "accuracy") -> Figure:
         shown: 'aulc' writes 100 × AULC and colours the gain over random querying; 'rank' writes and colours
             the mean rank.
         metric: which metric.
+        known: `style.marks`.
     """
     part = ranks[ranks["metric"] == metric]
     strategies = len(style.names(part["strategy"]))
@@ -52,16 +53,16 @@ def draw(ranks: pd.DataFrame, shown: Shown, metric: str = "accuracy") -> Figure:
         title = f"Rank of each strategy by AULC, {style.words(metric)}"
         note = "Mean rank over pools, 1 = best; bold: best of its column. Colour: the same, dark = better."
         colours: tuple[Colormap, Normalize] = (style.BEST_IS_DARK, Normalize(1, max(strategies, 2)))
-        return _draw(part, panels, colours, title, note, "{:.1f}".format)
+        return _draw(part, panels, colours, title, note, "{:.1f}".format, known)
     panels = _panels(part.assign(aulc=100 * part["aulc"]), "aulc", "gain", higher=True)
     reach = max(float(part["gain"].abs().max()), 1e-4)
     title = f"Area under the learning curve, {style.words(metric)}"
     note = "Numbers: 100 × AULC, mean over pools and seeds; bold: best of its column.\n"
     note += f"Colour: gain over random querying, orange above and purple below it, full at {100 * reach:.1f} points."
-    return _draw(part, panels, (style.DIVERGING, Normalize(-reach, reach)), title, note, "{:.1f}".format)
+    return _draw(part, panels, (style.DIVERGING, Normalize(-reach, reach)), title, note, "{:.1f}".format, known)
 
 
-def draw_labels(scores: pd.DataFrame, metric: str = "accuracy") -> Figure:
+def draw_labels(scores: pd.DataFrame, metric: str = "accuracy", known: style.Marks = style.NO_MARKS) -> Figure:
     """Labels each strategy needs for a share of the way from chance to the full-pool probe, a censored median.
 
     The share is the highest of `SHARES` that at least half of all runs reach, else the lowest.
@@ -69,6 +70,7 @@ def draw_labels(scores: pd.DataFrame, metric: str = "accuracy") -> Figure:
     Args:
         scores: `evaluation.aulc.scores`.
         metric: which metric.
+        known: `style.marks`.
 
     Returns:
         A number only where more than half of the runs got there; colour shows it beside what random querying needs.
@@ -86,7 +88,7 @@ def draw_labels(scores: pd.DataFrame, metric: str = "accuracy") -> Figure:
     note = "The probe knows the full pool. Median over pools and seeds; bold: fewest of its column;\n"
     note += "–: half of the runs or more never got there, or the probe is at chance.\n"
     note += "Colour: orange fewer than random querying needs, purple more, full at half and twice as many."
-    return _draw(table, panels, (style.DIVERGING, Normalize(-1, 1)), title, note, _short)
+    return _draw(table, panels, (style.DIVERGING, Normalize(-1, 1)), title, note, _short, known)
 
 
 def _short(labels: float) -> str:
@@ -113,14 +115,15 @@ def _draw(
     title: str,
     note: str,
     text: Callable[[float], str],
+    known: style.Marks,
 ) -> Figure:
     embedders, strategies = style.names(table["embedder"]), style.names(table["strategy"])
-    seen = style.seen_note(list(panels), embedders)
+    seen = style.seen_note(list(panels), embedders, known)
     note = f"{note}\n{seen}" if seen else note
     top = _TOP + 0.14 * bool(seen)
     across = min(len(panels), max(2, round(16 / (len(embedders) * _CELL[0] + _BESIDE))), 5)
     down = ceil(len(panels) / across)
-    between = 0.45 + 0.034 * max(len(style.marked(name, dataset)) for name in embedders for dataset in panels)
+    between = 0.45 + 0.034 * max(len(style.marked(name, dataset, known)) for name in embedders for dataset in panels)
     wide, high = len(embedders) * _CELL[0], len(strategies) * _CELL[1]
     width = max(_LEFT + across * (wide + _BESIDE) + 0.1, 7.0)
     height = top + down * (high + between)
@@ -134,7 +137,7 @@ def _draw(
             _paint(axes, panel, colours, text)
             axes.set_title(style.words(dataset), weight="bold")
             lean: dict[str, Any] = {"rotation": 35, "ha": "right", "rotation_mode": "anchor"}
-            axes.set_xticks(range(len(embedders)), [style.marked(name, dataset) for name in embedders], **lean)
+            axes.set_xticks(range(len(embedders)), [style.marked(name, dataset, known) for name in embedders], **lean)
             axes.set_yticks(range(len(strategies)), [style.words(name) for name in strategies])
             axes.tick_params(length=0, labelleft=j == 0)
         style.headline(figure, title, note)

@@ -24,7 +24,7 @@ class Text:
     zero: bool
 
 
-def lines(table: pd.DataFrame, text: Text) -> Figure:
+def lines(table: pd.DataFrame, text: Text, known: style.Marks) -> Figure:
     """One panel per (dataset, embedder): labels across, 100 × mean up, a 95 % band, a line per strategy.
 
     Panels of a row share both axes, so that embedders compare; the last one names its lines.
@@ -32,6 +32,7 @@ def lines(table: pd.DataFrame, text: Text) -> Figure:
     Args:
         table: dataset, embedder, strategy (categorical), labels, mean, lo, hi; one row per point.
         text: the words; ``zero`` draws a line at 0.
+        known: `style.marks`.
     """
     datasets, embedders = style.names(table["dataset"]), style.names(table["embedder"])
     strategies = style.names(table["strategy"])
@@ -56,7 +57,7 @@ def lines(table: pd.DataFrame, text: Text) -> Figure:
                 axes.tick_params(labelleft=j == 0)
                 if i == 0:
                     axes.set_title(style.words(embedder))
-                mark = style.marked("", dataset, embedder)
+                mark = style.marked("", dataset, known, embedder)
                 axes.text(0.98, 0.04, mark, transform=axes.transAxes, ha="right", size=8)
                 axes.tick_params(labelbottom=not alike or i == len(datasets) - 1)
             row[0].set_ylabel(f"{style.words(dataset)}\n{text.y_label}")
@@ -67,7 +68,7 @@ def lines(table: pd.DataFrame, text: Text) -> Figure:
                 row[-1], _ends(table[(table["dataset"] == dataset) & (table["embedder"] == embedders[-1])])
             )
         figure.supxlabel("labels", size=8, y=0.12 / height)
-        seen = style.seen_note(datasets, embedders)
+        seen = style.seen_note(datasets, embedders, known)
         style.headline(figure, text.title, f"{text.note} {seen}." if seen else text.note)
         style.legend(figure, strategies, 1 - 0.58 / height)
     return figure

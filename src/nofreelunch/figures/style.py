@@ -1,6 +1,6 @@
 """The one style of all figures: type, colour-blind-safe colours, labels that keep apart."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -15,7 +15,7 @@ from matplotlib.colors import ListedColormap, to_hex, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from nofreelunch.base.registry import seen
+from nofreelunch.base.registry import Seen
 
 INK = "#222222"
 MUTED = "#767676"
@@ -145,14 +145,24 @@ def words(name: str) -> str:
 SEEN = {"yes": " †", "related": " (†)"}
 
 
-def marked(name: str, dataset: str, embedder: str | None = None) -> str:
+Marks = Mapping[tuple[str, str], Seen]
+NO_MARKS: Marks = {}
+
+
+def marks(table: pd.DataFrame) -> Marks:
+    """(embedder, dataset) → what stands in the column 'seen' of a table of the summary."""
+    rows = table[["embedder", "dataset", "seen"]].drop_duplicates()
+    return {(str(embedder), str(dataset)): seen for embedder, dataset, seen in rows.itertuples(index=False)}
+
+
+def marked(name: str, dataset: str, known: Marks, embedder: str | None = None) -> str:
     """``name`` in words, with a mark where the embedder (the name itself, if None) saw labels of the dataset."""
-    return words(name) + SEEN.get(seen(embedder or name, dataset), "")
+    return words(name) + SEEN.get(known.get((embedder or name, dataset), "unknown"), "")
 
 
-def seen_note(datasets: Sequence[str], embedders: Sequence[str]) -> str:
+def seen_note(datasets: Sequence[str], embedders: Sequence[str], known: Marks) -> str:
     """What the marks of `marked` mean, or '' where none occurs."""
-    occur = {seen(embedder, dataset) for embedder in embedders for dataset in datasets}
+    occur = {known.get((embedder, dataset)) for embedder in embedders for dataset in datasets}
     said = {"yes": "† trained with labels of the task", "related": "(†) on data close to it"}
     return ", ".join(text for kind, text in said.items() if kind in occur)
 

@@ -11,7 +11,6 @@ from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
 from nofreelunch.base.provenance import releases
-from nofreelunch.base.registry import seen
 from nofreelunch.figures import style
 from nofreelunch.params import Params
 from nofreelunch.report.curves import curve_data
@@ -71,7 +70,7 @@ def _payload(params: Params, tables: dict[str, pd.DataFrame]) -> dict[str, Any]:
         "pools": grid.pools,
         "focus": params.focus.embedder,
         "strategies": [_strategy(name) for name in grid.strategies],
-        "seen": {f"{d}/{e}": seen(e, d) for d in grid.datasets for e in grid.embedders},
+        "seen": {f"{d}/{e}": mark for (e, d), mark in params.known().marks.items()},
         "curves": curve_data(tables),
         "tables": {name: table.plain() for name, table in report_tables(tables).items()},
     }

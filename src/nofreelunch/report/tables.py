@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from nofreelunch.evaluation.aulc import SHARES, arrivals
-from nofreelunch.evaluation.quality import MTEB, SITE
+from nofreelunch.evaluation.quality import SITE
 from nofreelunch.evaluation.runs import FACTORS
 
 Kind = Literal["text", "points", "gain", "number", "count", "p", "share"]
@@ -306,8 +306,7 @@ def _embeddings(tables: dict[str, pd.DataFrame]) -> Table:
     wide = tables["diagnostics"].pivot(index=SITE, columns="measure", values="value")
     names = list(dict.fromkeys(tables["diagnostics"]["measure"].astype(str)))
     labelled = set(tables["diagnostics"].loc[tables["diagnostics"]["labelled"], "measure"])
-    table = tables["probes"][[*SITE, "accuracy", "seen"]].merge(wide.reset_index(), on=SITE)
-    table = table.assign(mteb=[MTEB.get(str(name)) for name in table["embedder"]])
+    table = tables["probes"][[*SITE, "accuracy", "mteb", "seen"]].merge(wide.reset_index(), on=SITE)
     columns: _Columns = [
         *_SITE,
         _SEEN,

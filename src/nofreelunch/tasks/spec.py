@@ -28,6 +28,11 @@ class DocsTask(Spec):
     pair_format: PairFormat = "joined"
 
     @property
+    def identity(self) -> str | None:
+        """The task's key in `base.registry.TASKS`."""
+        return f"docs:{self.task}"
+
+    @property
     def fields(self) -> tuple[str, str]:
         """The names of the two texts in the pair format ``labelled``."""
         return ("function", "parameter") if self.task == "param" else ("text 1", "text 2")
@@ -59,6 +64,11 @@ class TableTask(Spec):
     deduplicate: bool = False
 
     @property
+    def identity(self) -> str | None:
+        """The task's key in `base.registry.TASKS`; None for one's own files."""
+        return None
+
+    @property
     def fields(self) -> tuple[str, str]:
         """The names of the two texts in the pair format ``labelled``."""
         return self.text, self.text_pair or self.text
@@ -88,6 +98,11 @@ class HubTask(TableTask):
     config: str | None = None
     train_split: str = "train"
     test_split: str = "test"
+
+    @property
+    def identity(self) -> str | None:
+        """The task's key in `base.registry.TASKS`."""
+        return self.hub if self.config is None else f"{self.hub}:{self.config}"
 
 
 class FilesTask(TableTask):
