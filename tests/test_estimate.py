@@ -133,3 +133,20 @@ def test_the_built_in_pair_task_is_known_as_one(tmp_path, monkeypatch):
 
 def test_the_calibration_is_positive_and_short():
     assert cpu_flops(0.01) > 1e8
+
+
+def test_the_rows_of_own_files_are_counted_before_the_task_is_made(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    lines = [f"a text {i},{i % 2}" for i in range(80)]
+    (tmp_path / "own.csv").write_text("\n".join(["text,label", *lines]) + "\n")
+    (tmp_path / "more.csv").write_text("\n".join(["text,label", *lines[:30]]) + "\n")
+
+    def sizes(**entry):
+        task = FilesTask(source="files", train_file="own.csv", **entry)
+        size = estimate.task_size(changed(datasets={"own": task}), "own")
+        return size.train, size.test
+
+    assert sizes() == (60, 20)
+    assert sizes(test_share=0.1) == (72, 8)
+    assert sizes(test_file="more.csv") == (80, 30)
+    assert sizes(train=50) == (50, 20)

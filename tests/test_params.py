@@ -70,7 +70,7 @@ def test_the_shipped_grid_is_valid_and_options_get_their_defaults(load):
         ({"head.centre": 1}, r"head\.centre: .*boolean"),
         ({"head.scaling": "units"}, r"head\.scaling: .*'unit'.*'units'"),
         ({"head.kind": "logistics"}, r"head\.kind: unknown kind 'logistics'.*mean 'logistic'.*knn, lda, logistic, mlp"),
-        ({"head": {"kind": "knn", "C": 1.0}}, r"head: unknown key 'C'.*neighbours"),
+        ({"head": {"kind": "knn", "neighbors": 1}}, r"head: unknown key 'neighbors'.*neighbours"),
         ({"head": {"kind": "lda", "shrinkage": 0.0}}, r"head\.shrinkage.*: .*greater than 0"),
         (
             {"head": {"kind": "mlp"}, "grid.strategies": ["random", "alfamix"]},
@@ -153,3 +153,18 @@ def test_budget_tracks_resolve_to_labels(load):
     assert (low.initial, low.batch, low.rounds) == (5, 5, 20)
     glae = load({"budget.track": "glae"}).budget.resolve(4)
     assert (glae.initial, glae.batch, glae.rounds) == (100, 100, 15)
+
+
+@pytest.mark.parametrize("kind", ["mlp", "knn", "lda", "ridge"])
+def test_another_kind_of_head_needs_no_word_about_what_belongs_to_the_one_before(load, kind):
+    """As ``dvc exp run -S head.kind=knn`` does it."""
+    assert load({"head.kind": kind}).head.kind == kind
+    with pytest.raises(UserError, match="unknown key 'neighbors'"):
+        load({"head.kind": kind, "head.neighbors": 3})
+
+
+def test_options_of_another_kind_of_head_do_not_count(load):
+    assert load({"head.kind": "knn", "head.C": 0.1}).head == load({"head.kind": "knn"}).head
+    assert load({"head.neighbours": 3}).head == load({}).head
+    with pytest.raises(UserError, match=r"head\.kind: .*'kn'.*mean 'knn'"):
+        load({"head.kind": "kn"})

@@ -3,13 +3,14 @@
 import argparse
 import sys
 
-from nofreelunch.cli import check, cost, farm, grid, plan, recommend, show
+from nofreelunch.cli import check, cost, farm, grid, new, plan, recommend, show
 from nofreelunch.cli.command import guarded
 
 COMMANDS = {
     "check": check,
     "list": show,
     "grid": grid,
+    "new": new,
     "plan": plan,
     "farm": farm,
     "recommend": recommend,

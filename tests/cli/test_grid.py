@@ -7,6 +7,7 @@ import yaml
 from nofreelunch import params
 from nofreelunch.base.errors import UserError
 from nofreelunch.cli import grid
+from nofreelunch.cli.check import describe
 from nofreelunch.cli.named_grids import GRIDS
 
 PROJECT = Path(__file__).parents[2]
@@ -29,7 +30,9 @@ def test_a_named_grid_is_valid_and_changes_nothing_else(name):
     text, _ = grid.with_grid(SHIPPED, name)
     old, new = yaml.safe_load(SHIPPED), yaml.safe_load(text)
     assert params.Params.model_validate(new).grid.seeds == GRIDS[name].seeds
-    assert new["budget"].pop("track") == GRIDS[name].track
+    track = GRIDS[name].track
+    assert new["budget"].pop("track") == track
+    assert {key: new["budget"][track][key] for key, _ in GRIDS[name].budget} == dict(GRIDS[name].budget)
     old["budget"].pop("track")
     assert new["focus"]["embedder"] in new["grid"]["embedders"]
     for section in old.keys() - {"grid", "focus"}:
@@ -58,7 +61,7 @@ def test_the_command_says_what_changed_and_writes_it(folder, capsys):
     assert "grid.embedders: +hashing −nv_embed_v2 −bge_en_icl" in said
     assert "grid.pools: −typiclust −coreset" in said
     assert "budget.track: glae → custom" in said
-    assert "now 2 tasks × 1 embedders × 1 pools × 2 strategies × 2 seeds = 8 runs" in said
+    assert "now 2 tasks × 1 embedder × 1 pool × 2 strategies × 2 seeds = 8 runs" in said
     assert params.load().grid.embedders == ["hashing"]
     grid.run(Namespace(name="smoke"))
     assert capsys.readouterr().out == "params.yaml already holds the grid 'smoke'\n"
@@ -86,3 +89,23 @@ def test_a_params_yaml_without_any_of_the_entries_is_refused_and_left_alone(fold
 def test_a_broken_params_yaml_is_refused(text):
     with pytest.raises(UserError, match=r"params\.yaml"):
         grid.with_grid(text, "paper")
+
+
+def test_the_budget_in_use_comes_back_and_what_does_not_is_said(folder, capsys):
+    changed = SHIPPED.replace("custom: {initial: 50, batch: 50,", "custom: {initial: 7, batch: 3,")
+    assert changed != SHIPPED
+    Path("params.yaml").write_text(changed, encoding="utf-8")
+    grid.run(Namespace(name="quickstart"))
+    assert Path("params.yaml").read_text(encoding="utf-8") == SHIPPED
+    said = capsys.readouterr().out
+    assert "budget.custom.initial: 7 → 50" in said
+    assert "left as they stand: head, annotator, the entries of datasets, embedders, pools and strategies" in said
+
+
+def test_one_is_no_plural(folder):
+    content = yaml.safe_load(SHIPPED)
+    content["grid"] = {name: names[:1] if isinstance(names, list) else 1 for name, names in content["grid"].items()}
+    content["focus"]["embedder"] = content["grid"]["embedders"][0]
+    one = "1 task × 1 embedder × 1 pool × 1 strategy × 1 seed = 1 run"
+    assert describe(params.Params.model_validate(content)) == one
+    assert describe(params.load()) == "4 tasks × 4 embedders × 2 pools × 7 strategies × 5 seeds = 1,120 runs"

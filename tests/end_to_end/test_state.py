@@ -1,8 +1,12 @@
-"""The committed state: a second machine writes the same bytes, and the way back from a change loses nothing."""
+"""The committed state: a second machine writes the same bytes, and the way back from a change loses nothing;
+a project of one's own leaves it alone."""
 
+import os
 import subprocess
+import sys
 
 import pytest
+import yaml
 from dvc_project import Project
 
 pytestmark = pytest.mark.slow
@@ -82,3 +86,60 @@ def test_what_dvc_restores_needs_no_timings(second):
     assert shown.returncode == 1
     assert "DVC restored them" in shown.stderr
     assert changed_files(second) == ""
+
+
+def nofreelunch(folder, code, *arguments):
+    environment = os.environ | {"PYTHONPATH": str(code / "src"), "DVC_NO_ANALYTICS": "1", "NOFREELUNCH_JOBS": "1"}
+    command = [sys.executable, "-m", "nofreelunch", *arguments]
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+
+
+def test_a_project_of_ones_own_has_its_own_results_and_the_evidence_of_the_shipped_grid(committed):
+    own_texts = committed.folder.parent / "own.csv"
+    words = ["red", "green", "blue", "round", "flat", "large", "small"]
+    rows = [f"{words[i % 7]} {words[i // 7 % 7]} {words[i // 49 % 7]} thing {i},{i % 3}\n" for i in range(240)]
+    own_texts.write_text("description,kind\n" + "".join(rows))
+    before = outputs(committed)
+    named = ("--texts", str(own_texts), "--text", "description", "--label", "kind")
+    made = nofreelunch(committed.folder, committed.folder, "new", "my_project", *named)
+    assert made.returncode == 0, made.stderr
+    assert changed_files(committed) == ""
+    assert "up to date" in committed.dvc("status")
+    again = nofreelunch(committed.folder, committed.folder, "new", "my_project")
+    assert (again.returncode, "is there already" in again.stderr) == (1, True)
+
+    own = Project.__new__(Project)
+    own.folder = committed.folder / "my_project"
+    own.environment = committed.environment | {"PYTHONPATH": str(own.folder / "src")}
+    content = yaml.safe_load((own.folder / "params.yaml").read_text())
+    assert list(content["datasets"]) == content["grid"]["datasets"] == ["my_texts"]
+    assert not [path for top in ("data", "metrics", "plots") for path in own.folder.glob(f"{top}/*")]
+    checked = nofreelunch(own.folder, own.folder, "check")
+    assert "1 task" in checked.stdout, checked.stderr
+    own.change(
+        {"grid": {"embedders": ["hashing"], "pools": ["random"], "strategies": ["random", "margin"], "seeds": 2}}
+    )
+    own.change({"focus": {"embedder": "hashing"}, "budget": {"custom": {"initial": 10, "batch": 10, "rounds": 2}}})
+    own.repro()
+    metrics = yaml.safe_load((own.folder / "metrics/hashing.json").read_text())
+    assert metrics["tasks"] == 1
+    assert (own.folder / "plots/report.html").is_file()
+    assert outputs(committed) == before
+    assert changed_files(committed) == ""
+
+    asked = (
+        "recommend",
+        "--texts",
+        str(own_texts),
+        "--column",
+        "description",
+        "--embedder",
+        "hashing",
+        "--labels",
+        "30",
+    )
+    for evidence, tasks in (("evidence", 1), ("plots/evidence", 1)):
+        answered = nofreelunch(own.folder, own.folder, *asked, "--evidence", evidence)
+        assert f"learned from {evidence}\n" in answered.stdout, answered.stderr
+        assert f"learned from {tasks} task." in answered.stdout
+        assert "nan" not in answered.stdout

@@ -37,6 +37,7 @@ def test_metrics_are_rounded_means_over_datasets_pools_and_seeds(made, runs):
     assert "random" not in metrics["gain"]
     assert set(metrics["pool_gain"]) == {"typiclust"}
     assert metrics["final"] == pytest.approx(part["final"].mean(), abs=1e-5)
+    assert metrics["tasks"] == 2
     assert metrics["probe"] == pytest.approx(runs[1].query("embedder == 'fair'")["accuracy"].mean(), abs=1e-5)
 
 
@@ -62,6 +63,8 @@ def test_written_files_are_whole_and_the_same_twice(made, tmp_path, monkeypatch)
     expected = {f"data/summary/{name}.{kind}" for name in summary.TABLES for kind in ("parquet", "csv")}
     expected |= {f"metrics/{name}.json" for name in ("weak", "fair", "good", "best", "focus")} | {
         "plots/curves.csv",
+        "plots/evidence/arms.parquet",
+        "plots/evidence/diagnostics.parquet",
         "data/summary/claims.json",
     }
     printed = {f"data/summary/{name}.{kind}" for name in ("claims", *PRINTED) for kind in ("md", "tex")}

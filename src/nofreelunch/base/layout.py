@@ -12,6 +12,9 @@ METRICS = Path("metrics")
 PLOTS = Path("plots")
 SUMMARY = Path("data/summary")
 REPORT = PLOTS / "report.html"
+# What `recommend` learns from: of the grid at hand, and of the one that a project was started from.
+EVIDENCE = PLOTS / "evidence"
+SHIPPED = Path("evidence")
 
 
 def task_split(dataset: str, split: str) -> Path:

@@ -10,6 +10,7 @@ from nofreelunch import params
 from nofreelunch.base import layout, storage
 from nofreelunch.base.errors import UserError
 from nofreelunch.base.storage import file_digest
+from nofreelunch.cli.text_table import counted
 from nofreelunch.embedders.model_files import weights_digest, wheels_to_fetch
 from nofreelunch.embedders.spec import Npy, Transformer
 from nofreelunch.params import Params
@@ -47,8 +48,14 @@ def describe(loaded: Params) -> str:
     """The grid in one line."""
     grid = loaded.grid
     cells = len(grid.datasets) * len(grid.embedders)
-    axes = f"{len(grid.datasets)} tasks × {len(grid.embedders)} embedders × {len(grid.pools)} pools"
-    return f"{axes} × {len(grid.strategies)} strategies × {grid.seeds} seeds = {cells * grid.runs_per_cell:,} runs"
+    axes = [
+        counted(len(grid.datasets), "task"),
+        counted(len(grid.embedders), "embedder"),
+        counted(len(grid.pools), "pool"),
+        counted(len(grid.strategies), "strategy", "strategies"),
+        counted(grid.seeds, "seed"),
+    ]
+    return f"{' × '.join(axes)} = {counted(cells * grid.runs_per_cell, 'run')}"
 
 
 def wheels_to_come(loaded: Params, embedders: Iterable[str]) -> list[str]:

@@ -13,6 +13,7 @@ from nofreelunch.embedders.prompts import resolve
 from nofreelunch.embedders.spec import EmbedderSpec, Npy, Transformer
 from nofreelunch.heads.spec import LogisticSpec
 from nofreelunch.params import Params
+from nofreelunch.tasks.columns import read_columns
 from nofreelunch.tasks.mirror import mirror_root
 from nofreelunch.tasks.spec import DocsTask, FilesTask, HubTask
 
@@ -113,7 +114,7 @@ def task_size(params: Params, name: str, *, official: bool = False) -> TaskSize:
     if isinstance(spec, HubTask) and root is not None:
         sizes = _parquet_rows(root / name / "train.parquet"), _parquet_rows(root / name / "test.parquet")
     if isinstance(spec, FilesTask):
-        sizes = _parquet_rows(Path(spec.train_file)), _parquet_rows(Path(spec.test_file or spec.train_file))
+        sizes = _file_rows(spec)
     train, test = (
         min(count for count in (cap, size, 10**9) if count is not None)
         for cap, size in zip((spec.train, spec.test), sizes, strict=True)
@@ -128,6 +129,23 @@ def _mean_tokens(name: str) -> float | None:
     columns = storage.read_table(path)
     texts = [column[:2000] for key in ("text", "text_pair") if (column := columns.get(key)) is not None]
     return sum(len(text) for column in texts for text in column) / len(texts[0]) / CHARACTERS
+
+
+def _file_rows(spec: FilesTask) -> tuple[int | None, int | None]:
+    """Rows of a task's own files, as far as these are there: one file is split into both parts.
+
+    Raises:
+        UserError: a file cannot be read.
+    """
+    counts = [
+        len(read_columns(Path(name), [spec.label])[spec.label]) if Path(name).is_file() else None
+        for name in (spec.train_file, spec.test_file)
+        if name is not None
+    ]
+    if spec.test_file is not None or counts[0] is None:
+        return counts[0], counts[-1]
+    test = round(spec.test_share * counts[0])
+    return counts[0] - test, test
 
 
 def _parquet_rows(path: Path) -> int | None:

@@ -15,6 +15,7 @@ from nofreelunch.cli.yaml_edit import Value, set_values
 
 PARAMS = Path("params.yaml")
 AXES = ("datasets", "embedders", "pools", "strategies")
+LEFT = ("head", "annotator", "the entries of datasets, embedders, pools and strategies")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -25,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Rewrite the sections grid, focus and budget.track, and say what changed."""
+    """Rewrite the sections grid, focus and the budget in use, and say what changed and what did not."""
     try:
         text = PARAMS.read_text(encoding="utf-8")
     except FileNotFoundError as error:
@@ -39,6 +40,7 @@ def run(arguments: argparse.Namespace) -> None:
     with storage.atomic(PARAMS) as temporary:
         temporary.write_text(new, encoding="utf-8")
     print(f"now {describe(params.load(PARAMS))}")
+    print(f"left as they stand: {', '.join(LEFT)}")
     print("'python -m nofreelunch plan' estimates its cost; 'dvc repro' computes what is missing")
 
 
@@ -54,7 +56,7 @@ def with_grid(text: str, name: str) -> tuple[str, list[str]]:
     except yaml.YAMLError as error:
         raise UserError(f"params.yaml is no valid YAML: {error}") from error
     wanted, messages = _available(named, old)
-    new = set_values(text, wanted)
+    new = set_values(text, {path: value for path, value in wanted.items() if _at(old, path) != value})
     params.checked(yaml.safe_load(new), PARAMS)
     return new, [*messages, *_differences(old, wanted)]
 
@@ -79,18 +81,27 @@ def _available(named: NamedGrid, old: Any) -> tuple[dict[tuple[str, ...], Value]
     wanted["grid", "seeds"] = named.seeds
     wanted["focus", "embedder"] = named.focus if named.focus in embedders else embedders[0]
     wanted["budget", "track"] = named.track
+    for key, value in named.budget:
+        wanted["budget", named.track, key] = value
     return wanted, messages
+
+
+def _at(content: Any, path: tuple[str, ...]) -> Any:
+    """The value at a path of keys; None where there is none."""
+    for key in path:
+        content = content.get(key) if isinstance(content, dict) else None
+    return content
 
 
 def _differences(old: Any, wanted: dict[tuple[str, ...], Value]) -> list[str]:
     lines = []
-    for (section, key), new in wanted.items():
-        before = old[section][key]
+    for path, new in wanted.items():
+        before = _at(old, path)
         if before == new:
             continue
         if isinstance(new, list):
             change = [*(f"+{x}" for x in new if x not in before), *(f"−{x}" for x in before if x not in new)]
-            lines.append(f"{section}.{key}: {' '.join(change) or 'new order'}")
+            lines.append(f"{'.'.join(path)}: {' '.join(change) or 'new order'}")
         else:
-            lines.append(f"{section}.{key}: {before} → {new}")
+            lines.append(f"{'.'.join(path)}: {before} → {new}")
     return lines

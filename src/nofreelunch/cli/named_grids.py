@@ -10,7 +10,7 @@ PAPER_STRATEGIES = ("random", "margin", "badge", "coreset", "typiclust", "bait",
 
 @dataclass(frozen=True)
 class NamedGrid:
-    """The factors of a grid, the embedder in focus and the budget track.
+    """The factors of a grid, the embedder in focus and the budget track, with the values of that track.
 
     Names without an entry in params.yaml are left out of the grid that is written.
     """
@@ -23,6 +23,7 @@ class NamedGrid:
     seeds: int
     focus: str
     track: str
+    budget: tuple[tuple[str, int], ...] = ()
 
 
 _PAPER = NamedGrid(
@@ -34,6 +35,7 @@ _PAPER = NamedGrid(
     10,
     "nv_embed_v2",
     "glae",
+    (("initial", 100), ("batch", 100), ("rounds", 15)),
 )
 
 GRIDS = {
@@ -46,10 +48,14 @@ GRIDS = {
         5,
         "minilm",
         "custom",
+        (("initial", 50), ("batch", 50), ("rounds", 15)),
     ),
     "paper": _PAPER,
     "low_budget": replace(
-        _PAPER, about="the paper's factors with a start and batches of two labels a class, 20 rounds", track="low"
+        _PAPER,
+        about="the paper's factors with a start and batches of two labels a class, 20 rounds",
+        track="low",
+        budget=(("per_class", 2), ("rounds", 20)),
     ),
     "smoke": NamedGrid(
         "under a minute: one task of single texts, one of pairs, hashed words, two strategies",
@@ -60,5 +66,6 @@ GRIDS = {
         2,
         "hashing",
         "custom",
+        (("initial", 50), ("batch", 50), ("rounds", 15)),
     ),
 }

@@ -30,6 +30,17 @@ def set_values(text: str, changes: Mapping[tuple[str, ...], Value]) -> str:
     return text
 
 
+def replace_section(text: str, key: str, content: Mapping[str, Mapping[str, str]]) -> str:
+    """Put other entries, one a line, in the place of those of the section ``key`` and of the comments between them."""
+    node = _find(text, (key,))
+    lines = (
+        f"  {name}: {yaml.safe_dump(dict(entry), default_flow_style=True, sort_keys=False, width=10**6).strip()}\n"
+        for name, entry in content.items()
+    )
+    head = text[: node.start_mark.index].rstrip(" ")
+    return f"{head.rstrip()}\n{''.join(lines)}\n{text[node.end_mark.index :].lstrip()}"
+
+
 def _find(text: str, path: tuple[str, ...]) -> yaml.Node:
     try:
         node = yaml.compose(text, Loader=yaml.SafeLoader)

@@ -43,6 +43,8 @@ TABLES = (
     "policies",
     "picks",
 )
+# Those that `recommend` learns from.
+EVIDENCE = ("arms", "diagnostics")
 _DIGITS = 5
 NOTHING = Known()
 
@@ -124,7 +126,8 @@ def summarise(
 
 
 def write(summary: Summary) -> None:
-    """Write metrics/*.json, data/summary/{<table>.{parquet,csv,md,tex},claims.{json,md,tex}} and plots/curves.csv."""
+    """Write metrics/*.json, data/summary/{<table>.{parquet,csv,md,tex},claims.{json,md,tex}}, plots/curves.csv and
+    plots/evidence."""
     for embedder, values in summary.metrics.items():
         storage.write_json(layout.METRICS / f"{embedder}.json", values)
     storage.write_json(layout.METRICS / "focus.json", summary.focus)
@@ -136,6 +139,8 @@ def write(summary: Summary) -> None:
     write_printed(claims_table(summary.claims), layout.SUMMARY / "claims")
     storage.write_json(layout.SUMMARY / "claims.json", summary.claims)
     _write_csv(summary.plot, layout.PLOTS / "curves.csv")
+    for name in EVIDENCE:
+        storage.write_table(layout.EVIDENCE / f"{name}.parquet", _plain(summary.tables[name]))
 
 
 def read_tables() -> dict[str, pd.DataFrame]:
@@ -147,9 +152,9 @@ def read_tables() -> dict[str, pd.DataFrame]:
     return {name: read_table(name) for name in TABLES}
 
 
-def read_table(name: str) -> pd.DataFrame:
-    """One table of `read_tables`."""
-    table = pd.DataFrame(storage.read_table(layout.SUMMARY / f"{name}.parquet"))
+def read_table(name: str, folder: Path = layout.SUMMARY) -> pd.DataFrame:
+    """One table of `read_tables`; one of ``EVIDENCE`` where ``folder`` holds only these."""
+    table = pd.DataFrame(storage.read_table(folder / f"{name}.parquet"))
     for column in table.select_dtypes(["object", "string"]).columns:
         table[column] = pd.Categorical(table[column], categories=table[column].unique())
     return table
@@ -174,6 +179,8 @@ def _metrics(tables: dict[str, pd.DataFrame]) -> dict[str, dict[str, Any]]:
         areas = _of(accuracy["aulc"], embedder)
         gain = _means(_of(accuracy["ranks"], embedder), "strategy", "gain")
         metrics[embedder] = {
+            # Without it, numbers of different grids would look alike.
+            "tasks": len(probes["dataset"].cat.categories),
             "probe": _rounded(_of(probes, embedder)["accuracy"].mean()),
             **{name: _rounded(areas[name].mean()) for name in ("initial", "aulc", "final", "headroom")},
             "pool_gain": _means(_of(at_start, embedder), "ips", "mean"),

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, ValidationError
 
 from nofreelunch.base.options import Count, NotNegative, Positive
 from nofreelunch.base.spec import Spec
@@ -95,11 +95,44 @@ class RidgeSpec(_Head):
     alpha: Positive = 1.0
 
 
-def _logistic_unless_said(value: Any) -> Any:
-    return {"kind": "logistic", **value} if isinstance(value, dict) else value
+def _own_options(value: Any) -> Any:
+    """``value`` as a logistic head where it names no kind, and without options that only heads of another kind take.
 
+    So ``dvc exp run -S head.kind=knn`` works where options of another kind stand; what no head takes stays, and is
+    refused.
+    """
+    if not isinstance(value, dict):
+        return value
+    said = {"kind": "logistic", **value}
+    own = _KINDS.get(str(said["kind"]))
+    others = [spec for spec in _KINDS.values() if spec is not own]
+    if own is None:
+        return said
+    return {
+        key: option
+        for key, option in said.items()
+        if key == "kind" or _takes(own, key, option) or not any(_takes(spec, key, option) for spec in others)
+    }
+
+
+def _takes(spec: type[_Head], key: Any, option: Any) -> bool:
+    kind = next(kind for kind, known in _KINDS.items() if known is spec)
+    try:
+        spec.model_validate({"kind": kind, key: option})
+    except ValidationError:
+        return False
+    return True
+
+
+_KINDS: dict[str, type[_Head]] = {
+    "logistic": LogisticSpec,
+    "mlp": MlpSpec,
+    "knn": KnnSpec,
+    "lda": LdaSpec,
+    "ridge": RidgeSpec,
+}
 
 HeadSpec = Annotated[
     Annotated[LogisticSpec | MlpSpec | KnnSpec | LdaSpec | RidgeSpec, Field(discriminator="kind")],
-    BeforeValidator(_logistic_unless_said),
+    BeforeValidator(_own_options),
 ]

@@ -1,5 +1,7 @@
 // A table that can be sorted by any column and filtered by the values of its text columns.
 const FIRST_ROWS = 12;
+// No value of a cell, as the empty text may be.
+const EVERY = "*";
 
 function tableView(parent, name, settings = {}) {
   const spec = DATA.tables[name];
@@ -16,11 +18,11 @@ function tableView(parent, name, settings = {}) {
       const values = [...new Set(spec.rows.map((row) => String(row[place[column.name]])))];
       const chosen = state.filters[column.name];
       if ((column.kind !== "text" && column.name !== "budget") || values.length < 2 || values.length > 80) return [];
-      const names = ["", ...values, ...(chosen && !values.includes(chosen) ? [chosen] : [])];
-      const show = (value) => (value === "" ? "all" : words(value).replaceAll("|", " or "));
+      const names = [EVERY, ...values, ...(chosen && !values.includes(chosen) ? [chosen] : [])];
+      const show = (value) => (value === EVERY ? "all" : value === "" ? "none" : words(value).replaceAll("|", " or "));
       return [
-        select(column.label, names, chosen ?? "", (value) => {
-          if (value === "") delete state.filters[column.name];
+        select(column.label, names, chosen ?? EVERY, (value) => {
+          if (value === EVERY) delete state.filters[column.name];
           else state.filters[column.name] = value;
           state.all = false;
           fillRows();
