@@ -92,7 +92,7 @@ class PerClass(Spec):
 
 
 class Budget(Spec):
-    """The three budget tracks and the one in use (protocol, section 1)."""
+    """The budget tracks, of which one is in use: ``glae`` is the paper's, ``low`` grows with classes."""
 
     track: Literal["glae", "low", "custom"]
     glae: Rounds

@@ -13,7 +13,7 @@ Seen = Literal["yes", "related", "no", "unknown"]
 
 @dataclass(frozen=True)
 class TaskFacts:
-    """A task of the protocol (section 2).
+    """What is known of a task of the hub, published or counted.
 
     Attributes:
         classes: their number.

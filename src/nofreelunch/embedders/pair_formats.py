@@ -1,4 +1,4 @@
-"""How the two texts of a pair reach an embedder, and how their vectors become one row (protocol, section 2)."""
+"""How the two texts of a pair reach an embedder, and how their vectors become one row."""
 
 from collections.abc import Iterator
 

@@ -65,7 +65,7 @@ class Trainer(Stateless):
         self.neighbours, self.by_distance, self.smoothing = neighbours, weights == "distance", smoothing
 
     def fit(self, rows: IntArray, labels: IntArray) -> KnnHead:
-        """As the protocol says."""
+        """As `heads.head` says."""
         classes, targets = np.unique(labels, return_inverse=True)
         neighbours = min(self.neighbours, len(rows))
         return KnnHead(

@@ -16,7 +16,7 @@ class Trainer(Stateless):
         self.pool, self.class_count, self.shrinkage = pool, class_count, shrinkage
 
     def fit(self, rows: IntArray, labels: IntArray) -> LinearHead:
-        """As the protocol says. The priors are the classes' shares of the labels."""
+        """As `heads.head` says. The priors are the classes' shares of the labels."""
         features = self.pool[rows].astype(np.float64)
         classes, targets, counts = np.unique(labels, return_inverse=True, return_counts=True)
         means = np.zeros((len(classes), features.shape[1]))

@@ -24,7 +24,7 @@ class Trainer:
         self.basis = Basis.of(pool, intercept)
 
     def learner(self, rng: np.random.Generator, C: float | None = None) -> "Learner":
-        """As the protocol says; what is drawn deals rows to folds."""
+        """As `heads.head` says; what is drawn deals rows to folds."""
         return Learner(self, int(rng.integers(2**63)), C or self.C)
 
 
@@ -43,7 +43,7 @@ class Learner:
         self._due: float = 0 if C is None else np.inf
 
     def fit(self, rows: IntArray, labels: IntArray) -> LinearHead:
-        """As the protocol says."""
+        """As `heads.head` says."""
         trainer = self._trainer
         new = trainer.basis.rotate(trainer.pool[rows[len(self._rotated) :]])
         self._rotated = np.concatenate([self._rotated, new])

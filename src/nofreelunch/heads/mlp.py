@@ -91,7 +91,7 @@ class Learner:
         self._trainer, self._V, self._W = trainer, V, W
 
     def fit(self, rows: IntArray, labels: IntArray) -> MlpHead:
-        """As the protocol says."""
+        """As `heads.head` says."""
         from scipy.optimize import minimize
 
         trainer = self._trainer

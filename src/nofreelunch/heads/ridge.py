@@ -23,7 +23,7 @@ class Trainer(Stateless):
         self.pool, self.class_count, self.alpha = pool, class_count, alpha
 
     def fit(self, rows: IntArray, labels: IntArray) -> LinearHead:
-        """As the protocol says."""
+        """As `heads.head` says."""
         classes, targets = np.unique(labels, return_inverse=True)
         features = self.pool[rows].astype(np.float64)
         centre, shares = features.mean(axis=0), np.bincount(targets) / len(rows)
