@@ -1,9 +1,10 @@
-# make repro  sets up .venv and runs the pipeline;  make test  sets up .venv and runs the tests.
+# make repro  sets up .venv and runs the pipeline;  make test  sets up .venv and runs the tests;
+# make experiments  shows what differs between experiments.
 PYTHON ?= python3
 VENV := .venv
 RUN := PATH="$(CURDIR)/$(VENV)/bin:$$PATH" DVC_NO_ANALYTICS=1
 
-.PHONY: setup repro test lint clean
+.PHONY: setup repro experiments test lint clean
 
 setup: $(VENV)/.ready
 
@@ -17,6 +18,10 @@ $(VENV)/.ready: requirements.txt pyproject.toml
 repro: setup
 	$(RUN) python -m nofreelunch check
 	$(RUN) dvc repro
+
+# What differs between experiments; 'dvc exp show' has a column for every line of params.yaml and every metric.
+experiments: setup
+	$(RUN) dvc exp show --no-pager --only-changed --hide-workspace --drop '^(Created|rev|typ|parent|metrics/(?!focus))'
 
 test: setup
 	$(RUN) ruff check .

@@ -7,7 +7,7 @@ import subprocess
 import time
 
 import pytest
-from dvc_project import TINY, Project
+from dvc_project import ROOT, TINY, Project
 
 SUMMARISING = {"aggregate", "plot", "report"}
 
@@ -133,6 +133,12 @@ def test_metrics_plots_and_dag_work(project):
     project.dvc("exp", "run", "--name", "other", "--set-param", "focus.embedder=hashing")
     diff = project.dvc("metrics", "diff", "HEAD", "other", "--targets", "metrics/focus.json")
     assert re.search(r"docs_library\.margin", diff)
+    dropped = re.search(r"dvc exp show .*--drop '(.+)'", (ROOT / "Makefile").read_text())[1]
+    shown = ("exp", "show", "--csv", "--only-changed", "--hide-workspace", "--drop", dropped)
+    columns = project.dvc(*shown).splitlines()[0].split(",")
+    assert {"Experiment", "focus.embedder"} <= set(columns)
+    # One for each strategy of the one task.
+    assert len(columns) <= 2 + 2
     assert "file://" in project.dvc("plots", "show")
     assert "active_learn@docs_library-lsa" in project.dvc("dag")
 
