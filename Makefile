@@ -21,7 +21,7 @@ repro: setup
 
 # What differs between experiments; 'dvc exp show' has a column for every line of params.yaml and every metric.
 experiments: setup
-	$(RUN) dvc exp show --no-pager --only-changed --hide-workspace --drop '^(Created|rev|typ|parent|metrics/(?!focus))'
+	$(RUN) dvc exp show --no-pager --only-changed --hide-workspace --drop '^(Created|rev|typ|parent|(data|src|stages)/|requirements|metrics/(?!focus))'
 
 test: setup
 	$(RUN) ruff check .
