@@ -119,3 +119,9 @@ def test_a_file_that_dvc_was_killed_in_is_named_with_the_cure(under_dvc, path, k
         check.run(argparse.Namespace())
     path.unlink()
     check.run(argparse.Namespace())
+
+
+def test_a_device_that_there_is_not_is_refused_before_any_work(monkeypatch):
+    monkeypatch.setenv("NOFREELUNCH_DEVICE", "gpu")
+    with pytest.raises(UserError, match="NOFREELUNCH_DEVICE must be cpu, cuda"):
+        check.run(None)

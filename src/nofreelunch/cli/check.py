@@ -14,6 +14,7 @@ from nofreelunch.cli.text_table import counted
 from nofreelunch.embedders.model_files import weights_digest, wheels_to_fetch
 from nofreelunch.embedders.spec import Npy, Transformer
 from nofreelunch.params import Params
+from nofreelunch.space import device
 from nofreelunch.tasks.spec import FilesTask
 
 # DVC writes these in place, so that a kill can leave them cut.
@@ -28,8 +29,9 @@ def run(arguments: argparse.Namespace) -> None:
     """Say what grid params.yaml describes, or what is wrong with it.
 
     Raises:
-        UserError: params.yaml is wrong, or DVC would stop at a file of its own.
+        UserError: params.yaml or NOFREELUNCH_DEVICE is wrong, or DVC would stop at a file of its own.
     """
+    device.configured()
     loaded = params.load()
     print(f"params.yaml is valid: {describe(loaded)}")
     for stage in changed_files(loaded):
