@@ -36,7 +36,7 @@ PENALTY = 100.0
 def grid(cell: Cell, seeds: int, initial: int, batch: int, rounds: int) -> list[Run]:
     runs = []
     for seed in range(seeds):
-        start = Start(cell.pool, cell.geometry(seed), initial, np.random.default_rng(seed))
+        start = Start(cell.pool, cell.geometry(seed), np.arange(len(cell.pool)), initial, np.random.default_rng(seed))
         pools = {"random": start.rng.permutation(len(cell.pool))[:initial], "typiclust": typiclust.select(start)}
         for name in NAMES:
             entry = STRATEGIES[name]

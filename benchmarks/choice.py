@@ -21,7 +21,7 @@ from nofreelunch import params
 from nofreelunch.cells.simulation import Cell, Run, probe, simulate
 from nofreelunch.heads.scaling import scale
 from nofreelunch.heads.spec import LogisticSpec
-from nofreelunch.selection.strategies import STRATEGIES
+from nofreelunch.selection.strategies import parts
 
 PENALTIES = (10.0, 100.0, "cv")
 
@@ -31,7 +31,7 @@ def seconds(folder: Path, task: str, embedder: str, loaded: params.Params) -> di
     said = json.loads((folder / task / f"{embedder}.labels.json").read_text(encoding="utf-8"))
     pool, test = (np.load(folder / task / f"{embedder}.{split}.npy") for split in ("train", "test"))
     labels, truth, classes = np.array(said["train"]), np.array(said["test"]), len(said["classes"])
-    budget = loaded.budget.resolve(classes)
+    budget = loaded.rounds(task, classes)
     start = np.random.default_rng(0).permutation(len(pool))[: budget.initial]
     runs = [
         Run(
@@ -40,12 +40,12 @@ def seconds(folder: Path, task: str, embedder: str, loaded: params.Params) -> di
             0,
             start,
             entry.select,
-            loaded.strategies[name],
+            options,
             entry.uses_head,
             budget.batch,
             budget.rounds,
         )
-        for name, entry in ((name, STRATEGIES[name]) for name in loaded.grid.strategies)
+        for name, (entry, options, _) in ((name, parts(loaded.strategies[name])) for name in loaded.grid.strategies)
     ]
     spent = {}
     for C in PENALTIES:

@@ -74,7 +74,7 @@ def work(item: str, pool: np.ndarray, labels: np.ndarray) -> Callable[[], object
     def select() -> object:
         geometry = Geometry(pool, norms, "stress", 0)
         if item.startswith("pool:"):
-            return POOLS[item.removeprefix("pool:")](Start(pool, geometry, BATCH, rng))
+            return POOLS[item.removeprefix("pool:")](Start(pool, geometry, np.arange(len(pool)), BATCH, rng))
         entry = STRATEGIES[item]
         if entry.prepare is not None:
             entry.prepare(geometry)

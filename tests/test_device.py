@@ -103,7 +103,12 @@ def test_initial_pools_are_the_same(name: str, monkeypatch: pytest.MonkeyPatch) 
         monkeypatch.setenv("NOFREELUNCH_DEVICE", where)
         geometry = Geometry(features, rows.squared_norms(features), "test", 0)
         picks.append(
-            {ips: POOLS[ips](Start(features, geometry, 25, np.random.default_rng(0))).tolist() for ips in POOLS}
+            {
+                ips: POOLS[ips](
+                    Start(features, geometry, np.arange(len(features)), 25, np.random.default_rng(0))
+                ).tolist()
+                for ips in POOLS
+            }
         )
     assert picks[0] == picks[1]
 

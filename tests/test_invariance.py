@@ -33,7 +33,7 @@ def everything(rows: np.ndarray) -> list[np.ndarray]:
     pool, test = scale(rows[:POOL].astype(np.float32), rows[POOL:].astype(np.float32), head.scaling, centre=head.centre)
     cell = Cell.of("toy", "blobs", pool, test, LABELS[POOL:], CLASSES, head)
     starts = [
-        select(Start(pool, cell.geometry(0), 12, np.random.default_rng(0)), **defaults(select))
+        select(Start(pool, cell.geometry(0), np.arange(POOL), 12, np.random.default_rng(0)), **defaults(select))
         for select in POOLS.values()
     ]
     runs = [

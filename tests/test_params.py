@@ -87,6 +87,23 @@ def test_the_shipped_grid_is_valid_and_options_get_their_defaults(load):
         ({"strategies.badge": {"frist": "largest"}}, r"strategies: badge.*'frist'.*mean 'first'"),
         ({"strategies.badge": {"first": "biggest"}}, r"strategies: badge\.first: .*'largest'.*'biggest'"),
         ({"strategies.marginn": {}}, r"strategies: unknown query strategy 'marginn'.*mean 'margin'"),
+        ({"strategies.bait_01": {"strategy": "bat"}}, r"strategies: unknown query strategy 'bat'.*mean 'bait'"),
+        ({"strategies.bait_01": {"strategy": "bait", "regularization": 1.0}}, r"bait_01.*mean 'regularisation'"),
+        ({"strategies.bait_01": {"regularisation": 1.0}}, r"unknown query strategy 'bait_01'.*strategy: bait"),
+        ({"strategies.margin": {"strategy": "bait"}}, r"strategies: margin\.strategy: .*call it otherwise"),
+        ({"strategies.Bait": {"strategy": "bait"}}, r"strategies: 'Bait' is no legal name"),
+        ({"strategies.margin": {"query_subset": 0}}, r"strategies: margin\.query_subset: .*greater than or equal to 1"),
+        ({"pools.far": {"pool": "coresett"}}, r"pools: unknown pool selection 'coresett'.*mean 'coreset'"),
+        (
+            {"strategies.mixed": {"strategy": "alfamix"}, "head": {"kind": "mlp"},
+             "grid.strategies": ["random", "mixed"]},
+            r"grid\.strategies: mixed needs a linear head",
+        ),
+        (
+            {"datasets.docs_kind.budget": {"initial": 5000, "batch": 5, "rounds": 20}},
+            r"datasets\.docs_kind\.budget\.initial: k₀ = 5000 is larger than the pool of docs_kind",
+        ),
+        ({"datasets.docs_kind.budget": {"initial": 5, "batch": 5}}, r"datasets\.docs_kind\.budget\.rounds: .*required"),
         ({"pools.typiclust": {"neighbours": "many"}}, r"pools: typiclust\.neighbours: .*integer"),
     ],
 )  # fmt: skip
@@ -149,9 +166,9 @@ def test_a_missing_file_says_where_to_run(tmp_path):
 
 
 def test_budget_tracks_resolve_to_labels(load):
-    low = load({"budget.track": "low", "budget.low": {"per_class": 1.25, "rounds": 20}}).budget.resolve(4)
+    low = load({"budget.track": "low", "budget.low": {"per_class": 1.25, "rounds": 20}}).budget.resolve(None, 4)
     assert (low.initial, low.batch, low.rounds) == (5, 5, 20)
-    glae = load({"budget.track": "glae"}).budget.resolve(4)
+    glae = load({"budget.track": "glae"}).budget.resolve(None, 4)
     assert (glae.initial, glae.batch, glae.rounds) == (100, 100, 15)
 
 
@@ -168,3 +185,26 @@ def test_options_of_another_kind_of_head_do_not_count(load):
     assert load({"head.neighbours": 3}).head == load({}).head
     with pytest.raises(UserError, match=r"head\.kind: .*'kn'.*mean 'knn'"):
         load({"head.kind": "kn"})
+
+
+def test_a_task_may_have_a_budget_of_its_own(load):
+    own = {"initial": 5, "batch": 5, "rounds": 20}
+    loaded = load({"datasets.docs_kind.budget": own, "budget.track": "glae"})
+    assert loaded.rounds("docs_kind", 15).model_dump() == own
+    assert loaded.rounds("docs_module", 50).model_dump() == {"initial": 100, "batch": 100, "rounds": 15}
+
+
+def test_an_entry_may_name_its_strategy_and_its_pool(load):
+    loaded = load(
+        {
+            "strategies.bait_01": {"strategy": "bait", "regularisation": 0.1, "query_subset": 1000},
+            "pools.far": {"pool": "coreset"},
+            "grid.strategies": ["random", "bait", "bait_01"],
+            "grid.pools": ["random", "far"],
+        }
+    )
+    entry = loaded.strategies["bait_01"]
+    assert (entry["strategy"], entry["regularisation"], entry["query_subset"]) == ("bait", 0.1, 1000)
+    assert loaded.strategies["bait"]["query_subset"] is None
+    assert loaded.pools["far"] == {"pool": "coreset"}
+    assert load({"strategies": loaded.strategies, "pools": loaded.pools}).strategies == loaded.strategies

@@ -79,18 +79,18 @@ def test_how_many_heads_are_scored_at_once_changes_no_bit(monkeypatch):
     assert all(same(one, other) for one, other in zip(*curves, strict=True))
 
 
-# The last batch and the final accuracy, as the first version of this loop gave them.
+# The last batch and the final accuracy, as this loop gave them when ties came to be drawn.
 GOLDEN = {
-    "random": ([137, 247, 186, 116, 58, 12, 111, 285, 261, 101], 1.0),
+    "random": ([109, 285, 195, 303, 281, 259, 255, 379, 156, 236], 0.995),
     "margin": ([74, 156, 302, 345, 0, 125, 172, 152, 231, 251], 1.0),
     "entropy": ([319, 267, 209, 314, 182, 172, 302, 348, 235, 224], 1.0),
     "least_confident": ([74, 156, 172, 302, 348, 152, 267, 49, 182, 251], 1.0),
     "coreset": ([6, 267, 155, 271, 232, 122, 102, 317, 361, 307], 0.995),
     "badge": ([373, 161, 234, 306, 176, 348, 74, 156, 24, 253], 0.99),
     "typiclust": ([289, 363, 256, 118, 312, 124, 285, 376, 17, 123], 1.0),
-    "bait": ([322, 125, 149, 371, 4, 231, 122, 1, 192, 328], 1.0),
-    "dropquery": ([17, 232, 377, 309, 331, 231, 106, 246, 9, 352], 1.0),
-    "alfamix": ([156, 231, 234, 328, 371, 370, 73, 106, 292, 107], 1.0),
+    "bait": ([1, 169, 345, 230, 125, 319, 251, 286, 314, 253], 1.0),
+    "dropquery": ([376, 142, 24, 174, 238, 269, 0, 366, 180, 51], 0.995),
+    "alfamix": ([125, 209, 289, 190, 105, 375, 106, 367, 73, 398], 1.0),
 }
 
 

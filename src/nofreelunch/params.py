@@ -3,9 +3,10 @@
 import inspect
 import re
 from collections.abc import Callable, Mapping, Sequence
+from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Self
 
 import yaml
 from pydantic import (
@@ -18,6 +19,7 @@ from pydantic import (
 )
 
 from nofreelunch.base.errors import UserError, unknown
+from nofreelunch.base.options import Count
 from nofreelunch.base.registry import Known
 from nofreelunch.base.spec import Spec
 from nofreelunch.embedders.facts import facts_of, seen_by
@@ -26,11 +28,11 @@ from nofreelunch.heads.spec import HeadSpec
 from nofreelunch.selection.pools import POOLS
 from nofreelunch.selection.strategies import STRATEGIES
 from nofreelunch.tasks.annotator import AnnotatorSpec, Exact
+from nofreelunch.tasks.budget import Budget, Rounds
 from nofreelunch.tasks.spec import TaskSpec
 
 NAME = re.compile(r"[a-z0-9]+(_[a-z0-9]+)*")
 LONGEST_NAME = 64
-MAX_LABELS = 100_000_000
 # The keys that say which kind of task, embedder, head or annotator an entry is.
 KINDS = ("source", "kind", "noise")
 
@@ -76,37 +78,6 @@ class Grid(Spec):
         return names
 
 
-class Rounds(Spec):
-    """A budget in labels: ``initial`` (k₀), then ``rounds`` batches of ``batch``."""
-
-    initial: int = Field(ge=1, le=MAX_LABELS)
-    batch: int = Field(ge=1, le=MAX_LABELS)
-    rounds: int = Field(ge=1, le=10_000)
-
-
-class PerClass(Spec):
-    """A budget for few labels: k₀ and every batch hold ``per_class`` labels for each class of the task."""
-
-    per_class: float = Field(gt=0, le=1_000, allow_inf_nan=False)
-    rounds: int = Field(ge=1, le=10_000)
-
-
-class Budget(Spec):
-    """The budget tracks, of which one is in use: ``glae`` is the paper's, ``low`` grows with classes."""
-
-    track: Literal["glae", "low", "custom"]
-    glae: Rounds
-    low: PerClass
-    custom: Rounds
-
-    def resolve(self, classes: int) -> Rounds:
-        """The budget in labels for a task of ``classes`` classes."""
-        if self.track == "low":
-            size = max(1, round(self.low.per_class * classes))
-            return Rounds(initial=size, batch=size, rounds=self.low.rounds)
-        return self.glae if self.track == "glae" else self.custom
-
-
 class Focus(Spec):
     """The embedder that metrics/focus.json and the DVC plots show."""
 
@@ -137,22 +108,27 @@ class Params(Spec):
         facts = {name: facts_of(spec) for name, spec in embedders.items()}
         return Known(marks, {name: found.mteb for name, found in facts.items() if found and found.mteb is not None})
 
-    @field_validator("datasets", "embedders")
+    def rounds(self, dataset: str, classes: int) -> Rounds:
+        """The budget in labels of a task of ``classes`` classes."""
+        return self.budget.resolve(self.datasets[dataset].budget, classes)
+
+    @field_validator("datasets", "embedders", "pools", "strategies", mode="before")
     @classmethod
-    def _names(cls, registry: dict[str, Any]) -> dict[str, Any]:
-        for name in registry:
-            _name(name)
+    def _names(cls, registry: Any) -> Any:
+        for name in registry if isinstance(registry, dict) else ():
+            _name(str(name))
         return registry
 
     @field_validator("pools")
     @classmethod
     def _pool_options(cls, registry: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
-        return _check_options("pool selection", registry, POOLS)
+        return _check_options("pool", "pool selection", registry, POOLS)
 
     @field_validator("strategies")
     @classmethod
     def _strategy_options(cls, registry: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
-        return _check_options("query strategy", registry, {name: entry.select for name, entry in STRATEGIES.items()})
+        known = {name: entry.select for name, entry in STRATEGIES.items()}
+        return _check_options("strategy", "query strategy", registry, known, query_subset=(Count | None, None))
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -162,55 +138,73 @@ class Params(Spec):
                 if name not in registry:
                     raise ValueError(f"grid.{key}: {unknown(f'entry of {key}', name, registry)}")
         for name, spec in self.embedders.items():
-            for task in spec.instructions if isinstance(spec, Transformer) else ():
-                if task not in self.datasets:
+            for dataset in spec.instructions if isinstance(spec, Transformer) else ():
+                if dataset not in self.datasets:
                     raise ValueError(
-                        f"embedders.{name}.instructions: {unknown('entry of datasets', task, self.datasets)}"
+                        f"embedders.{name}.instructions: {unknown('entry of datasets', dataset, self.datasets)}"
                     )
         if self.focus.embedder not in self.grid.embedders:
             raise ValueError(
                 f"focus.embedder: {unknown('embedder of the grid', self.focus.embedder, self.grid.embedders)}"
             )
         for name in self.grid.strategies:
-            if STRATEGIES[name].needs_linear_head and not self.head.linear:
+            if STRATEGIES[self.strategies[name]["strategy"]].needs_linear_head and not self.head.linear:
                 raise ValueError(
                     f"grid.strategies: {name} needs a linear head, and head.kind is '{self.head.kind}'; choose "
                     f"logistic, lda or ridge, or take {name} out of the grid"
                 )
         for name in self.grid.datasets:
-            rows = self.datasets[name].train
-            if self.budget.track != "low" and rows is not None and self.budget.resolve(2).initial > rows:
+            task = self.datasets[name]
+            if task.train is None or (task.budget is None and self.budget.track == "low"):
+                continue
+            initial = self.rounds(name, 2).initial
+            if initial > task.train:
+                key = f"budget.{self.budget.track}" if task.budget is None else f"datasets.{name}.budget"
                 raise ValueError(
-                    f"budget.{self.budget.track}.initial: k₀ = {self.budget.resolve(2).initial} is larger than the "
-                    f"pool of {name} (datasets.{name}.train = {rows}); lower k₀ or raise the cap"
+                    f"{key}.initial: k₀ = {initial} is larger than the pool of {name} (datasets.{name}.train = "
+                    f"{task.train}); lower k₀ or raise the cap"
                 )
         return self
 
 
 def _check_options(
-    kind: str, registry: Mapping[str, dict[str, Any]], known: Mapping[str, Callable[..., Any]]
+    key: str,
+    kind: str,
+    registry: Mapping[str, dict[str, Any]],
+    known: Mapping[str, Callable[..., Any]],
+    **common: Any,
 ) -> dict[str, dict[str, Any]]:
-    """Fill each entry's options with the defaults of the function's keyword-only parameters, or say what is wrong."""
+    """Each entry with the name of its function, by default its own, under ``key`` and all options, or what is wrong.
+
+    Options are the keyword-only parameters of the function and those that are ``common`` to all (type and default).
+    """
     checked = {}
     for name, options in registry.items():
-        if name not in known:
-            raise ValueError(unknown(kind, name, known))
+        given = dict(options or {})
+        function = given.pop(key, name)
+        if function not in known:
+            near = get_close_matches(name, known, n=1, cutoff=0.5)
+            named = f" An entry with a name of its own says '{key}: {near[0] if near else 'random'}'."
+            raise ValueError(unknown(kind, str(function), known) + (named if function == name else ""))
+        if name in known and function != name:
+            raise ValueError(f"{name}.{key}: '{name}' is itself a {kind}; for one with {function} call it otherwise")
         try:
-            checked[name] = options_model(known[name])(**(options or {})).model_dump()
+            model = options_model(known[function], tuple(common.items()))
+            checked[name] = {key: function} | model(**given).model_dump()
         except ValidationError as error:
-            raise ValueError("; ".join(f"{name}.{line}" for line in explain(error, options))) from error
+            raise ValueError("; ".join(f"{name}.{line}" for line in explain(error, given))) from error
     return checked
 
 
 @cache
-def options_model(method: Callable[..., Any]) -> type[BaseModel]:
-    """A model of the keyword-only parameters of ``method``: names, types and defaults."""
+def options_model(method: Callable[..., Any], common: tuple[tuple[str, Any], ...] = ()) -> type[BaseModel]:
+    """A model of the keyword-only parameters of ``method`` and the ``common`` ones: names, types and defaults."""
     fields: dict[str, Any] = {
         parameter.name: (parameter.annotation, parameter.default)
         for parameter in inspect.signature(method).parameters.values()
         if parameter.kind is inspect.Parameter.KEYWORD_ONLY
     }
-    return create_model(method.__name__, __base__=Spec, **fields)
+    return create_model(method.__name__, __base__=Spec, **dict(common), **fields)
 
 
 def explain(error: ValidationError, content: Any) -> list[str]:

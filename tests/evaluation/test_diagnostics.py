@@ -70,6 +70,20 @@ def test_intrinsic_dimension_finds_the_dimension_of_a_cube_in_a_wider_space(dime
     assert diagnostics.intrinsic_dimension(diagnostics._distances(x)) == pytest.approx(dimension, rel=0.12)
 
 
+@pytest.mark.parametrize("unit", [True, False])
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_repeated_rows_do_not_change_the_intrinsic_dimension(unit, dtype):
+    x = generator("test", "repeats").normal(size=(500, 8)).astype(dtype)
+    if unit:
+        x /= np.linalg.norm(x, axis=1, keepdims=True)
+    alone = diagnostics.intrinsic_dimension(diagnostics._distances(x))
+    # A repeat that was embedded beside other texts differs in the last bits.
+    repeats = x[:50] * (1 + np.finfo(dtype).eps)
+    again = diagnostics.intrinsic_dimension(diagnostics._distances(np.concatenate([x, repeats]).astype(np.float64)))
+    assert again == pytest.approx(alone, rel=1e-4)
+    assert 6 < again < 9
+
+
 def test_hubness_is_0_on_a_ring_and_grows_with_dimension():
     angles = np.linspace(0, 2 * np.pi, 40, endpoint=False)
     ring = np.column_stack([np.cos(angles), np.sin(angles)])

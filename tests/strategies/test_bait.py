@@ -1,26 +1,47 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from queries import blobs, build, typical
 
+from nofreelunch.cells.simulation import Cell, Run, simulate
+from nofreelunch.heads.spec import LogisticSpec
 from nofreelunch.selection.query import Query
-from nofreelunch.selection.strategies import bait
-from nofreelunch.space.rows import Rows
+from nofreelunch.selection.strategies import STRATEGIES, bait
+from nofreelunch.space.geometry import Geometry, unit_rows
+from nofreelunch.space.rows import Rows, squared_norms
 
 
-def plain(query: Query, regularisation: float = 1.0, oversample: int = 2) -> list[int]:
+def weighing(scales: str, labelled: int, size: int) -> tuple[np.ndarray, float]:
+    """What rows weigh in M: each labelled one, and each of the batch."""
+    total = labelled + size
+    if scales == "paper":
+        return np.ones(labelled), 1.0
+    if scales == "authors":
+        return np.full(labelled, 1 / total), size / total
+    # The group's loop: means over portions of 32, added up, then times L/(L + b).
+    portions = [min(32, labelled - first) for first in range(0, labelled, 32)]
+    return np.concatenate([np.full(count, labelled / total / count) for count in portions]), size / total
+
+
+def plain(
+    query: Query, regularisation: float = 3.0, oversample: int = 2, scales: str = "paper", relative: bool = True
+) -> list[int]:
     """The search as written: invert, try every row, float64; for pools without ties."""
     x, p = query.features.astype(np.float64), query.probabilities.astype(np.float64)
     labelled, rows = query.labelled, query.candidates
     n, d = x.shape
-    size, total = query.batch_size, len(labelled) + query.batch_size
+    size = query.batch_size
+    old, new = weighing(scales, len(labelled), size)
     q = p.max(axis=1)
     # Σ over the two outcomes of p(outcome) · gradient gradientᵀ, the gradient being (1 − q) x or −q x.
     information = [(q[i] * (1 - q[i]) ** 2 + (1 - q[i]) * q[i] ** 2) * np.outer(x[i], x[i]) for i in range(n)]
     pool = sum(information) / n
-    m = regularisation * np.eye(d) + sum(information[i] for i in labelled) / total
-    scaled = {i: information[i] * size / total for i in rows}
+    m = regularisation * (np.trace(pool) / d if relative else 1) * np.eye(d)
+    m += sum(weight * information[i] for weight, i in zip(old, labelled, strict=True))
+    scaled = {i: information[i] * new for i in rows}
 
     def trace(matrix: np.ndarray) -> float:
         return np.trace(np.linalg.inv(matrix) @ pool)
@@ -39,9 +60,20 @@ def plain(query: Query, regularisation: float = 1.0, oversample: int = 2) -> lis
 
 @pytest.mark.parametrize("classes", [2, 5])
 @pytest.mark.parametrize("seed", range(3))
-@pytest.mark.parametrize("options", [{}, {"regularisation": 0.01}, {"oversample": 1}, {"oversample": 3}], ids=str)
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"regularisation": 30.0},
+        {"oversample": 1},
+        {"oversample": 3},
+        {"regularisation": 1.0, "relative": False, "scales": "authors"},
+        {"regularisation": 0.001, "relative": False, "scales": "group"},
+    ],
+    ids=str,
+)
 def test_same_rows_as_the_search_as_written(classes: int, seed: int, options: dict) -> None:
-    query = typical(n=70, d=6, classes=classes, labelled=15, batch=8, seed=seed)
+    query = typical(n=110, d=6, classes=classes, labelled=40, batch=8, seed=seed)
     assert bait.select(query, **options).tolist() == [int(row) for row in plain(query, **options)]
 
 
@@ -72,7 +104,7 @@ def test_blocks_and_bounds_change_no_pick(
     query = typical(n=1500, d=24, classes=6, labelled=60, batch=40)
     monkeypatch.setattr(bait, "STEPS", steps)
     monkeypatch.setattr(bait, "ACTIVE", active)
-    kept = bait.select(query, regularisation=regularisation, oversample=1)
+    kept = bait.select(query, regularisation=regularisation, relative=False, scales="authors", oversample=1)
     assert kept.tolist() == query.candidates[forward(query, 40, regularisation)].tolist()
 
 
@@ -101,3 +133,58 @@ def test_a_sure_head_gives_no_information_and_still_a_batch() -> None:
     features, labels = blobs(40, 5, 3)
     query = build(features, np.zeros_like(labels), np.arange(4), 6, classes=3)
     assert len(set(bait.select(query).tolist())) == 6
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_dropping_the_labelled_rows_changes_most_picks(seed: int) -> None:
+    query = typical(n=600, d=32, classes=6, labelled=100, batch=20, seed=seed)
+    without = replace(query, labelled=query.labelled[:0], labels=query.labels[:0])
+
+    def kept(**options: object) -> float:
+        return float(np.isin(bait.select(query, **options), bait.select(without, **options)).mean())
+
+    assert kept() < 0.75
+    # What the scales of the authors' code do to rows of length 1.
+    assert kept(regularisation=1.0, relative=False, scales="authors") > 0.8
+
+
+@pytest.mark.parametrize("factor", [0.01, 100.0])
+def test_the_length_of_features_changes_no_pick(factor: float) -> None:
+    query = typical(n=300, d=12, classes=4, labelled=30, batch=12)
+    features = query.features * np.float32(factor)
+    longer = replace(query, features=features, geometry=Geometry(features, squared_norms(features)))
+    assert bait.select(longer).tolist() == bait.select(query).tolist()
+
+
+def test_shares_of_votes_beyond_1_are_no_information() -> None:
+    query = typical(n=60, classes=3, labelled=12, batch=6)
+    p = np.where(np.eye(3, dtype=bool)[query.probabilities.argmax(axis=1)], np.float32(1 + 2e-7), np.float32(0))
+    assert len(set(bait.select(replace(query, probabilities=p.astype(np.float32))).tolist())) == 6
+
+
+def test_it_gains_where_its_peers_do() -> None:
+    """Twenty classes, some rare: with the authors' λ and scales the gain is a third of the peers'."""
+    rng = np.random.default_rng(5)
+    n, classes, d = 900, 20, 32
+    shares = 1 / np.arange(1, classes + 1)
+    labels = rng.choice(classes, n + 600, p=shares / shares.sum())
+    features = rng.standard_normal((classes, d))[labels] + 0.8 * rng.standard_normal((n + 600, d))
+    features = unit_rows(features.astype(np.float32))
+    head = LogisticSpec(C=100.0, intercept="free")
+    cell = Cell.of("made", "up", features[:n], features[n:], labels[n:], classes, head)
+
+    def areas(name: str, **options: object) -> np.ndarray:
+        entry = STRATEGIES[name]
+        starts = [np.random.default_rng(seed).permutation(n)[:20] for seed in range(5)]
+        runs = [
+            Run("random", name, seed, rows, entry.select, options, entry.uses_head, 10, 8)
+            for seed, rows in enumerate(starts)
+        ]
+        curves = simulate(cell, lambda rows, seed: labels[rows], runs)
+        return np.array([curve.metrics[:, 0].mean() for curve in curves])
+
+    base = areas("random")
+    margin, badge, now = ((areas(name) - base).mean() for name in ("margin", "badge", "bait"))
+    before = (areas("bait", regularisation=1.0, relative=False, scales="authors") - base).mean()
+    assert min(margin, badge) > 0.04
+    assert now > 0.9 * min(margin, badge) > 1.5 * before

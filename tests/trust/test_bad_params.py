@@ -60,7 +60,7 @@ def check(loaded):
         for name in names:
             assert Path("data", name).resolve().parent == Path("data").resolve()
     for classes in (2, 1000):
-        rounds = loaded.budget.resolve(classes)
+        rounds = loaded.budget.resolve(None, classes)
         assert min(rounds.initial, rounds.batch, rounds.rounds) >= 1
         assert max(rounds.initial, rounds.batch, rounds.rounds) < 2**53
     assert loaded.head.C == "cv" or 0 < loaded.head.C < math.inf

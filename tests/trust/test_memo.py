@@ -9,9 +9,8 @@ import yaml
 
 from nofreelunch.base import layout, provenance
 from nofreelunch.base.storage import Memo
-from nofreelunch.cells import experiment, initial_pools
-from nofreelunch.selection.pools import kmeans
-from nofreelunch.selection.strategies import entropy
+from nofreelunch.selection.pools import POOLS, kmeans
+from nofreelunch.selection.strategies import STRATEGIES, entropy
 from nofreelunch.tasks import docs
 
 ROOT = Path(__file__).parents[2]
@@ -94,11 +93,11 @@ def test_results_of_other_releases_and_other_processors_are_never_mixed(own, mon
 def test_an_entry_that_points_at_another_function_is_computed_anew(own, monkeypatch):
     own.run(own.params())
     before = stored()
-    margin = experiment.STRATEGIES["margin"]
+    margin = STRATEGIES["margin"]
     for entry in (replace(margin, select=entropy.select), replace(margin, needs_linear_head=True)):
-        monkeypatch.setitem(experiment.STRATEGIES, "margin", entry)
+        monkeypatch.setitem(STRATEGIES, "margin", entry)
         own.run(own.params(), "active_learn")
     assert stored() == before | {"run": before["run"] + 2}
-    monkeypatch.setitem(initial_pools.POOLS, "random", kmeans.select)
+    monkeypatch.setitem(POOLS, "random", kmeans.select)
     own.run(own.params(), "initialize")
     assert stored()["initial pool"] == before["initial pool"] + 1

@@ -10,7 +10,8 @@ import numpy.typing as npt
 
 from nofreelunch.base import layout, storage
 from nofreelunch.base.errors import UserError
-from nofreelunch.params import Params, Rounds
+from nofreelunch.params import Params
+from nofreelunch.tasks.budget import Rounds
 from nofreelunch.tasks.labels import Labels, read_labels
 
 IntArray = npt.NDArray[np.int64]
@@ -106,10 +107,12 @@ def budget_for(params: Params, dataset: str, classes: int, rows: int) -> Rounds:
     Raises:
         UserError: k₀ is larger than the pool.
     """
-    budget = params.budget.resolve(classes)
+    own = params.datasets[dataset].budget
+    budget = params.budget.resolve(own, classes)
     if budget.initial > rows:
+        key = f"budget.{params.budget.track}" if own is None else f"datasets.{dataset}.budget"
         raise UserError(
-            f"k₀ = {budget.initial} labels (budget.{params.budget.track}) is more than the pool of {dataset} has "
-            f"({rows} rows). Lower it in params.yaml or raise datasets.{dataset}.train."
+            f"k₀ = {budget.initial} labels ({key}) is more than the pool of {dataset} has ({rows} rows). Lower it in "
+            f"params.yaml or raise datasets.{dataset}.train."
         )
     return budget

@@ -9,6 +9,8 @@ FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 ROWS = 2000
 NEIGHBOURS = 10
+# Rows nearer than this share of the largest distance are the same: float32 rows are rounded at 1e-7 of their length.
+SAME = 1e-6
 CLUSTERS = (2, 4, 8, 16, 32, 64)
 LABEL_FREE = ["effective_rank", "intrinsic_dimension", "hubness", "anisotropy", "clusterability"]
 LABELLED = ["knn_purity", "silhouette", "centroid_margin"]
@@ -96,15 +98,25 @@ def effective_rank(x: FloatArray) -> float:
 
 
 def intrinsic_dimension(distances: FloatArray) -> float:
-    """TwoNN (Facco et al. 2017), by maximum likelihood: n / Σ ln(r₂ / r₁) over rows with 0 < r₁ < r₂."""
+    """TwoNN (Facco et al. 2017), by maximum likelihood: n / Σ ln(r₂ / r₁).
+
+    Rows that are the same but for rounding count once: their r₁ says nothing, nor do r₁ = r₂ of a row near both.
+    """
+    distances = _distinct(distances)
     if len(distances) < 3:
         return float("nan")
     others = distances + np.where(np.eye(len(distances), dtype=bool), np.inf, 0.0)
     first, second = np.partition(others, 1, axis=1)[:, :2].T
-    usable = (first > 1e-9) & (second > first)
+    usable = second > first
     if not usable.any():
         return float("nan")
     return float(usable.sum() / np.log(second[usable] / first[usable]).sum())
+
+
+def _distinct(distances: FloatArray) -> FloatArray:
+    """The ``distances`` ((n, n)) among the first of each set of rows that are equal but for rounding."""
+    repeats = np.tril(distances <= SAME * distances.max(initial=0), -1).any(axis=1)
+    return distances[np.ix_(~repeats, ~repeats)]
 
 
 def hubness(distances: FloatArray) -> float:

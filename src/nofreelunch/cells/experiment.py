@@ -20,10 +20,12 @@ from nofreelunch.cells.simulation import Cell, Curve, Run, probe, simulate
 from nofreelunch.compute import engine
 from nofreelunch.compute.work import Work
 from nofreelunch.heads.scaling import scale
-from nofreelunch.params import Params, Rounds
-from nofreelunch.selection.strategies import STRATEGIES
+from nofreelunch.params import Params
+from nofreelunch.selection.query import Strategy
+from nofreelunch.selection.strategies import parts
 from nofreelunch.space import device
 from nofreelunch.tasks.annotator import answers
+from nofreelunch.tasks.budget import Rounds
 
 IntArray = npt.NDArray[np.int64]
 Columns = dict[str, Any]
@@ -31,7 +33,7 @@ Piece = Sequence[tuple[str, Run]] | str
 """A block of runs with their keys, or the key of the probe."""
 
 HOW_FITTED = ("iterations", "gradient_norm", "converged")
-# About what fills a panel of heads, and small enough that no worker is left with the last long block.
+# No more runs than fill the panels of heads.
 BLOCK_RUNS = 8
 
 
@@ -97,7 +99,10 @@ class Plan:
             "annotator": params.annotator.model_dump(),
             "environment": environment() | device.mark(),
         }
-        runs = {_key(base, run): run for run in _runs(params, dataset, embedder, budget, pools)}
+        runs = {
+            _key(base, run, parts(params.strategies[run.strategy])[0]): run
+            for run in _runs(params, dataset, embedder, budget, pools)
+        }
         code = code_digest("nofreelunch.cells.simulation", "nofreelunch.heads.scaling")
         return cls(params, dataset, embedder, data, runs, storage.digest(base, code, "probe"))
 
@@ -107,11 +112,8 @@ class Plan:
 
     def work(self, found: Container[str]) -> Work[dict[str, Entry]]:
         """The work on all that is not among the keys ``found``: each piece gives entries of the memo."""
-        missing = sorted(
-            ((key, run) for key, run in self.runs.items() if key not in found),
-            key=lambda item: (item[1].seed, item[1].strategy, item[1].ips),
-        )
-        pieces: list[Piece] = [missing[first : first + BLOCK_RUNS] for first in range(0, len(missing), BLOCK_RUNS)]
+        missing = [(key, run) for key, run in self.runs.items() if key not in found]
+        pieces: list[Piece] = [*_blocks(missing)]
         if self.probe not in found:
             pieces.insert(0, self.probe)
         if not pieces:
@@ -120,10 +122,10 @@ class Plan:
         with threadpool_limits(1):
             pool, test = scale(data.pool, data.test, params.head.scaling, centre=params.head.centre)
             cell = Cell.of(self.dataset, self.embedder, pool, test, data.test_labels, data.class_count, params.head)
-            for strategy, options in {run.strategy: run.options for _, run in missing}.items():
-                prepare = STRATEGIES[strategy].prepare
-                if prepare is not None:
-                    prepare(cell.geometry(0), **options)
+            for name in {run.strategy for _, run in missing if run.query_subset is None}:
+                strategy, options, _ = parts(params.strategies[name])
+                if strategy.prepare is not None:
+                    strategy.prepare(cell.geometry(0), **options)
         said = {
             seed: answers(
                 params.annotator, data.pool_labels, data.class_count, generator(self.dataset, seed, "annotator")
@@ -168,7 +170,7 @@ def _runs(params: Params, dataset: str, embedder: str, budget: Rounds, pools: Co
     runs = []
     for ips in params.grid.pools:
         for strategy in params.grid.strategies:
-            entry = STRATEGIES[strategy]
+            entry, options, query_subset = parts(params.strategies[strategy])
             for seed in range(params.grid.seeds):
                 initial = pools["row"][(pools["ips"] == ips) & (pools["seed"] == seed)].astype(np.int64)
                 if len(initial) != budget.initial:
@@ -183,18 +185,31 @@ def _runs(params: Params, dataset: str, embedder: str, budget: Rounds, pools: Co
                         seed,
                         initial,
                         entry.select,
-                        params.strategies[strategy],
+                        options,
                         entry.uses_head,
                         budget.batch,
                         budget.rounds,
                         entry.uses_truth,
+                        query_subset,
                     )
                 )
     return runs
 
 
-def _key(base: dict[str, Any], run: Run) -> str:
-    entry = STRATEGIES[run.strategy]
+def _blocks(runs: Sequence[tuple[str, Run]]) -> list[list[tuple[str, Run]]]:
+    """Runs that advance together: those of one strategy and seed, which share clusterings and so on.
+
+    No more of them, as the runs of a block are finished, shown and kept all at once.
+    """
+    together: dict[tuple[int, str], list[tuple[str, Run]]] = {}
+    for key, run in sorted(runs, key=lambda item: (item[1].seed, item[1].strategy, item[1].ips)):
+        together.setdefault((run.seed, run.strategy), []).append((key, run))
+    return [
+        block[first : first + BLOCK_RUNS] for block in together.values() for first in range(0, len(block), BLOCK_RUNS)
+    ]
+
+
+def _key(base: dict[str, Any], run: Run, entry: Strategy) -> str:
     code = code_digest(
         "nofreelunch.tasks.annotator",
         "nofreelunch.cells.simulation",
@@ -206,6 +221,7 @@ def _key(base: dict[str, Any], run: Run) -> str:
         "strategy": definition(entry),
         "budget": [run.batch, run.rounds],
         "options": dict(run.options),
+        "query subset": run.query_subset,
     }
     return storage.digest(base, settings, run.initial, code)
 

@@ -14,7 +14,7 @@ from nofreelunch.cells.cell_files import budget_for
 from nofreelunch.compute.work import Work
 from nofreelunch.heads.scaling import scale
 from nofreelunch.params import Params
-from nofreelunch.selection.pools import POOLS
+from nofreelunch.selection.pools import parts
 from nofreelunch.selection.pools.start import select_all
 from nofreelunch.space import device
 from nofreelunch.space.rows import squared_norms
@@ -57,14 +57,15 @@ class PoolPlan:
             "environment": environment() | device.mark(),
         }
         base = digest("initial pool", np.asarray(features), settings)
+        selections = {ips: parts(params.pools[ips]) for ips in params.grid.pools}
         kinds = {
             ips: digest(
-                {"ips": ips, "selection": definition(POOLS[ips]), "options": params.pools[ips]},
+                {"ips": ips, "selection": definition(select), "options": options},
                 code_digest(
-                    "nofreelunch.heads.scaling", "nofreelunch.selection.pools.start", *defining_modules(POOLS[ips])
+                    "nofreelunch.heads.scaling", "nofreelunch.selection.pools.start", *defining_modules(select)
                 ),
             )
-            for ips in params.grid.pools
+            for ips, (select, options) in selections.items()
         }
         keys = {
             (seed, ips): digest(base, kind, str(seed))
@@ -89,7 +90,7 @@ class PoolPlan:
             pool, _ = scale(self.features, self.features[:0], self.params.head.scaling, centre=self.params.head.centre)
             norms = squared_norms(pool)
         shared: dict[Hashable, Any] = {}
-        selections = {ips: (POOLS[ips], self.params.pools[ips]) for ips in self.params.grid.pools}
+        selections = {ips: parts(self.params.pools[ips]) for ips in self.params.grid.pools}
         names = self.dataset, self.embedder
         return Work(select_all, (pool, norms, shared, self.size, names, selections), list(missing.items()))
 

@@ -18,7 +18,7 @@ from nofreelunch.heads import trainer
 from nofreelunch.heads.head import Head, Learner, Trainer, Training
 from nofreelunch.heads.linear import score_all
 from nofreelunch.heads.spec import HeadSpec
-from nofreelunch.selection.query import OracleQuery, Query
+from nofreelunch.selection.query import OracleQuery, Query, narrowed
 from nofreelunch.space.device import place
 from nofreelunch.space.geometry import Geometry, LabelledDistances
 from nofreelunch.space.rows import Rows, squared_norms
@@ -97,6 +97,7 @@ class Run:
         uses_head: whether it looks at the head.
         batch, rounds: batch size and number of batches.
         uses_truth: whether it is a reference that is told the true labels.
+        query_subset: how many random candidates each query sees; None for all.
     """
 
     ips: str
@@ -109,6 +110,11 @@ class Run:
     batch: int
     rounds: int
     uses_truth: bool = False
+    query_subset: int | None = None
+
+    def names(self, dataset: str, embedder: str, number: int) -> tuple[str | int, ...]:
+        """Of the generator of the query ``number`` of this run in a cell."""
+        return dataset, embedder, self.ips, self.strategy, self.seed, "round", number
 
 
 @dataclass(frozen=True)
@@ -228,7 +234,7 @@ def simulate(cell: Cell, annotate: Annotate, runs: Sequence[Run], truth: IntArra
             if state.run.uses_truth and truth is not None:
                 query = OracleQuery(**vars(query), truth=truth, refit=cell.fitting(state.run.seed, head.training.C))
             started = time.perf_counter()
-            rows = state.run.select(query, **state.run.options)
+            rows = _pick(state.run, query, state.run.names(cell.dataset, cell.embedder, number + 1))
             state.query_seconds.append(time.perf_counter() - started)
             state.add(rows, annotate(rows, state.run.seed))
     return [state.curve() for state in states]
@@ -243,7 +249,7 @@ def _score_pool(cell: Cell, going_on: list[tuple[_State, Head]]) -> Iterator[tup
 
 
 def _query(cell: Cell, geometry: Geometry, state: _State, head: Head, probabilities: FloatArray, number: int) -> Query:
-    run = state.run
+    run, names = state.run, state.run.names(cell.dataset, cell.embedder, number)
     open_rows = np.ones(len(cell.pool), bool)
     open_rows[state.labelled] = False
     return Query(
@@ -252,12 +258,20 @@ def _query(cell: Cell, geometry: Geometry, state: _State, head: Head, probabilit
         distances=state.distances,
         labelled=state.labelled,
         labels=state.answers,
-        candidates=np.flatnonzero(open_rows),
+        candidates=generator(*names, "order").permutation(np.flatnonzero(open_rows)),
         head=head,
         probabilities=probabilities,
         batch_size=run.batch,
-        rng=generator(cell.dataset, cell.embedder, run.ips, run.strategy, run.seed, "round", number),
+        rng=generator(*names),
     )
+
+
+def _pick(run: Run, query: Query, names: tuple[str | int, ...]) -> IntArray:
+    """The batch of ``run``, which sees random rows of the pool alone where it is to."""
+    if run.query_subset is None:
+        return run.select(query, **run.options)
+    view, rows = narrowed(query, run.query_subset, *names)
+    return rows[run.select(view, **run.options)]
 
 
 def probe(cell: Cell, labels: IntArray) -> dict[str, npt.NDArray[Any]]:

@@ -209,7 +209,7 @@ def learning_seconds(params: Params, dataset: str, embedder: str, size: TaskSize
     grid = params.grid
     facts = TASKS.get(params.datasets[dataset].identity or "")
     classes = 2 if facts is None else facts.classes
-    budget = params.budget.resolve(classes)
+    budget = params.rounds(dataset, classes)
     rounds = 1 + min(budget.rounds, max(0, (size.train - budget.initial) // budget.batch))
     width = dimensions(embedder, params.embedders[embedder], dataset) * (4 if size.parts == 2 else 1)
     runs = len(grid.pools) * grid.seeds
@@ -218,10 +218,11 @@ def learning_seconds(params: Params, dataset: str, embedder: str, size: TaskSize
         columns = storage.read_table(known)
         spent = sum(float(values.sum()) for key, values in columns.items() if key.endswith("seconds"))
         return rounds * runs * len(grid.strategies) * spent / max(1, len(columns["round"]))
-    query = sum(QUERY_SECONDS.get(name, OTHER_QUERY_SECONDS) for name in grid.strategies if name != "bait")
+    strategies = [params.strategies[name]["strategy"] for name in grid.strategies]
+    query = sum(QUERY_SECONDS.get(name, OTHER_QUERY_SECONDS) for name in strategies if name != "bait")
     query *= size.train * width / (QUERY_ROWS * QUERY_DIMENSIONS)
-    if "bait" in grid.strategies:
-        query += BAIT_SECONDS * (size.train + width) * width**2
+    if "bait" in strategies:
+        query += strategies.count("bait") * BAIT_SECONDS * (size.train + width) * width**2
     fit = len(grid.strategies) * width * (FIT_SECONDS + FIT_SECONDS_PER_CLASS * classes)
     if isinstance(params.head, LogisticSpec) and params.head.C == "cv":
         fit *= CHOOSING
@@ -231,7 +232,7 @@ def learning_seconds(params: Params, dataset: str, embedder: str, size: TaskSize
 def start_seconds(params: Params, dataset: str, embedder: str, size: TaskSize) -> float:
     """Seconds of one core for the initial pools of a cell, by rows × dimensions."""
     width = dimensions(embedder, params.embedders[embedder], dataset) * (4 if size.parts == 2 else 1)
-    seconds = sum(POOL_SECONDS.get(name, OTHER_POOL_SECONDS) for name in params.grid.pools)
+    seconds = sum(POOL_SECONDS.get(params.pools[name]["pool"], OTHER_POOL_SECONDS) for name in params.grid.pools)
     return params.grid.seeds * seconds * size.train * width / (QUERY_ROWS * QUERY_DIMENSIONS)
 
 
@@ -243,7 +244,7 @@ def text_bytes(size: TaskSize) -> int:
 def run_bytes(params: Params, dataset: str) -> int:
     """Bytes of the runs of a cell in data/, in DVC's cache and in the memo."""
     grid, facts = params.grid, TASKS.get(params.datasets[dataset].identity or "")
-    rounds = 1 + params.budget.resolve(2 if facts is None else facts.classes).rounds
+    rounds = 1 + params.rounds(dataset, 2 if facts is None else facts.classes).rounds
     return 3 * ROUND_BYTES * rounds * grid.runs_per_cell
 
 

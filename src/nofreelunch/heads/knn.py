@@ -1,11 +1,17 @@
-"""k nearest neighbours: the labelled rows nearest to a row vote."""
+"""k nearest neighbours: the labelled rows nearest to a row vote.
+
+Of equally near rows those vote, and of classes with as many votes the one wins, that an order drawn for the run says.
+"""
 
 from dataclasses import dataclass
 
 import numpy as np
 
-from nofreelunch.heads.head import CLOSED_FORM, SCORED, FloatArray, IntArray, Stateless, Training, spread_classes
+from nofreelunch.heads.head import CLOSED_FORM, SCORED, FloatArray, IntArray, Training, spread_classes
 from nofreelunch.space.rows import squared_norms
+
+# By how much more the votes for the class count that is preferred most.
+PREFERENCE = np.float32(1e-4)
 
 
 @dataclass(frozen=True)
@@ -15,8 +21,9 @@ class KnnHead:
     Attributes:
         class_count: C, the task's classes.
         classes: (K,) int64, those with a label, ascending.
-        features: (L, d) float32 labelled rows.
+        features: (L, d) float32 labelled rows, in an order drawn for the run.
         targets: (L,) int64 positions in ``classes``.
+        preferences: (K,) float32 factors near 1, all different, that tell classes with as many votes apart.
         neighbours: how many vote, at most L.
         by_distance: whether a vote counts 1 / distance.
         smoothing: pseudo-votes shared out among the K classes.
@@ -27,6 +34,7 @@ class KnnHead:
     classes: IntArray
     features: FloatArray
     targets: IntArray
+    preferences: FloatArray
     neighbours: int
     by_distance: bool
     smoothing: float
@@ -53,21 +61,43 @@ class KnnHead:
             weights *= k / weights.sum(axis=1, keepdims=True)
         votes = np.zeros((len(squared), len(self.classes)), np.float32)
         np.add.at(votes, (rows, self.targets[nearest]), weights)
-        shares: FloatArray = (votes + np.float32(self.smoothing / len(self.classes))) / np.float32(k + self.smoothing)
-        return shares
+        votes += np.float32(self.smoothing / len(self.classes))
+        votes *= self.preferences
+        votes /= votes.sum(axis=1, keepdims=True)
+        return votes
 
 
-class Trainer(Stateless):
+class Trainer:
     """k nearest neighbours on one pool ((n, d) float32)."""
 
     def __init__(self, pool: FloatArray, class_count: int, *, neighbours: int, weights: str, smoothing: float) -> None:
         self.pool, self.class_count = pool, class_count
         self.neighbours, self.by_distance, self.smoothing = neighbours, weights == "distance", smoothing
 
+    def learner(self, rng: np.random.Generator, C: float | None = None) -> "Learner":
+        """A learner that prefers rows and classes in an order drawn from ``rng``."""
+        return Learner(self, rng.permutation(len(self.pool)), rng.permutation(self.class_count))
+
+
+class Learner:
+    """What tells equally near rows ((n,) ranks) and classes with as many votes ((C,) ranks) apart."""
+
+    def __init__(self, trainer: Trainer, row_ranks: IntArray, class_ranks: IntArray) -> None:
+        self._trainer, self._row_ranks = trainer, row_ranks
+        self._preferences = 1 + PREFERENCE * (class_ranks / len(class_ranks)).astype(np.float32)
+
     def fit(self, rows: IntArray, labels: IntArray) -> KnnHead:
         """As `heads.head` says."""
-        classes, targets = np.unique(labels, return_inverse=True)
-        neighbours = min(self.neighbours, len(rows))
+        trainer = self._trainer
+        order = np.argsort(self._row_ranks[rows])
+        classes, targets = np.unique(labels[order], return_inverse=True)
         return KnnHead(
-            self.class_count, classes, self.pool[rows], targets, neighbours, self.by_distance, self.smoothing
+            trainer.class_count,
+            classes,
+            trainer.pool[rows[order]],
+            targets,
+            self._preferences[classes],
+            min(trainer.neighbours, len(rows)),
+            trainer.by_distance,
+            trainer.smoothing,
         )

@@ -15,6 +15,8 @@ from nofreelunch.space.geometry import Geometry, update_nearest
 from nofreelunch.space.neighbours import neighbours, within
 from nofreelunch.space.rows import blocks
 
+EQUAL = 1e-6
+
 Kernel = Callable[[FloatArray], npt.NDArray[np.floating]]
 """Of squared distances, all of which may be +inf."""
 
@@ -52,7 +54,7 @@ def cover(
     kernel: Kernel,
     limit: float = np.inf,
 ) -> IntArray:
-    """Again and again the candidate that adds most to Σᵢ weightᵢ k(dᵢ); ties go to the lower row.
+    """Again and again the candidate that adds most to Σᵢ weightᵢ k(dᵢ); of equal ones the earlier.
 
     Args:
         geometry: of the pool.
@@ -72,15 +74,18 @@ def cover(
         rows = sources[source]
         gains += np.bincount(row, weights[rows] * (kernel(squared) - kernel(nearest[rows])), len(gains))
 
-    closed = np.full(len(gains), -np.inf)
-    closed[candidates] = 0
+    closed = np.zeros(len(candidates), bool)
     picks: list[int] = []
     while len(picks) < size:
-        pick = int(np.argmax(gains + closed))
-        if gains[pick] + closed[pick] <= 1e-9 * weights.max():
+        open_gains = np.where(closed, -np.inf, gains[candidates])
+        largest = open_gains.max()
+        if largest <= 1e-9 * weights.max():
             break
+        # Equal rows gain the same but for the rounding of their distances.
+        position = int(np.argmax(open_gains >= largest * (1 - EQUAL)))
+        pick = int(candidates[position])
         picks.append(pick)
-        closed[pick] = -np.inf
+        closed[position] = True
         helped, squared = _nearer(geometry, pick, nearest, weights, limit)
         _replace(gains, geometry, helped, nearest, squared, weights, kernel, limit)
         nearest[helped] = squared

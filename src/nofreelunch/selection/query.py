@@ -1,7 +1,7 @@
 """What a query strategy and a pool selection may see. Hidden labels and test rows are not among it."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -21,12 +21,15 @@ class Start:
     Attributes:
         features: (n, d) float32, the pool, scaled as the head sees it.
         geometry: facts about ``features`` that every run of the cell shares.
+        candidates: (n,) int64, all rows, in an order drawn for the run: of equally good ones the earlier is taken, so
+            that the order of rows in a file decides nothing.
         size: how many rows to select, at most n.
         rng: the run's own generator.
     """
 
     features: FloatArray
     geometry: Geometry
+    candidates: IntArray
     size: int
     rng: np.random.Generator
 
@@ -41,7 +44,8 @@ class Query:
         distances: every row's distance to its nearest labelled row, kept between rounds.
         labelled: (L,) int64, rows labelled so far, in order of acquisition.
         labels: (L,) int64, the annotator's answers for ``labelled``; classes may be missing.
-        candidates: (m,) int64, rows that may be picked, ascending, disjoint from ``labelled``.
+        candidates: (m,) int64, rows that may be picked, disjoint from ``labelled``, in an order drawn for the run: of
+            equally good ones the earlier is taken, so that the order of rows in a file decides nothing.
         head: fitted on the labelled rows.
         probabilities: (n, C) float32, the head's probabilities of every pool row; a class without a labelled
             row has probability 0. Columns are contiguous, rows are not.
@@ -72,6 +76,43 @@ class OracleQuery(Query):
 
     truth: IntArray
     refit: Callable[[IntArray, IntArray], Head]
+
+
+def narrowed(query: Query, count: int, *names: str | int) -> tuple[Query, IntArray]:
+    """The request as it reads where the pool is the labelled rows and the first ``count`` candidates alone.
+
+    Args:
+        query: the request.
+        count: at most so many candidates are kept, but no fewer than the batch takes.
+        names: of the generators of what the smaller pool's `Geometry` draws.
+
+    Returns:
+        the smaller request, and for each of its rows that of the whole pool.
+    """
+    chosen = query.candidates[: max(count, query.batch_size)]
+    rows = np.concatenate([query.labelled, chosen])
+    features = query.features[rows]
+    geometry = Geometry(features, query.geometry.squared_norms[rows], *names)
+    positions = np.arange(len(rows))
+    view = replace(
+        query,
+        features=features,
+        geometry=geometry,
+        distances=LabelledDistances(geometry),
+        labelled=positions[: len(query.labelled)],
+        candidates=positions[len(query.labelled) :],
+        probabilities=_columns(query.probabilities, rows) if len(query.probabilities) else query.probabilities,
+    )
+    if isinstance(view, OracleQuery):
+        whole = view.refit
+        view = replace(view, truth=view.truth[rows], refit=lambda some, labels: whole(rows[some], labels))
+    return view, rows
+
+
+def _columns(probabilities: FloatArray, rows: IntArray) -> FloatArray:
+    """The ``rows`` of ``probabilities``, columns contiguous as they are there."""
+    columns: FloatArray = np.ascontiguousarray(probabilities.T[:, rows])
+    return columns.T
 
 
 PoolSelection = Callable[..., IntArray]
@@ -107,6 +148,6 @@ def two_highest(columns: FloatArray) -> tuple[FloatArray, FloatArray]:
 
 
 def lowest(scores: npt.NDArray[Any], query: Query) -> IntArray:
-    """The ``batch_size`` candidates with the lowest ``scores`` ((m,), one per candidate); ties go to the lower row."""
+    """The ``batch_size`` candidates with the lowest ``scores`` ((m,), one per candidate); of equal ones the earlier."""
     order = np.argsort(scores, kind="stable")[: query.batch_size]
     return query.candidates[order]

@@ -115,7 +115,7 @@ def update_nearest(distances: FloatArray, rows: Rows, centres: IntArray) -> None
 
 
 def farthest_first(geometry: Geometry, distances: FloatArray, candidates: IntArray, size: int) -> IntArray:
-    """k-centre greedy: again and again the candidate farthest from its nearest centre; ties go to the lower row.
+    """k-centre greedy: again and again the candidate farthest from its nearest centre; of equal ones the earlier.
 
     Distances only fall as centres are added, so an old distance is an upper bound. Only candidates whose bound tops
     the best distance found are brought up to date: the picks are those of the plain loop.
@@ -123,7 +123,7 @@ def farthest_first(geometry: Geometry, distances: FloatArray, candidates: IntArr
     Args:
         geometry: of the pool.
         distances: (n,) float32 squared distance of every row to its nearest centre so far.
-        candidates: (m,) int64 rows, ascending.
+        candidates: (m,) int64 rows.
         size: how many to pick, at most m.
     """
     features, norms = geometry.features, geometry.squared_norms
@@ -137,9 +137,9 @@ def farthest_first(geometry: Geometry, distances: FloatArray, candidates: IntArr
             order = np.argpartition(-bounds, width)
             active, rest = np.sort(order[:width]), order[width:]
             limit = bounds[order[width]]
-            first_row = candidates[rest[bounds[rest] == limit]].min()
+            first = rest[bounds[rest] == limit].min()
         else:
-            active, limit, first_row = np.arange(len(bounds)), -np.inf, len(features)
+            active, limit, first = np.arange(len(bounds)), -np.inf, len(bounds)
         rows = candidates[active]
         near = Rows(features[rows], norms[rows])
         current = bounds[active]
@@ -147,13 +147,14 @@ def farthest_first(geometry: Geometry, distances: FloatArray, candidates: IntArr
             _lower(current, near, features[picks[:done]], norms[picks[:done]])
         while done < size:
             largest = current.max()
-            row = rows[current == largest].min()
-            if largest < limit or (largest == limit and row > first_row) or largest == -np.inf:
+            best = int(current.argmax())
+            if largest < limit or (largest == limit and active[best] > first) or largest == -np.inf:
                 break
+            row = rows[best]
             picks[done] = row
             done += 1
             _lower(current, near, features[row][None], norms[row][None])
-            current[rows == row] = -np.inf
+            current[best] = -np.inf
         bounds[active] = current
         if done == before:
             width *= 2
@@ -168,8 +169,8 @@ def _lower(distances: FloatArray, rows: Rows, centres: FloatArray, norms: FloatA
 def kmeans(rows: Rows, count: int, rng: np.random.Generator) -> tuple[IntArray, FloatArray]:
     """Lloyd's algorithm from k-means++ seeds.
 
-    A cluster that runs empty takes the point farthest from its centre. Stops when no label changes, or after
-    LLOYD_ITERATIONS.
+    A cluster that runs empty takes the point farthest from its centre, any of equally far ones. Stops when no label
+    changes, or after LLOYD_ITERATIONS.
 
     Args:
         rows: the points.
@@ -182,15 +183,16 @@ def kmeans(rows: Rows, count: int, rng: np.random.Generator) -> tuple[IntArray, 
     norms = rows.squared_norms
     count = min(count, len(norms))
     seeds, labels, scores = kmeans_plus_plus(rows, count, rng)
+    order = rng.permutation(len(norms))
     centres, others = rows.features[seeds], np.full(len(norms), np.inf, np.float32)
-    _fill_empty(labels, norms, scores, others, count)
+    _fill_empty(labels, norms, scores, others, count, order)
     sums = rows.sums(np.arange(len(norms)), labels, count)
     changed = np.ones(count, bool)
     for _ in range(LLOYD_ITERATIONS - 1):
         _move_means(centres, sums, labels, changed)
         before = labels
         labels, scores, others = _reassign(rows, centres, changed, labels, scores, others)
-        _fill_empty(labels, norms, scores, others, count)
+        _fill_empty(labels, norms, scores, others, count, order)
         differ = np.flatnonzero(labels != before)
         if not len(differ):
             return labels, centres
@@ -220,7 +222,7 @@ def kmeans_plus_plus(rows: Rows, count: int, rng: np.random.Generator) -> tuple[
 
     Rows are proposed from distances that lag behind and accepted with probability true / lagging: the law is that of
     one draw after the other, with one product for many seeds. Duplicates of chosen rows have weight 0; where nothing
-    else is left, unchosen rows follow in order.
+    else is left, any unchosen rows follow.
 
     Returns:
         (count,) int64 seeds, and what `Rows.assign` says of them: (n,) labels and (n,) best scores.
@@ -255,8 +257,9 @@ def kmeans_plus_plus(rows: Rows, count: int, rng: np.random.Generator) -> tuple[
                 _lower(nearest, near, near.features[i][None], near.squared_norms[i][None])
                 nearest[proposed == row] = 0
         add(accepted)
-    left = np.setdiff1d(np.arange(len(features)), chosen)[: count - len(chosen)]
-    return np.concatenate([np.array(chosen, np.int64), left]), labels, scores
+    left = np.setdiff1d(np.arange(len(features)), chosen)
+    others = rng.choice(left, count - len(chosen), replace=False) if len(chosen) < count else left[:0]
+    return np.concatenate([np.array(chosen, np.int64), others]), labels, scores
 
 
 def draw(weights: npt.NDArray[np.floating], rng: np.random.Generator) -> int:
@@ -299,13 +302,18 @@ def _reassign(
     return labels, scores, others
 
 
-def _fill_empty(labels: IntArray, norms: FloatArray, scores: FloatArray, others: FloatArray, count: int) -> None:
+def _fill_empty(
+    labels: IntArray, norms: FloatArray, scores: FloatArray, others: FloatArray, count: int, order: IntArray
+) -> None:
+    """Give each of ``count`` clusters without a row the one farthest from its centre; of equally far ones the first in
+    ``order`` ((n,))."""
     sizes = np.bincount(labels, minlength=count)
     for cluster in np.flatnonzero(sizes == 0):
         distances = norms - 2 * scores
         # Rows at their centre are equally far from it, whatever the rounding of a product.
         distances[distances < ROUNDING * norms] = 0
-        row = int(np.argmax(np.where(sizes[labels] > 1, distances, -np.inf)))
+        distances[sizes[labels] <= 1] = -np.inf
+        row = int(order[distances[order].argmax()])
         sizes[labels[row]] -= 1
         labels[row] = cluster
         others[row] = max(others[row], scores[row])

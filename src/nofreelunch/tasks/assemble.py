@@ -75,7 +75,7 @@ def assemble(
     if spec.deduplicate:
         splits = {"train": unique_train, "test": unique_test}
     facts = {
-        "settings": spec.model_dump(),
+        "settings": spec.model_dump(exclude={"budget"}),
         "rows_before_cap": sizes,
         "incomplete_rows_dropped": dropped,
         "duplicates_removed" if spec.deduplicate else "duplicates_kept": duplicates,

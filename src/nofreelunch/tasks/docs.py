@@ -86,7 +86,7 @@ def _card(spec: DocsTask, sizes: dict[str, int], removed: dict[str, int]) -> dic
     return {
         "source": "docstrings of installed packages",
         "packages": {name: {"version": _release(name), "licence": _licence(name)} for name in PACKAGES},
-        "settings": spec.model_dump(),
+        "settings": spec.model_dump(exclude={"budget"}),
         "rows_before_cap": sizes,
         "duplicates_removed": removed,
     }

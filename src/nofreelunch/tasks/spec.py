@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from nofreelunch.base.spec import Spec
+from nofreelunch.tasks.budget import Rounds
 
 PairFormat = Literal["joined", "labelled", "concat"]
 
@@ -18,6 +19,7 @@ class DocsTask(Spec):
         test: cap on the test rows, None for all.
         seed: of the split and of the stratified caps.
         pair_format: how the two texts of a pair reach the embedder; ignored for single texts.
+        budget: in labels, None for the one in the section ``budget``.
     """
 
     source: Literal["docs"]
@@ -26,6 +28,7 @@ class DocsTask(Spec):
     test: int | None = Field(1500, ge=2)
     seed: int = Field(0, ge=0)
     pair_format: PairFormat = "joined"
+    budget: Rounds | None = None
 
     @property
     def identity(self) -> str | None:
@@ -51,6 +54,7 @@ class TableTask(Spec):
         pair_format: how the two texts of a pair reach the embedder; ignored for single texts.
         drop_incomplete: leave out rows without a text or without a label; False refuses the task.
         deduplicate: keep the first of equal texts, and no pool row whose text is a test row; False counts them only.
+        budget: in labels, None for the one in the section ``budget``.
     """
 
     text: str = "text"
@@ -62,6 +66,7 @@ class TableTask(Spec):
     pair_format: PairFormat = "joined"
     drop_incomplete: bool = False
     deduplicate: bool = False
+    budget: Rounds | None = None
 
     @property
     def identity(self) -> str | None:

@@ -1,5 +1,8 @@
 """Initial pool selections (IPS), one file each. A new one is one file and one line here."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from nofreelunch.selection.pools import coreset, kmeans, maxherding, probcover, random, typiclust
 from nofreelunch.selection.query import PoolSelection
 
@@ -11,3 +14,9 @@ POOLS: dict[str, PoolSelection] = {
     "probcover": probcover.select,
     "maxherding": maxherding.select,
 }
+
+
+def parts(entry: Mapping[str, Any]) -> tuple[PoolSelection, dict[str, Any]]:
+    """The selection and the options of an entry of params.yaml, which may have a name of its own."""
+    options = dict(entry)
+    return POOLS[options.pop("pool")], options

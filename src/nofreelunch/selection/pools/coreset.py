@@ -9,11 +9,11 @@ from nofreelunch.space.rows import blocks, squared_norms
 
 def select(start: Start) -> IntArray:
     """The row nearest the mean of the pool, then again and again the row farthest from those picked."""
-    features = start.features
+    features, order = start.features, start.candidates
     mean = features.mean(axis=0)
     from_mean = [squared_norms(features[block] - mean) for block in blocks(*features.shape)]
-    first = int(np.concatenate(from_mean).argmin())
+    first = order[np.concatenate(from_mean)[order].argmin()]
     distances = np.full(len(features), np.inf, np.float32)
     update_nearest(distances, start.geometry.rows, np.array([first]))
-    others = np.delete(np.arange(len(features)), first)
+    others = order[order != first]
     return np.concatenate([[first], farthest_first(start.geometry, distances, others, start.size - 1)])

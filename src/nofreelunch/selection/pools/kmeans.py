@@ -14,9 +14,10 @@ def select(start: Start, *, normalise: bool = True) -> IntArray:
         normalise: whether rows are scaled to length 1 first.
     """
     geometry = start.geometry.unit() if normalise else start.geometry
-    members = groups(geometry.clustering(start.size), start.size)
+    members = groups(geometry.clustering(start.size)[start.candidates], start.size)
     rows = []
-    for cluster in sorted(members, key=len, reverse=True):
+    for positions in sorted(members, key=len, reverse=True):
+        cluster = start.candidates[positions]
         features = geometry.features[cluster]
         rows.append(cluster[squared_norms(features - features.mean(axis=0)).argmin()])
     return np.array(rows, np.int64)

@@ -23,5 +23,5 @@ def select(start: Start, *, bandwidth: Positive = 1.0, references: Count = 5000,
     weights = np.zeros(n, np.float32)
     weights[start.rng.choice(n, min(references, n), replace=False)] = 1
     nearest = np.full(n, np.inf, np.float32)
-    rows = cover(geometry, nearest, weights, np.arange(n), start.size, gaussian(bandwidth))
-    return fill(rows, np.arange(n), start.size, start.rng)
+    rows = cover(geometry, nearest, weights, start.candidates, start.size, gaussian(bandwidth))
+    return fill(rows, start.candidates, start.size, start.rng)

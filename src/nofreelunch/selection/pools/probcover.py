@@ -22,5 +22,5 @@ def select(start: Start, *, purity: Share = 0.95, clusters: Count | None = None,
     radius = purity_radius(geometry, clusters or start.size, purity)
     n = len(start.features)
     nearest, everyone = np.full(n, np.inf, np.float32), np.ones(n, np.float32)
-    rows = cover(geometry, nearest, everyone, np.arange(n), start.size, ball(radius), radius)
-    return fill(rows, np.arange(n), start.size, start.rng)
+    rows = cover(geometry, nearest, everyone, start.candidates, start.size, ball(radius), radius)
+    return fill(rows, start.candidates, start.size, start.rng)

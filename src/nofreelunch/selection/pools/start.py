@@ -37,6 +37,8 @@ def select_all(
         geometry = Geometry(features, norms, *names, seed, shared=shared)
         for ips, key in keys.items():
             select, options = selections[ips]
-            start = Start(features, geometry, size, generator(*names, ips, seed, "initial pool"))
+            own = (*names, ips, seed, "initial pool")
+            order = generator(*own, "order").permutation(len(features))
+            start = Start(features, geometry, order, size, generator(*own))
             made[key] = {"rows": select(start, **options)}
     return made

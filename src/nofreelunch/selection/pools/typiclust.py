@@ -22,7 +22,7 @@ def select(
     return typical_rows(
         start.geometry.unit() if normalise else start.geometry,
         np.empty(0, np.int64),
-        np.arange(len(start.features)),
+        start.candidates,
         start.size,
         neighbours=neighbours,
         max_clusters=max_clusters,

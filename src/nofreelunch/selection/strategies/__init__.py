@@ -1,5 +1,8 @@
 """Query strategies, one file each. A new one is one file and one line here."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from nofreelunch.selection import coverage
 from nofreelunch.selection.query import Strategy
 from nofreelunch.selection.strategies import (
@@ -37,3 +40,10 @@ STRATEGIES: dict[str, Strategy] = {
     "uncertainty_herding": Strategy(uncertainty_herding.select, prepare=coverage.prepare),
     "oracle": Strategy(oracle.select, uses_truth=True),
 }
+
+
+def parts(entry: Mapping[str, Any]) -> tuple[Strategy, dict[str, Any], int | None]:
+    """The strategy, the options and ``query_subset`` of an entry of params.yaml, which may have a name of its own."""
+    options = dict(entry)
+    strategy, subset = options.pop("strategy"), options.pop("query_subset")
+    return STRATEGIES[strategy], options, subset

@@ -35,7 +35,7 @@ def select(query: Query, *, first: Literal["largest", "random"] = "largest") -> 
         if i > 0:
             row = draw(distances, query.rng)
         elif first == "largest":
-            row = int(np.argmax(np.where(free, lengths, -1)))
+            row = int(query.candidates[lengths[query.candidates].argmax()])
         else:
             row = int(query.rng.choice(query.candidates))
         if not free[row]:

@@ -1,8 +1,8 @@
 """BAIT (Ash et al. 2021): the batch whose Fisher information best covers that of the pool.
 
-Minimises tr(M⁻¹ F), F the mean Fisher information of the pool and M = λI + that of the labelled rows and the batch: 2b
-rows are added greedily, then b taken away. With the Bernoulli likelihood of the top class a row's Fisher information is
-q(1 − q) x xᵀ, q its highest probability: d × d and of rank one, whatever the number of classes.
+Minimises tr(M⁻¹ F), F the mean Fisher information of the pool and M = λI + a weighted sum over the labelled rows and
+the batch: 2b rows are added greedily, then b taken away. With the Bernoulli likelihood of the top class a row's Fisher
+information is q(1 − q) x xᵀ, q its highest probability: d × d and of rank one, whatever the number of classes.
 
 Adding v to M, with P = M⁻¹ and G = PFP, gains vᵀGv / (1 + vᵀPv), and changes P and G by u = Pv and w = PFu alone. The
 picks are those of the plain search, which multiplies all rows with u and w once per pick; here
@@ -14,6 +14,8 @@ picks are those of the plain search, which multiplies all rows with u and w once
   rank two, whose largest eigenvalue relative to P bounds by how much any vᵀGv grew, and 1 + vᵀPv is the factor by which
   any vᵀPv can have shrunk.
 """
+
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -27,31 +29,62 @@ Float64Array = npt.NDArray[np.float64]
 LEADING = 8
 STEPS = 100
 ACTIVE = 16
+PORTION = 32
+# λ where no row carries any information.
+LEAST = 1e-12
 
 
-def select(query: Query, *, regularisation: Positive = 1.0, oversample: Count = 2) -> IntArray:
+def select(
+    query: Query,
+    *,
+    regularisation: Positive = 3.0,
+    relative: bool = True,
+    scales: Literal["paper", "authors", "group"] = "paper",
+    oversample: Count = 2,
+) -> IntArray:
     """The rows that the search keeps, in the order it found them.
+
+    With ``regularisation: 1.0, relative: false`` and ``scales: authors`` or ``group`` it is the search of their code.
+    There a λ of 1 is meant for features that are long; rows of length 1 carry so little information, at most 1/4 in all
+    directions together, that it outweighs the labelled rows (docs/strategies.md).
 
     Args:
         query: the request.
-        regularisation: λ, 1 in the authors' code and the paper's group's. Rows of length 1 carry so little information
-            that it outweighs them for long. Far below 0.01, rows are told apart by differences that float32 products
-            no longer resolve.
+        regularisation: λ.
+        relative: whether λ counts in mean eigenvalues of F, tr F / d, so that it means the same for features of any
+            length and number and for a head of any sureness.
+        scales: what a row weighs in M; L rows are labelled. ``paper``: each one 1, as in the paper's objective, the sum
+            over all that will be labelled. ``authors``: a labelled row 1/(L + b), a row of the batch b/(L + b), as in
+            the authors' code. ``group``: that of the paper's group, where the labelled are summed in portions of
+            `PORTION`, each by its mean: the last, short one counts as much as the others.
         oversample: how many times b rows are added before the surplus is taken away (2 in the paper).
     """
     size = min(query.batch_size, len(query.candidates))
     if size == len(query.candidates):
         return query.candidates.copy()
     top = query.probabilities.max(axis=1)
-    weights = top * (1 - top)
-    # The authors' scales: L/(L + b) on the mean over the labelled rows, b/(L + b) on each row of the batch.
-    total = len(query.labelled) + size
-    base = regularisation * np.eye(query.features.shape[1])
-    base += Rows(query.features[query.labelled]).gram(weights[query.labelled]) / total
-    pool = query.geometry.rows.gram(weights) / len(weights)
-    search = _Search(query, weights[query.candidates] * np.float32(size / total), pool, base, regularisation)
+    # Shares of votes may exceed 1 in the last bit.
+    information = np.maximum(top * (1 - top), 0)
+    pool = query.geometry.rows.gram(information) / len(information)
+    d = len(pool)
+    penalty = max(regularisation * (np.trace(pool) / d if relative else 1), LEAST)
+    labelled, batch = _weights(scales, len(query.labelled), size)
+    base = penalty * np.eye(d)
+    base += Rows(query.features[query.labelled]).gram(information[query.labelled] * labelled)
+    search = _Search(query, information[query.candidates] * np.float32(batch), pool, base, penalty)
     added = search.add(min(oversample * size, len(query.candidates)))
     return query.candidates[added[search.prune(added, size)]]
+
+
+def _weights(scales: str, labelled: int, size: int) -> tuple[FloatArray, float]:
+    """What each of the labelled rows ((L,), in order of acquisition) and each row of the batch weighs in M."""
+    total = labelled + size
+    if scales == "paper":
+        return np.ones(labelled, np.float32), 1.0
+    if scales == "authors":
+        return np.full(labelled, 1 / total, np.float32), size / total
+    portions = np.arange(labelled) // PORTION
+    return (labelled / total / np.bincount(portions)[portions]).astype(np.float32), size / total
 
 
 class _Search:

@@ -5,6 +5,6 @@ from nofreelunch.space.geometry import farthest_first
 
 
 def select(query: Query) -> IntArray:
-    """Again and again the candidate farthest from its nearest labelled or picked row; ties go to the lower row."""
+    """Again and again the candidate farthest from its nearest labelled or picked row; of equal ones the earlier."""
     size = min(query.batch_size, len(query.candidates))
     return farthest_first(query.geometry, query.distances.to(query.labelled), query.candidates, size)

@@ -9,7 +9,7 @@ from nofreelunch.selection.query import IntArray, Query
 
 
 def select(query: Query, *, purity: Share = 0.95, normalise: bool = True) -> IntArray:
-    """Again and again the candidate whose ball holds most uncovered rows; ties go to the lower row.
+    """Again and again the candidate whose ball holds most uncovered rows; of equal ones the earlier.
 
     Once all is covered, random candidates follow (the authors' code goes on with row 0 for ever).
 
