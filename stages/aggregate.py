@@ -2,6 +2,7 @@
 
 from nofreelunch.cli.command import stage
 from nofreelunch.evaluation.clones import load_clones
+from nofreelunch.evaluation.finite import load_finite
 from nofreelunch.evaluation.picks import load_picks
 from nofreelunch.evaluation.runs import load, load_diagnostics, load_probes
 from nofreelunch.evaluation.summary import summarise, write
@@ -13,7 +14,7 @@ def aggregate(params: Params) -> int:
     grid = params.grid
     focus = params.focus.embedder
     runs = load(grid), load_probes(grid), load_diagnostics(grid), load_picks(grid, focus)
-    write(summarise(*runs, load_clones(grid), focus, params.known()))
+    write(summarise(*runs, load_clones(grid), focus, params.known(), load_finite(grid)))
     return len(runs[0])
 
 

@@ -106,7 +106,12 @@ def test_a_share_is_of_the_way_from_chance_to_the_probe():
 
 
 def test_runs_that_never_arrive_are_censored():
-    values = {"labels_to_90": [10, 30, np.inf], "labels_to_95": [10, np.inf, np.inf], "labels_to_99": [np.nan] * 3}
+    values = {
+        "labels_to_75": [10, 10, 20],
+        "labels_to_90": [10, 30, np.inf],
+        "labels_to_95": [10, np.inf, np.inf],
+        "labels_to_99": [np.nan] * 3,
+    }
     row = aulc.arrivals(pd.DataFrame(values).assign(cell="c"), ["cell"]).iloc[0]
     # Without the third run the mean of the first target would be 20, and that of the second 10.
     assert row["labels_to_90"] == 30

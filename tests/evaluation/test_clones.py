@@ -34,6 +34,13 @@ def test_one_row_of_twenty_may_differ_and_two_may_not():
     assert clones.find(table, ["margin", "entropy", "least_confident"]) == {"entropy": "margin"}
 
 
+def test_one_swapped_row_that_changes_all_later_batches_makes_no_other_strategy():
+    cascade = [(seed, number, row + 300 * (number > 2)) for seed, number, row in picks()]
+    swapped = [(seed, number, row + 600 * (number == 2 and row == 2000)) for seed, number, row in cascade]
+    table = acquired(margin=picks(), entropy=swapped, badge=cascade)
+    assert clones.find(table, ["margin", "entropy", "badge"]) == {"entropy": "margin"}
+
+
 def test_the_order_within_a_batch_does_not_count():
     table = acquired(margin=picks(), entropy=list(reversed(picks())))
     assert clones.find(table, ["margin", "entropy"]) == {"entropy": "margin"}

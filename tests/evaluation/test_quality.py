@@ -94,7 +94,7 @@ def test_the_built_in_dependence_on_quality_is_found(runs):
 
 
 def test_measures_are_the_probe_the_diagnostics_and_mteb_where_it_is_published():
-    probes = pd.DataFrame({"dataset": ["d", "d"], "embedder": ["minilm", "own"], "accuracy": [0.8, 0.9]})
+    probes = pd.DataFrame({"dataset": ["d", "d"], "embedder": ["minilm", "own"], "quality": [0.8, 0.9]})
     probes = probes.assign(mteb=[56.3, np.nan])
     diagnostics = pd.DataFrame(
         {

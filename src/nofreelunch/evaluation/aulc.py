@@ -7,7 +7,7 @@ import pandas as pd
 from nofreelunch.evaluation.runs import AREAS, blocks
 
 FloatArray = npt.NDArray[np.float64]
-SHARES = (90, 95, 99)
+SHARES = (75, 90, 95, 99)
 _ONE_SIDED = 1.645
 # By how much accuracy a probe has to be above chance, beyond its error over the test rows, for a share of it to mean
 # anything: our choice.
@@ -74,8 +74,8 @@ def scores(frame: pd.DataFrame, probes: pd.DataFrame) -> pd.DataFrame:
     Returns:
         The keys of a run, metric, aulc, then the height at round 0 (initial), the AULC of the early, middle
         and late third, the height at the last round (final), the full-pool probe, chance, headroom (probe − final),
-        clear (`clear` of the cell), and labels_to_90, _95, _99: labels to come that percentage of the way from chance
-        to the probe, infinite for never, NaN where the probe is not clearly above chance.
+        clear (`clear` of the cell), and labels_to_75, _90, _95, _99: labels to come so many percent of the way from
+        chance to the probe, infinite for never, NaN where the probe is not clearly above chance.
     """
     parts = []
     probes = probes.assign(clear=clear(probes))

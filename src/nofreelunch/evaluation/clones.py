@@ -5,6 +5,7 @@ the others three times, and take three ranks.
 """
 
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,8 +14,8 @@ from nofreelunch.base import layout, storage
 from nofreelunch.evaluation.runs import CELL
 from nofreelunch.params import Grid
 
-# Share of a batch's rows in common from which two strategies are one: a few differ by the rounding of equal scores, and
-# then the heads differ a little.
+# Share of a batch's rows in common from which two strategies are one. Scores that differ by rounding alone may swap a
+# row at the edge of a batch; from then on the heads differ, and so do all later batches, which say nothing any more.
 SAME = 0.95
 COLUMNS = [*CELL, "strategy", "clone_of"]
 
@@ -38,7 +39,7 @@ def load_clones(grid: Grid) -> pd.DataFrame:
 
 
 def find(acquired: pd.DataFrame, strategies: list[str]) -> dict[str, str]:
-    """Clone → the first of ``strategies`` whose batches share at least `SAME` of their rows with its own on average.
+    """Clone → the first of ``strategies`` with which it shares at least `SAME` of its rows, chosen from the same state.
 
     Args:
         acquired: strategy, seed, round, row of one cell, without initial pools.
@@ -49,11 +50,20 @@ def find(acquired: pd.DataFrame, strategies: list[str]) -> dict[str, str]:
     picked = {name: batches.loc[name] for name in strategies if name in batches.index.get_level_values("strategy")}
     clones: dict[str, str] = {}
     for one, other in combinations(picked, 2):
-        if one not in clones and other not in clones:
-            shared = [len(a & b) / max(len(a), 1) for a, b in zip(picked[one], picked[other], strict=True)]
-            if np.mean(shared) >= SAME:
-                clones[other] = one
+        if one not in clones and other not in clones and _in_common(picked[one], picked[other]) >= SAME:
+            clones[other] = one
     return clones
+
+
+def _in_common(one: "pd.Series[Any]", other: "pd.Series[Any]") -> float:
+    """Mean share of a batch's rows in common, over the rounds that both enter with the same labelled rows."""
+    shared = []
+    for seed in one.index.unique("seed"):
+        for a, b in zip(one.loc[seed], other.loc[seed], strict=True):
+            shared.append(len(a & b) / max(len(a), 1))
+            if a != b:
+                break
+    return float(np.mean(shared))
 
 
 def originals(table: pd.DataFrame, clones: pd.DataFrame) -> "pd.Series[object]":

@@ -1,5 +1,6 @@
 """Learning curves: mean and 95 % interval over seeds, and the seed-paired difference to random querying."""
 
+import numpy as np
 import pandas as pd
 
 from nofreelunch.evaluation.intervals import mean_interval, paired_difference
@@ -12,9 +13,12 @@ def curves(frame: pd.DataFrame) -> pd.DataFrame:
     """Every metric after every round, over the seeds of a (dataset, embedder, ips, strategy).
 
     Returns:
-        dataset, embedder, ips, strategy, round, labels, metric, n, mean, lo, hi.
+        dataset, embedder, ips, strategy, round, labels, metric, n, mean, lo, hi (within what the metric can be).
     """
-    return _per_metric(frame)
+    table = _per_metric(frame)
+    # No mean lies beyond what a metric can be: all but nll end at 1.
+    top = np.where(table["metric"] == "nll", np.inf, 1.0)
+    return table.assign(lo=table["lo"].clip(lower=0), hi=np.minimum(table["hi"], top))
 
 
 def differences(frame: pd.DataFrame) -> pd.DataFrame:

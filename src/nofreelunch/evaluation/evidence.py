@@ -111,6 +111,28 @@ def grows_with(quantity: str, quality: pd.DataFrame, outcomes: Mapping[str, pd.D
     return Part(quantity + where, float(rho.min()), lo, hi, p_for, p_against, embedders, "embedders", caveat, smallest)
 
 
+def differs(quantity: str, quality: pd.DataFrame, one: pd.DataFrame, other: pd.DataFrame) -> Part:
+    """Does Spearman's ρ of ``quality`` with one outcome differ from that with another? By permutation of embedders.
+
+    As `grows_with`, two-sided: p_for is the share of orders with as large a change of the mean ρ in either direction,
+    halved, as the verdict doubles it. The null is that neither goes with quality, so that a change between two high ρ
+    is found late. No test of this kind speaks against a difference: p_against is 1.
+    """
+    embedders = quality.shape[1]
+    if embedders < FEWEST:
+        return Part(quantity, np.nan, np.nan, np.nan, 1.0, 1.0, embedders, "embedders", "too few embedders", 1.0)
+    x, orders = quality.to_numpy(dtype=np.float64), _orders(embedders)
+    sides = [outcome.loc[quality.index, quality.columns].to_numpy(dtype=np.float64) for outcome in (one, other)]
+    by_dataset = np.subtract(*(np.nan_to_num(spearman(x, y)) for y in sides))
+    shuffled = np.subtract(*(np.nan_to_num(spearman(x, y[:, orders].transpose(1, 0, 2))).mean(axis=1) for y in sides))
+    change = float(by_dataset.mean())
+    p = float((np.abs(shuffled) >= abs(change) - 1e-12).mean()) / 2
+    lo = hi = np.nan
+    if len(x) > 1:
+        lo, hi = bootstrap_interval(resamples(len(x), DRAWS, generator("evidence", quantity)) @ by_dataset / len(x))
+    return Part(quantity, change, lo, hi, p, 1.0, embedders, "embedders", "", 0.5 / len(orders))
+
+
 def most_of(quantity: str, holds: "pd.Series[bool]") -> Part:
     """Sign test (binomial, exact) that something ``holds`` for more than half of all datasets.
 

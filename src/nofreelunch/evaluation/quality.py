@@ -7,6 +7,7 @@ from scipy.stats import rankdata
 
 from nofreelunch.base.randomness import generator
 from nofreelunch.evaluation.intervals import DRAWS, bootstrap_interval, resamples
+from nofreelunch.evaluation.runs import HELD
 
 FloatArray = npt.NDArray[np.float64]
 SITE = ["dataset", "embedder"]
@@ -16,7 +17,8 @@ FEWEST = 4
 def measures(probes: pd.DataFrame, diagnostics: pd.DataFrame) -> pd.DataFrame:
     """Embedding quality in long form: dataset, embedder, measure, value; sites where a value is unknown are left out.
 
-    Measures: ``probe_accuracy`` (linear probe on the full pool), ``mteb`` (published average, where known) and
+    Measures: ``probe_accuracy`` (linear probe on the full pool, on the half of the test rows that no outcome uses; see
+    `correctness.halves`), ``mteb`` (published average, where known) and
     those of `diagnostics`.
 
     Args:
@@ -24,7 +26,7 @@ def measures(probes: pd.DataFrame, diagnostics: pd.DataFrame) -> pd.DataFrame:
         diagnostics: `runs.load_diagnostics`.
     """
     parts = [
-        probes[SITE].assign(measure="probe_accuracy", value=probes["accuracy"]),
+        probes[SITE].assign(measure="probe_accuracy", value=probes["quality"]),
         probes[SITE].assign(measure="mteb", value=probes["mteb"]),
         diagnostics[[*SITE, "measure", "value"]],
     ]
@@ -34,12 +36,13 @@ def measures(probes: pd.DataFrame, diagnostics: pd.DataFrame) -> pd.DataFrame:
 def outcomes(scores: pd.DataFrame, strategy_gains: pd.DataFrame, pool_gains: pd.DataFrame) -> pd.DataFrame:
     """What may depend on quality, in long form: dataset, embedder, outcome, value.
 
-    Outcomes, of accuracy: ``initial.<ips>`` (at k₀), ``aulc.<strategy>`` and ``strategy_gain.<strategy>``
-    (over random querying; both averaged over pools), ``pool_gain.<ips>.<phase>`` (over a random pool).
+    Outcomes, of accuracy on the half of the test rows that quality has not seen: ``initial.<ips>`` (at k₀),
+    ``aulc.<strategy>`` and ``strategy_gain.<strategy>`` (over random querying; both averaged over pools),
+    ``pool_gain.<ips>.<phase>`` (over a random pool).
     """
-    accuracy = scores[scores["metric"] == "accuracy"]
-    strategies = strategy_gains[strategy_gains["metric"] == "accuracy"]
-    pools = pool_gains[(pool_gains["metric"] == "accuracy") & pool_gains["phase"].isin(["initial", "early"])]
+    accuracy = scores[scores["metric"] == HELD]
+    strategies = strategy_gains[strategy_gains["metric"] == HELD]
+    pools = pool_gains[(pool_gains["metric"] == HELD) & pool_gains["phase"].isin(["initial", "early"])]
     parts = [
         _outcome(accuracy, "initial." + accuracy["ips"].astype(str), "initial"),
         _outcome(accuracy, "aulc." + accuracy["strategy"].astype(str), "aulc"),
@@ -65,8 +68,9 @@ def correlations(quality: pd.DataFrame, reached: pd.DataFrame) -> pd.DataFrame:
         measure, outcome, level, n (sites), embedders, spearman, spearman_lo, spearman_hi, kendall (τ-b),
         kendall_lo, kendall_hi, caveat. level 'pooled' correlates over all sites, so that easy and hard
         datasets take part; 'within' is the mean over datasets of the correlation among a dataset's embedders.
-        Intervals are 95 % percentile bootstraps, over sites when pooled and over datasets when within. NaN
-        where either side does not vary; the caveat says when the grid is too small to decide anything.
+        Intervals are 95 % percentile bootstraps over datasets, with all sites of one; exploratory: not corrected for
+        the number of correlations, and too narrow for few datasets (docs/statistics.md). NaN where either side does not
+        vary; the caveat says when the grid is too small to decide anything.
     """
     rows = []
     for measure, known in quality.groupby("measure", observed=True, sort=False):
@@ -76,7 +80,7 @@ def correlations(quality: pd.DataFrame, reached: pd.DataFrame) -> pd.DataFrame:
             groups = joined["dataset"].astype("category").cat.codes.to_numpy()
             embedders = joined["embedder"].astype(str).nunique()
             caveat = _caveat(embedders)
-            for level, estimates in (("pooled", _pooled(x, y)), ("within", _within(x, y, groups))):
+            for level, estimates in (("pooled", _pooled(x, y, groups)), ("within", _within(x, y, groups))):
                 rows.append((measure, outcome, level, len(joined), embedders, *estimates, caveat))
     return pd.DataFrame(rows, columns=_COLUMNS)
 
@@ -114,8 +118,9 @@ def resampled(x: FloatArray, y: FloatArray, counts: npt.NDArray[np.int64]) -> tu
     return rho, _ratio(concord, one, other)
 
 
-def _pooled(x: FloatArray, y: FloatArray) -> tuple[float, ...]:
-    draws = resampled(x, y, resamples(len(x), DRAWS, generator("quality", "pooled")))
+def _pooled(x: FloatArray, y: FloatArray, groups: npt.NDArray[np.int8]) -> tuple[float, ...]:
+    names, member = np.unique(groups, return_inverse=True)
+    draws = resampled(x, y, resamples(len(names), DRAWS, generator("quality", "pooled"))[:, member])
     estimates = (float(spearman(x, y)), float(kendall(x, y)))
     return tuple(
         value for one, drawn in zip(estimates, draws, strict=True) for value in (one, *bootstrap_interval(drawn))

@@ -12,6 +12,7 @@ from nofreelunch.evaluation.aulc import scores
 from nofreelunch.evaluation.claims import judge
 from nofreelunch.evaluation.curves import curves, differences
 from nofreelunch.evaluation.explanations import explain
+from nofreelunch.evaluation.finite import finite
 from nofreelunch.evaluation.gains import pool_gains, strategy_gains
 from nofreelunch.evaluation.printed import NOT_PRINTED, SITE_TABLES, claims_table, with_seen, write_printed
 from nofreelunch.evaluation.quality import correlations, gained, measures, outcomes
@@ -76,6 +77,7 @@ def summarise(
     clones: pd.DataFrame,
     focus: str,
     known: Known = NOTHING,
+    intervals: dict[str, pd.DataFrame] | None = None,
 ) -> Summary:
     """Summarise the runs of a grid.
 
@@ -87,6 +89,7 @@ def summarise(
         clones: `clones.load_clones`.
         focus: the embedder to show in metrics/focus.json and the DVC plots.
         known: published facts of the grid's entries.
+        intervals: `finite.load_finite`; without it intervals are over seeds alone.
     """
     published = pd.Series([known.mteb.get(str(name)) for name in probes["embedder"]], probes.index, dtype=float)
     probes = probes.assign(mteb=published)
@@ -120,6 +123,7 @@ def summarise(
         "policies": policies(diagnostics, arms),
         "picks": picks,
     }
+    tables |= {name: finite(tables[name], found) for name, found in (intervals or {}).items()}
     claims = judge(tables)
     flagged = tables | {name: with_seen(tables[name], known.marks) for name in SITE_TABLES}
     return Summary(_metrics(tables), _focus(placed, focus), flagged, claims, _plot(tables["curves"], focus))

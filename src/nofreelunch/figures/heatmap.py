@@ -120,7 +120,7 @@ def _draw(
     embedders, strategies = style.names(table["embedder"]), style.names(table["strategy"])
     seen = style.seen_note(list(panels), embedders, known)
     note = f"{note}\n{seen}" if seen else note
-    top = _TOP + 0.14 * bool(seen)
+    top = _TOP + 0.14 * max(0, note.count("\n") - 1)
     across = min(len(panels), max(2, round(16 / (len(embedders) * _CELL[0] + _BESIDE))), 5)
     down = ceil(len(panels) / across)
     between = 0.45 + 0.034 * max(len(style.marked(name, dataset, known)) for name in embedders for dataset in panels)

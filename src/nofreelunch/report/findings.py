@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from nofreelunch.evaluation.claims import UNTESTABLE
 from nofreelunch.evaluation.evidence import over_datasets
 from nofreelunch.evaluation.recommendation import HINDSIGHT, LEARNED
 from nofreelunch.evaluation.runs import BASELINE, CELL
@@ -39,10 +40,13 @@ def findings(tables: dict[str, pd.DataFrame], claims: list[dict[str, Any]]) -> l
 
 def _claims(claims: list[dict[str, Any]]) -> Finding:
     counts = Counter(claim["verdict"] for claim in claims)
+    rest = (
+        f"{counts['contradicted']} contradicted, {counts['undecided']} undecided, {counts[UNTESTABLE]} that cannot be "
+    )
     return Finding(
         f"{counts['supported']} of {len(claims)}",
         "claims of the paper supported by this grid",
-        f"{counts['contradicted']} contradicted, {counts['undecided']} undecided, at a family-wise error of 5 %",
+        f"{rest}tested with so few tasks or embedders, at a family-wise error of 5 %",
         "#claims",
     )
 

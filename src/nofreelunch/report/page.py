@@ -11,6 +11,7 @@ from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
 from nofreelunch.base.provenance import releases
+from nofreelunch.evaluation.claims import UNTESTABLE
 from nofreelunch.figures import style
 from nofreelunch.params import Params
 from nofreelunch.report.curves import curve_data
@@ -24,7 +25,7 @@ PACKAGES = (
     *("sentence-transformers", "tokenizers", "pyarrow", "matplotlib", "dvc"),
 )
 DARK_GROUND = "#15181d"
-MARKS = {"supported": "✓", "contradicted": "✗", "undecided": "?"}
+MARKS = {"supported": "✓", "contradicted": "✗", "undecided": "?", UNTESTABLE: "–"}
 
 
 def render(params: Params, tables: dict[str, pd.DataFrame], claims: list[dict[str, Any]]) -> str:

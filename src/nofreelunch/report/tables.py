@@ -182,7 +182,8 @@ def report_tables(tables: dict[str, pd.DataFrame]) -> dict[str, Table]:
         "quality": _make(
             "What goes with embedding quality",
             "Rank correlations over (task, embedder). pooled: over all of them; within: mean over tasks of the "
-            "correlation among a task's embedders. 95 % bootstrap intervals.",
+            "correlation among a task's embedders. 95 % bootstrap intervals over tasks. Exploratory: one of many "
+            "correlations is high by chance. Accuracy of the probe is on other test rows than the outcomes.",
             [
                 ("measure", "measure", "text"),
                 ("outcome", "outcome", "text"),
@@ -197,9 +198,9 @@ def report_tables(tables: dict[str, pd.DataFrame]) -> dict[str, Table]:
         ),
         "explanations": _make(
             "Which diagnostic explains which gain",
-            "Regression on differences between the embedders of a task. R² on tasks left out: 0 or less explains "
-            "nothing. Slope: points of accuracy per standard deviation of the measure; 'all' is a ridge regression on "
-            "all of them.",
+            "Exploratory regressions on differences between the embedders of a task. R² on tasks left out: 0 or "
+            "less explains nothing. Slope: points of accuracy per standard deviation of the measure; 'all' is a ridge "
+            "regression on all of them.",
             [
                 ("outcome", "outcome", "text"),
                 ("measure", "measure", "text"),
