@@ -25,6 +25,7 @@ def embed(params: Params, dataset: str, embedder: str) -> int:
         Memo.default(),
         dataset,
         task.fields,
+        [params.embedders[name] for name in params.grid.embedders],
     )
     paths = {split: layout.embedding(dataset, embedder, split) for split in SPLITS}
     embedding.write(paths)

@@ -56,13 +56,13 @@ PAIRS = split(["w1 w2", "w3", "w1 w2"], ["w5", "w1 w2", "w6 w7"])
 def forwards(monkeypatch):
     """The number of texts in every real forward pass."""
     sizes = []
-    real = SentenceModel._forward
+    real = SentenceModel._pass
 
-    def counted(self, features):
+    def counted(self, features, layers):
         sizes.append(len(features["input_ids"]))
-        return real(self, features)
+        return real(self, features, layers)
 
-    monkeypatch.setattr(SentenceModel, "_forward", counted)
+    monkeypatch.setattr(SentenceModel, "_pass", counted)
     monkeypatch.setattr(SentenceModel, "_check_padding", lambda self: None)
     return sizes
 
@@ -104,17 +104,17 @@ def test_a_killed_run_goes_on_where_it_was(bert_folder, tmp_path, forwards, monk
     whole = embed(tiny(bert_folder), TRAIN, TEST, "joined", Memo(tmp_path / "whole"), "task")
     total = sum(forwards)
     forwards.clear()
-    real, calls = SentenceModel.encode, []
+    real, calls = SentenceModel.encode_layers, []
 
-    def dies(self, chunk, prompt):
+    def dies(self, chunk, prompt, layers):
         if len(calls) == 3:
             raise KeyboardInterrupt
         calls.append(chunk)
-        return real(self, chunk, prompt)
+        return real(self, chunk, prompt, layers)
 
     memo = Memo(tmp_path / "killed")
     with monkeypatch.context() as patch:
-        patch.setattr(SentenceModel, "encode", dies)
+        patch.setattr(SentenceModel, "encode_layers", dies)
         with pytest.raises(KeyboardInterrupt):
             embed(tiny(bert_folder), TRAIN, TEST, "joined", memo, "task")
     assert sum(forwards) == 24
@@ -214,7 +214,7 @@ def test_fields_name_the_texts_of_a_labelled_pair(bert_folder, tmp_path):
 
 def test_what_is_written_need_not_fit_into_memory(tmp_path):
     def wide(chunk):
-        return np.ones((len(chunk), 1024), np.float32), np.ones(len(chunk), np.int64)
+        return [np.ones((len(chunk), 1024), np.float32)], np.ones(len(chunk), np.int64)
 
     encoded = encoding.encode([f"{i}" for i in range(5000)], "key", lambda: [wide], Memo(tmp_path / "memo"), "label")
     order = np.random.default_rng(0).permutation(5000)

@@ -31,7 +31,7 @@ def chunks_of(spec, memo, where):
     embedder = ModelEmbedder(spec, memo, where)
     wanted = embedder.missing(embedder.texts(*TASK, *NAMES))
     model = ModelEmbedder(spec, memo, where, ["cpu"])
-    return {key: shards.encode_chunk(model.encoders("")[0], chunk) for key, chunk in wanted.items()}
+    return {key: shards.encode_chunk(model.encoders("")[0], chunk)[0] for (key,), chunk in wanted.items()}
 
 
 def vectors(embedding):
@@ -88,9 +88,9 @@ def test_a_worker_keeps_one_model_for_all_tasks(spec, bert_folder, tmp_path, mon
         (spec, "b", "w1 "),
         (spec.model_copy(update={"max_tokens": 8}), "c", ""),
     ):
-        entry = shards._encode(model, CPU, files.weights, files.configuration, {}, (key, prompt, ["w2", "w3"]))
+        entry = shards._encode(model, (), CPU, files.weights, files.configuration, {}, ((key,), prompt, ["w2", "w3"]))
         assert entry[key]["vectors"].shape[0] == 2
     assert len(loads) == 2
     assert len(shards._loaded) == 1
     with pytest.raises(shards.UserError, match="a worker finds other files of"):
-        shards._encode(spec, CPU, "other", files.configuration, {}, ("a", "", ["w2"]))
+        shards._encode(spec, (), CPU, "other", files.configuration, {}, (("a",), "", ["w2"]))

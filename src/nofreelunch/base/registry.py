@@ -302,6 +302,8 @@ _ALL = (
         released="2024-10",
         dim=256,
         parameters=7_559_168,
+        mteb=51.08,
+        source="model card, results of model2vec",
         note="distilled from bge-base-en-v1.5, whose data it inherits",
     ),
 )

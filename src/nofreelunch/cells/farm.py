@@ -24,7 +24,7 @@ from nofreelunch.embedders.embed import Embed
 from nofreelunch.embedders.embed import embedder as embedder_of
 from nofreelunch.embedders.model_embedder import ModelEmbedder, Texts
 from nofreelunch.embedders.shards import best_hardware, fill
-from nofreelunch.embedders.spec import Transformer
+from nofreelunch.embedders.spec import Transformer, layers_beside
 from nofreelunch.params import Params
 from nofreelunch.tasks.labels import task_labels
 from nofreelunch.tasks.table import SPLITS, Split, read_split
@@ -68,14 +68,18 @@ class Farm:
             if isinstance(spec, Transformer) and not spec.static and on_cluster():
                 models.append(spec)
                 continue
-            embed = embedder_of(spec, self.memo)
+            embed = embedder_of(spec, self.memo, [self.params.embedders[other] for other in self.embedders])
             for dataset in datasets:
                 embed(*self._task(dataset))
         if models and datasets:
             where, workers = best_hardware()
 
-            # Once for each, as the weights are checked.
-            embedders = [ModelEmbedder(spec, self.memo, where) for spec in models]
+            # Once for each, as the weights are checked, and once for all that differ in layers alone.
+            embedders = [
+                ModelEmbedder(spec, self.memo, where, beside=layers_beside(spec, models))
+                for number, spec in enumerate(models)
+                if not layers_beside(spec, models[:number])
+            ]
 
             def wanted() -> Iterator[tuple[ModelEmbedder, Texts]]:
                 for model in embedders:

@@ -6,6 +6,15 @@ TEN_TASKS = ("ag_news", "banking77", "dbpedia", "fnc1", "mnli", "qnli", "sst2", 
 SEVEN_EMBEDDERS = ("nv_embed_v2", "bge_en_icl", "stella_1_5b", "sfr_2", "gte_qwen2_7b", "bert_base", "minilm")
 PAPER_POOLS = ("random", "typiclust", "coreset")
 PAPER_STRATEGIES = ("random", "margin", "badge", "coreset", "typiclust", "bait", "dropquery", "alfamix")
+# From weak to strong; what differs between the mpnet ones is nothing but how many layers are run.
+LADDER = (
+    "hashing", "lsa", "minilm_static", "minilm", "mpnet_static", "mpnet_l3", "mpnet_l6", "mpnet_l9", "mpnet",
+    "potion_8m",
+)  # fmt: skip
+STUDY_STRATEGIES = (
+    "random", "margin", "badge", "coreset", "typiclust", "probcover", "bait", "dropquery", "alfamix",
+    "uncertainty_herding",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -56,6 +65,16 @@ GRIDS = {
         about="the paper's factors with a start and batches of two labels a class, 20 rounds",
         track="low",
         budget=(("per_class", 2), ("rounds", 20)),
+    ),
+    "study": NamedGrid(
+        "ten tasks on a ladder of ten embedders that need no hub: 444 MB from pip's index, days on two cores",
+        TEN_TASKS,
+        LADDER,
+        PAPER_POOLS,
+        STUDY_STRATEGIES,
+        10,
+        "mpnet",
+        "glae",
     ),
     "smoke": NamedGrid(
         "under a minute: one task of single texts, one of pairs, hashed words, two strategies",

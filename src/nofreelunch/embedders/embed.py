@@ -1,7 +1,7 @@
 """From a task's texts to its embedding: the one entry point for all kinds of embedders."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import numpy as np
@@ -15,7 +15,7 @@ from nofreelunch.embedders.embedding import Embedding
 from nofreelunch.embedders.model_embedder import ModelEmbedder
 from nofreelunch.embedders.pair_formats import FIELDS, columns
 from nofreelunch.embedders.shards import best_hardware, fill
-from nofreelunch.embedders.spec import EmbedderSpec, Hashing, Lsa, Npy, Transformer
+from nofreelunch.embedders.spec import EmbedderSpec, Hashing, Lsa, Npy, Transformer, layers_beside
 from nofreelunch.tasks.table import Split
 
 # Whose versions can change a vector.
@@ -31,6 +31,7 @@ def embed(
     memo: Memo,
     dataset: str,
     fields: tuple[str, str] = FIELDS,
+    grid: Sequence[EmbedderSpec] = (),
 ) -> Embedding:
     """Embed both splits of one task; labels are never looked at.
 
@@ -42,23 +43,24 @@ def embed(
         memo: where finished chunks are kept.
         dataset: the task's name; it chooses the instruction of a prompt, and is shown with the progress.
         fields: the names of the two texts in ``labelled``.
+        grid: entries whose vectors are wanted too; those that differ in ``layers`` alone come from the same pass.
 
     Raises:
         UserError: the model or the vectors cannot be had or loaded, or a setting does not fit.
     """
     if isinstance(spec, Transformer) and not spec.static and on_cluster():
         where, workers = best_hardware()
-        model = ModelEmbedder(spec, memo, where)
+        model = ModelEmbedder(spec, memo, where, beside=layers_beside(spec, grid))
         texts = model.texts(train, test, pair_format, dataset, fields)
         with Progress(dataset, len(texts), "texts") as progress:
             fill([(model, texts)], workers, progress)
-    return embedder(spec, memo)(train, test, pair_format, dataset, fields)
+    return embedder(spec, memo, grid)(train, test, pair_format, dataset, fields)
 
 
-def embedder(spec: EmbedderSpec, memo: Memo) -> Embed:
+def embedder(spec: EmbedderSpec, memo: Memo, grid: Sequence[EmbedderSpec] = ()) -> Embed:
     """`embed` in this process for any number of tasks: a function of train, test, pair_format, dataset and fields."""
     if isinstance(spec, Transformer):
-        return ModelEmbedder(spec, memo).embed
+        return ModelEmbedder(spec, memo, beside=layers_beside(spec, grid)).embed
     if isinstance(spec, Npy):
         return partial(_find, spec)
     return partial(_compute, spec, memo)

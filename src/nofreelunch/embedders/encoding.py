@@ -12,11 +12,12 @@ import numpy.typing as npt
 
 from nofreelunch.base.errors import UserError
 from nofreelunch.base.progress import Progress
-from nofreelunch.base.storage import Memo, digest
+from nofreelunch.base.storage import Entry, Memo, digest
 
 FloatArray = npt.NDArray[np.float32]
 IntArray = npt.NDArray[np.int64]
-Encoder = Callable[[list[str]], tuple[FloatArray, IntArray]]
+Encoder = Callable[[list[str]], tuple[Sequence[FloatArray], IntArray]]
+"""From n texts to one (n, d) array for each set of vectors that is wanted of them, and (n,) tokens."""
 
 # A chunk is what a kill can lose: a few seconds of a small model on one core. Longer texts are mostly cut anyway.
 CHUNK_TEXTS = 512
@@ -84,7 +85,14 @@ def chunk_keys(texts: Sequence[str], parts: Sequence[IntArray], key: str) -> lis
     return [digest(key, *(texts[i] for i in part)) for part in parts]
 
 
-def encode(texts: Sequence[str], key: str, load: Callable[[], list[Encoder]], memo: Memo, label: str) -> Encoded:
+def encode(
+    texts: Sequence[str],
+    key: str,
+    load: Callable[[], list[Encoder]],
+    memo: Memo,
+    label: str,
+    beside: Sequence[str] = (),
+) -> Encoded:
     """Embed distinct ``texts`` into the memo; a chunk that it holds already is not computed again.
 
     Args:
@@ -93,9 +101,11 @@ def encode(texts: Sequence[str], key: str, load: Callable[[], list[Encoder]], me
         load: the encoders, one for each device; called only if a chunk is missing.
         memo: where chunks are kept.
         label: shown with the progress.
+        beside: keys like ``key`` for the further sets of vectors that the encoders give.
     """
     parts = list(chunks(texts))
     keys = chunk_keys(texts, parts, key)
+    further = [chunk_keys(texts, parts, other) for other in beside]
     tokens = np.empty(len(texts), np.int64)
     seconds, dims = np.zeros(len(parts)), np.zeros(len(parts), np.int64)
 
@@ -118,9 +128,11 @@ def encode(texts: Sequence[str], key: str, load: Callable[[], list[Encoder]], me
         def compute(place: int) -> int:
             encoder = idle.get()
             try:
-                chunk = encode_chunk(encoder, [texts[i] for i in parts[place]])
+                chunk, *others = encode_chunk(encoder, [texts[i] for i in parts[place]])
             finally:
                 idle.put(encoder)
+            for names, entry in zip(further, others, strict=True):
+                memo.save(names[place], entry)
             memo.save(keys[place], chunk)
             note(place, chunk)
             return len(parts[place])
@@ -132,11 +144,12 @@ def encode(texts: Sequence[str], key: str, load: Callable[[], list[Encoder]], me
     return Encoded(memo, keys, parts, int(dims[0]), tokens, float(seconds.sum()))
 
 
-def encode_chunk(encoder: Encoder, texts: list[str]) -> dict[str, npt.NDArray[Any]]:
-    """The memo's entry of one chunk: vectors (n, d), tokens (n,), seconds (1,)."""
+def encode_chunk(encoder: Encoder, texts: list[str]) -> list[Entry]:
+    """The memo's entries of one chunk, one a set of vectors: vectors (n, d), tokens (n,), the pass's seconds (1,)."""
     start = time.perf_counter()
-    vectors, tokens = encoder(texts)
-    return {"vectors": vectors, "tokens": tokens, "seconds": np.array([time.perf_counter() - start])}
+    sets, tokens = encoder(texts)
+    seconds = np.array([time.perf_counter() - start])
+    return [{"vectors": vectors, "tokens": tokens, "seconds": seconds} for vectors in sets]
 
 
 def _map(compute: Callable[[int], int], places: list[int], workers: int) -> Iterator[int]:

@@ -1,6 +1,6 @@
 """A transformer, or its static word vectors, for any number of tasks."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property, partial
 
@@ -25,6 +25,7 @@ from nofreelunch.embedders.text_tokens import TextTokens
 from nofreelunch.tasks.table import Split
 
 FloatArray = npt.NDArray[np.float32]
+IntArray = npt.NDArray[np.int64]
 
 # Whose versions can change a vector.
 STATIC_PACKAGES = ("numpy", "scipy", "tokenizers")
@@ -59,12 +60,18 @@ class ModelEmbedder:
         memo: where finished chunks are kept.
         where: what missing chunks are computed on; None for what this process has.
         devices: where the model runs, one copy on each; None for all of this process.
+        beside: ``layers`` of entries that differ from ``spec`` in this alone; their vectors come from the same pass.
     """
 
     def __init__(
-        self, spec: Transformer, memo: Memo, where: Hardware | None = None, devices: list[str] | None = None
+        self,
+        spec: Transformer,
+        memo: Memo,
+        where: Hardware | None = None,
+        devices: list[str] | None = None,
+        beside: Sequence[int | None] = (),
     ) -> None:
-        self.spec, self.memo = spec, memo
+        self.spec, self.memo, self.layers = spec, memo, (spec.layers, *beside)
         self._where, self._devices = where, devices
 
     @cached_property
@@ -138,14 +145,14 @@ class ModelEmbedder:
         distinct = list(dict.fromkeys(text for part in parts.values() for column in part for text in column))
         return Texts(task_name, parts, distinct, resolve(prompt, self.spec.instructions, task_name))
 
-    def missing(self, texts: Texts) -> dict[str, list[str]]:
+    def missing(self, texts: Texts) -> dict[tuple[str, ...], list[str]]:
         """The chunks that the memo lacks, under the keys of their entries; none where it has all of other hardware."""
-        parts = list(chunks(texts.distinct))
-        keys = chunk_keys(texts.distinct, parts, self._key(texts.prompt, self._complete(texts) or self.where))
+        parts, where = list(chunks(texts.distinct)), self._complete(texts) or self.where
+        keys = [chunk_keys(texts.distinct, parts, self._key(texts.prompt, where, layers)) for layers in self.layers]
         return {
-            key: [texts.distinct[i] for i in part]
-            for key, part in zip(keys, parts, strict=True)
-            if self.memo.load(key) is None
+            entries: [texts.distinct[i] for i in part]
+            for entries, part in zip(zip(*keys, strict=True), parts, strict=True)
+            if any(self.memo.load(key) is None for key in entries)
         }
 
     def embed(
@@ -156,7 +163,7 @@ class ModelEmbedder:
         texts = self.texts(train, test, pair_format, task_name, fields)
         around = None if self.tokens is None else self.tokens.facts()
         where = self._complete(texts) or self.where
-        key = self._key(texts.prompt, where)
+        key, *beside = (self._key(texts.prompt, where, layers) for layers in self.layers)
 
         def encoders() -> list[Encoder]:
             here = CPU if self.spec.static else hardware()
@@ -164,7 +171,7 @@ class ModelEmbedder:
                 raise UserError(f"{self.memo.folder} lost a chunk while it was in use. Run the same command again.")
             return self.encoders(texts.prompt)
 
-        encoded = encode(texts.distinct, key, encoders, self.memo, self._label(task_name))
+        encoded = encode(texts.distinct, key, encoders, self.memo, self._label(task_name), beside)
         place = {text: i for i, text in enumerate(texts.distinct)}
         indices = {
             name: [np.array([place[t] for t in column]) for column in part] for name, part in texts.parts.items()
@@ -200,8 +207,12 @@ class ModelEmbedder:
     def encoders(self, prompt: str) -> list[Encoder]:
         """What turns texts into vectors, one for each device; loads the model."""
         if self.spec.static:
-            return [self.static_vectors.encode]
-        return [partial(model.encode, prompt=prompt) for model in self.models]
+            return [self._static]
+        return [partial(model.encode_layers, prompt=prompt, layers=self.layers) for model in self.models]
+
+    def _static(self, texts: list[str]) -> tuple[list[FloatArray], IntArray]:
+        vectors, tokens = self.static_vectors.encode(texts)
+        return [vectors], tokens
 
     def _complete(self, texts: Texts) -> Hardware | None:
         """The best hardware of whose vectors of ``texts`` the memo lacks none.
@@ -210,7 +221,7 @@ class ModelEmbedder:
         """
         parts = list(chunks(texts.distinct))
         for where in (CPU,) if self.spec.static else HARDWARE:
-            keys = chunk_keys(texts.distinct, parts, self._key(texts.prompt, where))
+            keys = chunk_keys(texts.distinct, parts, self._key(texts.prompt, where, self.spec.layers))
             if all(self.memo.load(key) is not None for key in keys):
                 return where
         return None
@@ -218,13 +229,14 @@ class ModelEmbedder:
     def _packages(self) -> tuple[str, ...]:
         return STATIC_PACKAGES if self.spec.static else MODEL_PACKAGES
 
-    def _key(self, prompt: str, where: Hardware) -> str:
+    def _key(self, prompt: str, where: Hardware, layers: int | None) -> str:
         module = "static_vectors" if self.spec.static else "sentence_model"
         return digest(
             "chunk of texts",
             {
                 "settings": asdict(self.settings(where)),
                 "prompt": prompt,
+                "layers": layers,
                 "static": self.spec.static,
                 "weights": self.files.weights,
                 "configuration": self.files.configuration,
@@ -237,6 +249,8 @@ class ModelEmbedder:
     def _pooling(self) -> str:
         if self.spec.static:
             return "mean of input word vectors"
+        if self.spec.layers is not None:
+            return f"mean after layer {self.spec.layers}"
         return self.spec.pooling or model_files.describe_pooling(self.files.folder)
 
     def _label(self, task_name: str) -> str:

@@ -1,6 +1,6 @@
 """One sentence-transformers model on one device, run in batches of near-equal length under a token budget."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -43,22 +43,29 @@ class SentenceModel:
         self._check_padding()
 
     def encode(self, texts: list[str], prompt: str) -> tuple[FloatArray, IntArray]:
-        """Embed ``texts``, each with ``prompt`` put before it.
+        """Embed ``texts``, each with ``prompt`` put before it: `encode_layers` for the whole model."""
+        (vectors,), tokens = self.encode_layers(texts, prompt, (None,))
+        return vectors, tokens
+
+    def encode_layers(
+        self, texts: list[str], prompt: str, layers: Sequence[int | None]
+    ) -> tuple[list[FloatArray], IntArray]:
+        """Embed ``texts``, each with ``prompt`` put before it, in one pass for all ``layers`` (see ``spec``).
 
         Batches depend on ``texts`` alone. On the CPU they run side by side, each on one core, so that the number of
         cores does not change a bit of the result. Out of memory on a GPU, the batches are halved from then on.
 
         Returns:
-            (n, d) float32, and (n,) the number of tokens of each text before truncation.
+            (n, d) float32 for each of ``layers``, and (n,) the number of tokens of each text before truncation.
 
         Raises:
-            UserError: a text has no tokens, a prompt leaves none for it, or not even one text fits into the GPU's
-                memory.
+            UserError: the model has no such layer, a text has no tokens, a prompt leaves none for it, or not even one
+                text fits into the GPU's memory.
         """
         features, tokens = self._features(texts, prompt)
         mask = features.get("attention_mask")
         if mask is None:
-            return self._forward(features), tokens
+            return self._pass(features, layers), tokens
         lengths = mask.sum(1).numpy()
         if not lengths.all():
             raise UserError(
@@ -66,12 +73,11 @@ class SentenceModel:
             )
         order = np.argsort(-lengths, kind="stable")
         if self.device == "cpu":
-            vectors = self._in_parallel(features, lengths, order)
+            parts = self._in_parallel(features, lengths, order, layers)
         else:
-            vectors = self._within_memory(features, lengths, order)
-        result = np.empty_like(vectors)
-        result[order] = vectors
-        return result, tokens
+            parts = self._within_memory(features, lengths, order, layers)
+        place = np.argsort(order)
+        return [np.concatenate(part)[place] for part in zip(*parts, strict=True)], tokens
 
     def _features(self, texts: list[str], prompt: str) -> tuple[dict[str, Any], IntArray]:
         """What the model reads of ``texts``, and the number of tokens of each before it was cut."""
@@ -119,7 +125,9 @@ class SentenceModel:
                 "before it; remove it from this embedder."
             )
 
-    def _in_parallel(self, features: dict[str, Any], lengths: IntArray, order: IntArray) -> FloatArray:
+    def _in_parallel(
+        self, features: dict[str, Any], lengths: IntArray, order: IntArray, layers: Sequence[int | None]
+    ) -> list[list[FloatArray]]:
         import torch
 
         cores = torch.get_num_threads()
@@ -127,21 +135,22 @@ class SentenceModel:
         try:
             with ThreadPoolExecutor(cores) as pool:
                 rows = batches(lengths[order], self.budget)
-                parts = pool.map(lambda row: self._forward(_rows(features, lengths, order[row])), rows)
-                return np.concatenate(list(parts))
+                return list(pool.map(lambda row: self._pass(_rows(features, lengths, order[row]), layers), rows))
         finally:
             torch.set_num_threads(cores)
 
-    def _within_memory(self, features: dict[str, Any], lengths: IntArray, order: IntArray) -> FloatArray:
+    def _within_memory(
+        self, features: dict[str, Any], lengths: IntArray, order: IntArray, layers: Sequence[int | None]
+    ) -> list[list[FloatArray]]:
         import torch
 
-        parts: list[FloatArray] = []
+        parts: list[list[FloatArray]] = []
         done = 0
         while done < len(order):
             row = next(batches(lengths[order[done:]], self.budget))
             chosen = order[done:][row]
             try:
-                parts.append(self._forward(_rows(features, lengths, chosen)))
+                parts.append(self._pass(_rows(features, lengths, chosen), layers))
                 done += len(chosen)
                 continue
             except torch.OutOfMemoryError as error:
@@ -153,26 +162,56 @@ class SentenceModel:
             # Outside of the handler, whose traceback holds the tensors.
             self.budget = max(1, int(lengths[chosen].max()) * len(chosen) // 2)
             torch.cuda.empty_cache()
-        return np.concatenate(parts)
+        return parts
 
     def _forward(self, features: dict[str, Any]) -> FloatArray:
+        return self._pass(features, (None,))[0]
+
+    def _pass(self, features: dict[str, Any], layers: Sequence[int | None]) -> list[FloatArray]:
+        """The vectors of one batch for each of ``layers``."""
         import torch
-        from torch.nn.functional import normalize
 
         with torch.inference_mode():
             moved = {
                 name: value.to(self.device) if isinstance(value, torch.Tensor) else value
                 for name, value in features.items()
             }
-            vectors = self.model(moved)["sentence_embedding"].float()
-            cut = self.settings.truncate_dim
-            if cut is not None:
-                if cut > vectors.shape[1]:
-                    raise UserError(f"truncate_dim is {cut}, but {self.folder} gives {vectors.shape[1]} dimensions.")
-                vectors = vectors[:, :cut]
-            if self.settings.normalise:
-                vectors = normalize(vectors, dim=1)
-            return vectors.cpu().numpy()  # type: ignore[no-any-return]
+            if set(layers) != {None}:
+                self._keep_layers()
+            out = self.model(moved)
+            states = out.get("all_layer_embeddings", ())
+            return [
+                self._finish(out["sentence_embedding"] if k is None else self._mean(states, moved, k)) for k in layers
+            ]
+
+    def _keep_layers(self) -> None:
+        """Have the model give the token vectors after every layer, which changes none of them."""
+        transformer = getattr(self.model, "transformers_model", None)
+        if transformer is None:
+            raise UserError(f"{self.folder} has no transformer layers to stop after; remove 'layers'.")
+        transformer.config.output_hidden_states = True
+
+    def _mean(self, states: Sequence[Any], features: dict[str, Any], layer: int) -> Any:
+        """(n, d) mean over the tokens of each text after ``layer`` of ``states``, computed in float32."""
+        if not states:
+            raise UserError(f"the code of {self.folder} does not give the vectors after its layers; remove 'layers'.")
+        if layer >= len(states):
+            raise UserError(f"layers is {layer}, but {self.folder} has {len(states) - 1}; lower it.")
+        mask = features["attention_mask"][:, :, None].float()
+        return (states[layer].float() * mask).sum(1) / mask.sum(1)
+
+    def _finish(self, vectors: Any) -> FloatArray:
+        from torch.nn.functional import normalize
+
+        vectors = vectors.float()
+        cut = self.settings.truncate_dim
+        if cut is not None:
+            if cut > vectors.shape[1]:
+                raise UserError(f"truncate_dim is {cut}, but {self.folder} gives {vectors.shape[1]} dimensions.")
+            vectors = vectors[:, :cut]
+        if self.settings.normalise:
+            vectors = normalize(vectors, dim=1)
+        return vectors.cpu().numpy()  # type: ignore[no-any-return]
 
     def _count(self, texts: list[str], prompt: str, lengths: IntArray | None) -> IntArray:
         """Tokens before truncation, by a tokenizer of sentence-transformers; only texts that fill the window are

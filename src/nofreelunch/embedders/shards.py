@@ -13,8 +13,8 @@ from nofreelunch.embedders.encoding import encode_chunk
 from nofreelunch.embedders.model_embedder import ModelEmbedder, Texts
 from nofreelunch.embedders.spec import Transformer
 
-Piece = tuple[str, str, list[str]]
-"""The key of a chunk's entry in the memo, the prompt and the texts."""
+Piece = tuple[tuple[str, ...], str, list[str]]
+"""The keys of a chunk's entries in the memo, one for each of the embedder's layers, the prompt and the texts."""
 
 
 def best_hardware() -> tuple[Hardware, dict[str, int]]:
@@ -48,17 +48,19 @@ def fill(wanted: Iterable[tuple[ModelEmbedder, Texts]], workers: dict[str, int],
     def works() -> Iterator[Work[dict[str, Entry]]]:
         for embedder, texts in wanted:
             chunks = embedder.missing(texts)
-            memos.update(dict.fromkeys(chunks, embedder.memo))
-            sizes.update({key: len(chunk) for key, chunk in chunks.items()})
+            for keys, chunk in chunks.items():
+                memos.update(dict.fromkeys(keys, embedder.memo))
+                sizes[keys[0]] = len(chunk)
             progress.known(len(texts) - sum(len(chunk) for chunk in chunks.values()))
-            model = (embedder.spec, embedder.where, embedder.files.weights, embedder.files.configuration, workers)
-            pieces: list[Piece] = [(key, texts.prompt, chunk) for key, chunk in chunks.items()]
+            files, beside = embedder.files, embedder.layers[1:]
+            model = (embedder.spec, beside, embedder.where, files.weights, files.configuration, workers)
+            pieces: list[Piece] = [(keys, texts.prompt, chunk) for keys, chunk in chunks.items()]
             yield Work(_encode, model, pieces, tuple(workers))
 
     for _, entries in map_works(works()):
         for key, entry in entries.items():
             memos.pop(key).save(key, entry)
-            progress.update(sizes.pop(key))
+            progress.update(sizes.pop(key, 0))
 
 
 # The model of the last piece; another one takes its place and never stands beside it.
@@ -66,25 +68,31 @@ _loaded: dict[str, ModelEmbedder] = {}
 
 
 def _encode(
-    spec: Transformer, where: Hardware, weights: str, configuration: str, workers: dict[str, int], piece: Piece
+    spec: Transformer,
+    beside: tuple[int | None, ...],
+    where: Hardware,
+    weights: str,
+    configuration: str,
+    workers: dict[str, int],
+    piece: Piece,
 ) -> dict[str, Entry]:
-    """In a worker: one chunk as an entry of the memo.
+    """In a worker: one chunk as entries of the memo.
 
     Raises:
         UserError: the worker finds another model under this name.
     """
-    key, prompt, texts = piece
-    name = spec.model_dump_json()
+    keys, prompt, texts = piece
+    name = f"{spec.model_dump_json()} {beside}"
     if name not in _loaded:
         _loaded.clear()
-        _loaded[name] = ModelEmbedder(spec, Memo.default(), where, [_device(where, workers)])
+        _loaded[name] = ModelEmbedder(spec, Memo.default(), where, [_device(where, workers)], beside)
     embedder = _loaded[name]
     if (embedder.files.weights, embedder.files.configuration) != (weights, configuration):
         raise UserError(
             f"a worker finds other files of {spec.hub} ({embedder.files.folder}) than the process that asks. Put the "
             "same model there, or set 'revision' of this embedder."
         )
-    return {key: encode_chunk(embedder.encoders(prompt)[0], texts)}
+    return dict(zip(keys, encode_chunk(embedder.encoders(prompt)[0], texts), strict=True))
 
 
 def _device(where: Hardware, workers: dict[str, int]) -> str:

@@ -1,6 +1,7 @@
 """An embedder's entry in params.yaml, one class for each kind."""
 
 import re
+from collections.abc import Iterable
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
@@ -15,6 +16,7 @@ _IDLE_IF_STATIC = {
     "prompt",
     "instructions",
     "pooling",
+    "layers",
     "padding_side",
     "append_eos",
     "keep_eos",
@@ -97,6 +99,8 @@ class Transformer(Spec):
             model's own configuration has as its default prompt, mostly nothing; '' puts nothing there.
         instructions: instructions per task that take the place of the built-in ones.
         pooling: how token vectors become a text vector; None as the model's own configuration says.
+        layers: use the mean of the token vectors after so many layers (0: after the embeddings layer), and no later
+            part of the model; None for all of it. Entries that differ in this alone are computed in one pass.
         padding_side: where short texts are padded; None as the model's own configuration says.
         append_eos: end every text with the tokenizer's end-of-sequence token; None as the tokenizer does, false says
             that a model which pools the last token was trained without one.
@@ -123,6 +127,7 @@ class Transformer(Spec):
     prompt: str | None = None
     instructions: dict[str, str] = Field(default_factory=dict)
     pooling: Pooling | None = None
+    layers: int | None = Field(None, ge=0)
     padding_side: Literal["left", "right"] | None = None
     append_eos: bool | None = None
     keep_eos: bool = True
@@ -148,6 +153,10 @@ class Transformer(Spec):
                 raise ValueError(f"'{{{word}}}' in the prompt stands for nothing; only '{{task}}' does")
         if self.instructions and "{task}" not in (self.prompt or ""):
             raise ValueError("instructions take the place of '{task}', which the prompt does not have; add it there")
+        if self.layers is not None and self.pooling not in (None, "mean"):
+            raise ValueError(
+                f"layers goes with the mean of token vectors, not with pooling '{self.pooling}'; remove one"
+            )
         if self.static:
             used = sorted(self.model_fields_set & _IDLE_IF_STATIC)
             if used:
@@ -155,6 +164,22 @@ class Transformer(Spec):
                     f"static word vectors have no use for {', '.join(used)}; remove it or set static: false"
                 )
         return self
+
+
+def layers_beside(spec: Transformer, others: Iterable[Spec]) -> tuple[int | None, ...]:
+    """``layers`` of those of ``others`` that differ from ``spec`` in this alone, each once."""
+    if spec.static:
+        return ()
+    alike = [
+        other
+        for other in others
+        if isinstance(other, Transformer) and _ignoring_layers(other) == _ignoring_layers(spec)
+    ]
+    return tuple(dict.fromkeys(other.layers for other in alike if other.layers != spec.layers))
+
+
+def _ignoring_layers(spec: Transformer) -> Transformer:
+    return spec.model_copy(update={"layers": None})
 
 
 class Npy(Spec):
