@@ -1,6 +1,7 @@
 """Encoding speed against SentenceTransformer.encode on the same mixed-length texts, as ratios, in one process.
 
-Run with ``python benchmarks/encode.py [--texts 750] [--repeats 3] [--device cpu]``. No text occurs twice, so that
+Run with ``python benchmarks/encode.py [--texts 750] [--repeats 3] [--device cpu]
+[--threads 1] [--embedder mpnet] [--task ag_news]``. No text occurs twice, so that
 nothing is gained by encoding identical texts once. The two take turns; the best time of each counts.
 """
 
@@ -13,12 +14,14 @@ import numpy.typing as npt
 
 from nofreelunch import params
 from nofreelunch.base.randomness import generator
-from nofreelunch.embedders.adapter import resolve_dtype
+from nofreelunch.base.storage import Memo
+from nofreelunch.embedders.adapter import Hardware, resolve_dtype
 from nofreelunch.embedders.encoding import chunks
+from nofreelunch.embedders.model_embedder import ModelEmbedder
 from nofreelunch.embedders.model_files import locate
 from nofreelunch.embedders.sentence_model import SentenceModel
-from nofreelunch.embedders.settings import Settings
 from nofreelunch.embedders.spec import Transformer
+from nofreelunch.tasks.table import read_split
 
 WORDS = """
 the of and to in is that for it with on as was at by this from they have not are or an be which one had but
@@ -49,16 +52,24 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--embedder", default="minilm", help="an entry of params.yaml")
+    parser.add_argument("--task", help="a task whose texts to take, instead of made-up ones of mixed lengths")
+    parser.add_argument("--threads", type=int, help="that torch may use; all cores without it")
     arguments = parser.parse_args()
 
+    import torch
     from sentence_transformers import SentenceTransformer
+
+    if arguments.threads is not None:
+        torch.set_num_threads(arguments.threads)
 
     spec = params.load().embedders[arguments.embedder]
     if not isinstance(spec, Transformer):
         raise SystemExit(f"{arguments.embedder} is no transformer")
     folder, texts = locate(spec).folder, mixed_texts(arguments.texts)
+    if arguments.task is not None:
+        texts = list(dict.fromkeys(read_split(arguments.task, "train").text))[: arguments.texts]
     dtype = resolve_dtype(spec.dtype, arguments.device)
-    settings = Settings(spec.max_tokens, None, None, False, None, False, dtype, False)
+    settings = ModelEmbedder(spec, Memo.default()).settings(Hardware(arguments.device, dtype))
     ours = SentenceModel(folder, settings, arguments.device)
     peer = SentenceTransformer(str(folder), device=arguments.device, model_kwargs={"dtype": dtype})
     peer.max_seq_length = spec.max_tokens

@@ -6,6 +6,7 @@ from tiny_models import save_sentence_model, save_transformer, texts
 from nofreelunch.base.errors import UserError
 from nofreelunch.base.storage import Memo
 from nofreelunch.embedders.embed import embed
+from nofreelunch.embedders.facts import facts_of
 from nofreelunch.embedders.model_embedder import ModelEmbedder
 from nofreelunch.embedders.sentence_model import SentenceModel
 from nofreelunch.embedders.spec import Transformer, layers_beside
@@ -121,3 +122,11 @@ def test_layers_go_with_the_mean_alone():
         entry("me/model", 1, pooling="cls")
     with pytest.raises(ValidationError, match="no use for layers"):
         entry("me/model", 1, static=True)
+
+
+def test_the_registry_knows_a_model_that_is_cut():
+    def facts(**more):
+        return facts_of(Transformer(kind="transformer", hub="sentence-transformers/all-mpnet-base-v2", **more))
+
+    assert (facts(layers=3).active, facts(layers=3).mteb) == (3 * 7_087_872, None)
+    assert (facts(static=True).active, facts(layers=0).active, facts(layers=12).active) == (0, 0, facts().active)

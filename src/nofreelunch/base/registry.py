@@ -45,6 +45,7 @@ class EmbedderFacts:
         dim: dimensions of a vector.
         parameters: all weights.
         active: weights that a token is multiplied with, so without the word embeddings.
+        layers: among which those are spread evenly; None where nobody has counted.
         mteb: average over the 56 tasks of MTEB (English, version 1); None where no such number is known.
         training: ``none`` had no labels at all, ``listed`` in full, so that an examined task not among them is unseen,
             ``partly`` or not published.
@@ -62,6 +63,7 @@ class EmbedderFacts:
     dim: int
     parameters: int = 0
     active: int = 0
+    layers: int | None = None
     mteb: float | None = None
     training: Literal["none", "listed", "partly"] = "partly"
     trained_on: Mapping[str, str] = field(default_factory=dict)
@@ -149,6 +151,7 @@ _ALL = (
         dim=384,
         parameters=22_713_216,
         active=10_992_768,
+        layers=6,
         mteb=56.3,
         training="listed",
         trained_on=_ALL_NLI,
@@ -163,6 +166,7 @@ _ALL = (
         dim=768,
         parameters=109_486_464,
         active=85_054_464,
+        layers=12,
         mteb=57.8,
         training="listed",
         trained_on=_ALL_NLI,
@@ -245,6 +249,7 @@ _ALL = (
         dim=768,
         parameters=109_482_240,
         active=85_641_984,
+        layers=12,
         mteb=38.3,
         training="none",
         note="pretrained on unlabelled text, DBpedia's source among it",

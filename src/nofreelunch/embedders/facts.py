@@ -13,6 +13,9 @@ def facts_of(spec: EmbedderSpec) -> EmbedderFacts | None:
     if facts is not None and isinstance(spec, Transformer) and spec.static:
         note = "mean of the model's input word vectors, without its transformer"
         return replace(facts, active=0, mteb=None, note=note)
+    if facts is not None and isinstance(spec, Transformer) and spec.layers is not None:
+        share = 1.0 if facts.layers is None else min(1.0, spec.layers / facts.layers)
+        return replace(facts, active=int(facts.active * share), mteb=None, note=f"cut after layer {spec.layers}")
     return facts
 
 
