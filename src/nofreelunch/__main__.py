@@ -3,7 +3,7 @@
 import argparse
 import sys
 
-from nofreelunch.cli import check, cost, farm, grid, new, plan, recommend, show
+from nofreelunch.cli import check, cost, farm, grid, new, plan, recommend, show, verify
 from nofreelunch.cli.command import guarded
 
 COMMANDS = {
@@ -15,6 +15,7 @@ COMMANDS = {
     "farm": farm,
     "recommend": recommend,
     "cost": cost,
+    "verify": verify,
 }
 
 

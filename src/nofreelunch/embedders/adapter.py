@@ -23,6 +23,7 @@ class Hardware:
     auto: str
 
 
+NV_EMBED = "nvembed"
 CPU = Hardware("cpu", "float32")
 # Best first.
 HARDWARE = (Hardware("cuda", "bfloat16"), Hardware("cuda", "float16"), CPU)
@@ -42,7 +43,7 @@ def load(folder: Path, settings: Settings, device: str) -> tuple[Any, TextTokens
     # Its bar would break into the stage's own progress.
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     try:
-        if model_type(folder) == "nvembed":
+        if model_type(folder) == NV_EMBED:
             return _load_nv_embed(folder, settings, device)
         return _load_sentence_model(folder, settings, device)
     except torch.OutOfMemoryError as error:

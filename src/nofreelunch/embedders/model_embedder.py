@@ -11,7 +11,16 @@ from nofreelunch.base.errors import UserError
 from nofreelunch.base.provenance import code_digest, releases
 from nofreelunch.base.storage import Memo, digest
 from nofreelunch.embedders import model_files
-from nofreelunch.embedders.adapter import CPU, HARDWARE, Hardware, devices, hardware, resolve_dtype
+from nofreelunch.embedders.adapter import (
+    CPU,
+    HARDWARE,
+    NV_EMBED,
+    Hardware,
+    devices,
+    hardware,
+    model_type,
+    resolve_dtype,
+)
 from nofreelunch.embedders.embedding import CARD, Embedding
 from nofreelunch.embedders.encoding import Encoder, chunk_keys, chunks, encode
 from nofreelunch.embedders.model_files import ModelFiles
@@ -116,7 +125,7 @@ class ModelEmbedder:
         """
         if self.spec.static or not model_files.has_plain_transformer(self.files.folder):
             return None
-        last = "lasttoken" in self._pooling()
+        last = "lasttoken" in self.pooling
         tokens = TextTokens.load(self.files.folder, self.settings(self.where), last=last)
         tokens.check_ids(self.spec.expected_ids)
         return tokens
@@ -188,7 +197,7 @@ class ModelEmbedder:
             "revision": self.files.revision,
             "sha256": self.files.weights,
             "dim": encoded.dim,
-            "pooling": self._pooling(),
+            "pooling": self.pooling,
             "prompt": texts.prompt or None,
             "suffix": self.spec.suffix or None,
             "tokenizer": around,
@@ -246,11 +255,15 @@ class ModelEmbedder:
             },
         )
 
-    def _pooling(self) -> str:
+    @property
+    def pooling(self) -> str:
+        """What becomes of token vectors, in words."""
         if self.spec.static:
             return "mean of input word vectors"
         if self.spec.layers is not None:
             return f"mean after layer {self.spec.layers}"
+        if model_type(self.files.folder) == NV_EMBED:
+            return "latent attention + mean + normalize"
         return self.spec.pooling or model_files.describe_pooling(self.files.folder)
 
     def _label(self, task_name: str) -> str:
