@@ -2,11 +2,12 @@
 
 Run: python -m benchmarks.head_study --folder data/embeddings --keep head_study     (hours on one core; resumable)
      python -m benchmarks.head_study --keep head_study --tables                     (the tables of docs/head.md)
+     python -m benchmarks.head_study --folder data/embeddings --shift docs_module/minilm          (what a shift costs)
 
 --folder holds <task>/<embedder>.{train,test}.npy and .labels.json, as the stage embed writes them; every cell there is
 run, or those of --cells (task/embedder, separated by commas). From a random start of 2 labels a class (8 to 120), 5
-strategies ask for 5 batches of as many, under every head. One file a cell goes to --keep; what is there is not run
-again. Strategies that do not look at the head pick once for all heads that see the same features.
+strategies ask for 5 batches of as many, under every head. A file for each cell, centring and intercept goes to --keep;
+what is there is not run again. Strategies that do not look at the head pick once for all C.
 """
 
 import argparse
@@ -24,16 +25,25 @@ from nofreelunch.base.randomness import generator
 from nofreelunch.cells.scores import METRICS
 from nofreelunch.cells.simulation import Cell, Curve, Run, simulate
 from nofreelunch.heads.scaling import scale
+from nofreelunch.heads.softmax import Intercept
 from nofreelunch.heads.spec import LogisticSpec
 from nofreelunch.params import options_model
 from nofreelunch.selection.strategies import STRATEGIES
+from nofreelunch.space.geometry import unit_rows
 
 PENALTIES = (1.0, 10.0, 100.0, 1000.0, "cv")
-STYLES = [(True, "none"), (True, "free"), (True, "penalised"), (False, "none"), (False, "free")]
+STYLES: list[tuple[bool, Intercept]] = [
+    (True, "none"),
+    (True, "free"),
+    (True, "penalised"),
+    (False, "none"),
+    (False, "free"),
+]
 NAMES = ("random", "margin", "badge", "coreset", "typiclust")
 SEEDS, ROUNDS = 5, 5
 PER_CLASS, FEWEST, MOST = 2, 8, 120
 POOL, TEST = 3000, 1500
+SHIFT_LABELS, ANISOTROPY = 100, 0.91
 HEAD = ["centre", "intercept", "C"]
 
 
@@ -53,8 +63,8 @@ def runs_of(task: str, embedder: str, rows: int, batch: int) -> list[Run]:
     ]
 
 
-def measure(folder: Path, task: str, embedder: str) -> pd.DataFrame:
-    """One row for each head, strategy, seed and round: labels, METRICS and the head's C."""
+def measure(folder: Path, task: str, embedder: str, centre: bool, intercept: Intercept) -> pd.DataFrame:
+    """One row for each C, strategy, seed and round: labels, METRICS and the head's C."""
     place = folder / task
     said = storage.read_json(place / f"{embedder}.labels.json")
     pool, test = (storage.read_npy(place / f"{embedder}.{split}.npy") for split in ("train", "test"))
@@ -63,26 +73,47 @@ def measure(folder: Path, task: str, embedder: str) -> pd.DataFrame:
     answers, truth = np.array(said["train"])[kept], np.array(said["test"])[shown]
     classes = len(said["classes"])
     batch = min(max(FEWEST, PER_CLASS * classes), MOST)
+    features, hidden = scale(pool[kept], test[shown], "unit", centre=centre)
+    runs = runs_of(task, embedder, len(features), batch)
     parts = []
-    for centre in (True, False):
-        features, hidden = scale(pool[kept], test[shown], "unit", centre=centre)
-        runs = runs_of(task, embedder, len(features), batch)
-        for intercept, C in itertools.product((style for centred, style in STYLES if centred == centre), PENALTIES):
-            spec = LogisticSpec(C=C, intercept=intercept, centre=centre)  # type: ignore[arg-type]
-            cell = Cell.of(task, embedder, features, hidden, truth, classes, spec)
-            curves = simulate(cell, lambda rows, seed: answers[rows], runs)
-            runs = [
-                run if run.uses_head else replace(run, select=replay(curve, batch), options={})
-                for run, curve in zip(runs, curves, strict=True)
-            ]
-            for run, curve in zip(runs, curves, strict=True):
-                part = pd.DataFrame(curve.metrics, columns=list(METRICS))
-                head = {"centre": centre, "intercept": intercept, "C": str(C)}
-                where = {"task": task, "embedder": embedder, "strategy": run.strategy, "seed": run.seed}
-                parts.append(
-                    part.assign(**where, **head, round=np.arange(len(part)), labels=curve.labels, chosen=curve.C)
-                )
+    for C in PENALTIES:
+        spec = LogisticSpec(C=C, intercept=intercept, centre=centre)  # type: ignore[arg-type]
+        cell = Cell.of(task, embedder, features, hidden, truth, classes, spec)
+        curves = simulate(cell, lambda rows, seed: answers[rows], runs)
+        runs = [
+            run if run.uses_head else replace(run, select=replay(curve, batch), options={})
+            for run, curve in zip(runs, curves, strict=True)
+        ]
+        for run, curve in zip(runs, curves, strict=True):
+            part = pd.DataFrame(curve.metrics, columns=list(METRICS))
+            head = {"centre": centre, "intercept": intercept, "C": str(C)}
+            where = {"task": task, "embedder": embedder, "strategy": run.strategy, "seed": run.seed}
+            parts.append(part.assign(**where, **head, round=np.arange(len(part)), labels=curve.labels, chosen=curve.C))
     return pd.concat(parts, ignore_index=True)
+
+
+def shifted(folder: Path, task: str, embedder: str) -> None:
+    """Print accuracy at SHIFT_LABELS random labels with C = 10, as the embedding is and with a constant in one more
+    feature, so long that the squared length of the mean unit row, the anisotropy, is ANISOTROPY."""
+    place = folder / task
+    said = storage.read_json(place / f"{embedder}.labels.json")
+    rows = [unit_rows(np.asarray(storage.read_npy(place / f"{embedder}.{split}.npy"))) for split in ("train", "test")]
+    answers, truth = np.array(said["train"]), np.array(said["test"])
+    found = {}
+    for name, length in (("as it is", 0.0), ("with a constant", np.sqrt(ANISOTROPY / (1 - ANISOTROPY)))):
+        pool, test = (np.column_stack([part, np.full(len(part), length, np.float32)]) for part in rows)
+        for (centre, intercept), seed in itertools.product(STYLES, range(SEEDS)):
+            features, hidden = scale(pool, test, "unit", centre=centre)
+            head = LogisticSpec(C=10.0, intercept=intercept, centre=centre)  # type: ignore[arg-type]
+            cell = Cell.of(task, embedder, features, hidden, truth, len(said["classes"]), head)
+            picked = generator("head study", "shift", seed).permutation(len(pool))[:SHIFT_LABELS]
+            p = cell.fitting(seed)(picked, answers[picked]).probabilities(hidden)
+            found.setdefault((centre, intercept), {}).setdefault(name, []).append((p.argmax(axis=1) == truth).mean())
+    print(
+        pd.DataFrame({style: {k: np.mean(v) for k, v in one.items()} for style, one in found.items()})
+        .T.round(3)
+        .to_markdown()
+    )
 
 
 def cells_in(folder: Path) -> list[tuple[str, str]]:
@@ -92,41 +123,63 @@ def cells_in(folder: Path) -> list[tuple[str, str]]:
 
 
 def tables(frame: pd.DataFrame) -> None:
-    """Print accuracy by round, the areas under the curves, and how alike heads rank the strategies."""
-    site = ["task", "embedder"]
+    """Print accuracy by round and by task, and how alike heads rank the strategies; of cells with all styles."""
+    site, style = ["task", "embedder"], ["centre", "intercept"]
+    whole = frame[style].drop_duplicates().shape[0] == frame.groupby(site)["style"].transform("nunique")
+    frame = frame[whole]
     random = frame[frame["strategy"] == "random"]
-    print(f"{frame.groupby(site).ngroups} cells of {frame['task'].nunique()} tasks\n")
-    print("Accuracy in % of random querying by labels (multiples of the start), then NLL at the end:\n")
+    print(f"{frame.groupby(site).ngroups} cells of {frame['task'].nunique()} tasks and {SEEDS} seeds\n")
+    print("Accuracy in % of random querying by labels (multiples of the start), their mean, and NLL at the end:\n")
     wide = 100 * random.pivot_table("accuracy", HEAD, "round", sort=False)
     wide.columns = [f"{number + 1} ×" for number in wide.columns]
-    wide["area"] = wide.mean(axis=1)
+    wide["mean"] = wide.mean(axis=1)
     wide["NLL"] = random[random["round"] == ROUNDS].groupby(HEAD, sort=False)["nll"].mean()
-    print(wide.round(2).to_markdown())
+    show(wide, 1, NLL=2)
 
-    print("\nArea in % of random querying by embedder:\n")
-    print((100 * random.pivot_table("accuracy", HEAD, "embedder", sort=False)).round(1).to_markdown())
+    for axis in site:
+        print(f"\nThat mean by {axis}, at C = cv:\n")
+        show(100 * random[random["C"] == "cv"].pivot_table("accuracy", axis, style, sort=False), 1)
 
-    areas = frame.groupby([*site, *HEAD, "strategy", "seed"], sort=False)["accuracy"].mean().unstack("strategy")
-    gains = 100 * areas.drop(columns="random").sub(areas["random"], axis=0).groupby([*site, *HEAD], sort=False).mean()
-    print("\nGain in area over random querying, in points, mean over cells; how the five strategies' ranks in a cell\n")
-    print("go with those under the head beside it: mean Spearman's ρ over cells with C = 10, and with C = cv:\n")
-    ranks = areas.groupby([*site, *HEAD], sort=False).mean().rank(axis=1)
+    areas = frame.groupby([*site, *HEAD, "seed", "strategy"], sort=False)["accuracy"].mean().unstack("strategy")
+    gains = 100 * areas.drop(columns="random").sub(areas["random"], axis=0)
     told = gains.groupby(HEAD, sort=False).mean()
-    for other in ("10.0", "cv"):
-        base = ranks.xs(other, level="C")
-        rho = ranks.apply(lambda row, base=base: row.corr(base.loc[(*row.name[:2], *row.name[2:4])]), axis=1)
-        told[f"ρ with {other}"] = rho.groupby(HEAD, sort=False).mean()
-    print(told.round(2).to_markdown())
+    ranks, halves = (
+        areas.groupby([*site, *HEAD, *extra], sort=False).mean().rank(axis=1)
+        for extra in ([], [areas.index.get_level_values("seed") % 2])
+    )
+    told["ρ, C = 10"], told["ρ, C = cv"] = (alike(ranks, ranks.xs(C, level="C"), "C") for C in ("10.0", "cv"))
+    told["ρ, penalised"] = alike(ranks, ranks.xs((True, "penalised"), level=style), *style)
+    told["ρ, seeds"] = alike(halves.xs(0, level="seed"), halves.xs(1, level="seed"))
+    print("\nGain over random querying in that mean, in points; and how the ranks of the five strategies in a cell go")
+    print("with those at C = 10, at C = cv, under centring and a penalised intercept, and (even and odd seeds) with")
+    print("themselves: Spearman's ρ, averaged over cells:\n")
+    show(told, 2)
 
-    print("\nRanks under centring and no intercept against those under the other styles, at the same C: mean ρ\n")
-    base = ranks.xs((True, "none"), level=("centre", "intercept"))
-    rho = ranks.apply(lambda row: row.corr(base.loc[(*row.name[:2], row.name[4])]), axis=1)
-    print(rho.groupby(HEAD, sort=False).mean().unstack("C", sort=False).round(2).to_markdown())
+    print("\nThe C that was chosen, centred and penalised, in % of fits, by multiples of the start:\n")
+    chosen = frame[(frame["C"] == "cv") & frame["centre"] & (frame["intercept"] == "penalised")]
+    show(100 * pd.crosstab(chosen["round"] + 1, chosen["chosen"], normalize="index"), 0)
 
-    print("\nThe C that was chosen, in % of fits, by multiples of the start:\n")
-    chosen = frame[(frame["C"] == "cv") & frame["centre"] & (frame["intercept"] == "none")]
-    shares = pd.crosstab(chosen["round"] + 1, chosen["chosen"], normalize="index")
-    print((100 * shares).round(0).astype(int).to_markdown())
+
+def alike(ranks: pd.DataFrame, others: pd.DataFrame, *without: str) -> pd.Series:
+    """For each head the mean over cells of the correlation of ``ranks`` with those of ``others`` that have the same
+    keys but for ``without``."""
+    keys = ranks.index.droplevel(list(without)) if without else ranks.index
+    matched = others.reorder_levels(keys.names).reindex(keys)
+    rho = [np.corrcoef(one, other)[0, 1] for one, other in zip(ranks.to_numpy(), matched.to_numpy(), strict=True)]
+    return pd.Series(rho, ranks.index).groupby(HEAD, sort=False).mean()
+
+
+def show(table: pd.DataFrame, digits: int, **others: int) -> None:
+    """Print it with a word for each head and so many digits, ``others`` for single columns."""
+    index = [" ".join(word(part) for part in key) if isinstance(key, tuple) else str(key) for key in table.index]
+    columns = [" ".join(word(part) for part in key) if isinstance(key, tuple) else str(key) for key in table.columns]
+    floats = ("", *(f".{others.get(str(column), digits)}f" for column in table.columns))
+    print(table.set_axis(index).set_axis(columns, axis=1).to_markdown(floatfmt=floats))
+
+
+def word(part: object) -> str:
+    """A part of a head's name."""
+    return {True: "centred", False: "as is"}.get(part, str(part).removesuffix(".0"))  # type: ignore[call-overload]
 
 
 def main() -> None:
@@ -135,16 +188,24 @@ def main() -> None:
     parser.add_argument("--keep", type=Path, default=Path("head_study"))
     parser.add_argument("--cells", help="task/embedder, separated by commas")
     parser.add_argument("--tables", action="store_true", help="no runs, only the tables of what is there")
+    parser.add_argument("--shift", metavar="TASK/EMBEDDER", help="only show there what a constant feature costs")
     chosen = parser.parse_args()
+    if chosen.shift:
+        shifted(chosen.folder, *chosen.shift.split("/"))
+        return
     named = [tuple(name.split("/")) for name in chosen.cells.split(",")] if chosen.cells else cells_in(chosen.folder)
     with threadpool_limits(1):
-        for task, embedder in [] if chosen.tables else named:
-            path = chosen.keep / f"{task}.{embedder}.parquet"
+        for (task, embedder), (centre, intercept) in itertools.product([] if chosen.tables else named, STYLES):
+            style = f"{'centred' if centre else 'as_is'}.{intercept}"
+            path = chosen.keep / f"{task}.{embedder}.{style}.parquet"
             if not path.is_file():
-                found = measure(chosen.folder, task, embedder)
+                found = measure(chosen.folder, task, embedder, centre, intercept)
                 storage.write_table(path, {name: found[name].to_numpy() for name in found.columns})
-                print(f"{task}/{embedder}", flush=True)
-    tables(pd.concat([pd.DataFrame(storage.read_table(path)) for path in sorted(chosen.keep.glob("*.parquet"))]))
+                print(f"{task}/{embedder} {style}", flush=True)
+    parts = [pd.DataFrame(storage.read_table(path)) for path in sorted(chosen.keep.glob("*.parquet"))]
+    frame = pd.concat(parts, ignore_index=True)
+    order = pd.MultiIndex.from_tuples(STYLES).get_indexer(pd.MultiIndex.from_frame(frame[["centre", "intercept"]]))
+    tables(frame.assign(style=order).sort_values(["style", "task", "embedder"], kind="stable"))
 
 
 if __name__ == "__main__":

@@ -148,7 +148,7 @@ def test_fits_that_stop_without_converging_are_counted(run, monkeypatch):
     head = {"kind": "logistic", "C": "cv"}
     assert run(head=head).unconverged == 0
     monkeypatch.setattr(softmax, "MAX_ITERATIONS", 2)
-    cut = run(head=head | {"intercept": "penalised"})
+    cut = run(head=head | {"intercept": "none"})
     assert cut.unconverged == len(cut.runs["round"]) + 1
     assert not np.any(cut.seconds["converged"])
     assert np.all(cut.seconds["iterations"] == 2)

@@ -8,7 +8,7 @@ from nofreelunch.heads.spec import HeadSpec, KnnSpec, LdaSpec, LogisticSpec, Mlp
 
 KINDS: list[HeadSpec] = [
     LogisticSpec(C=10.0, intercept="free"),
-    LogisticSpec(C="cv", intercept="none"),
+    LogisticSpec(C="cv", intercept="penalised"),
     MlpSpec(kind="mlp", hidden=24, C=10.0),
     KnnSpec(kind="knn"),
     KnnSpec(kind="knn", neighbours=3, weights="uniform", smoothing=0.0),

@@ -10,7 +10,7 @@ from sklearn.metrics import log_loss
 
 from nofreelunch.heads import cross_validation, trainer
 from nofreelunch.heads.cross_validation import FOLDS, GRID, PRIOR, choose, deal, feasible, in_row_space
-from nofreelunch.heads.softmax import Basis
+from nofreelunch.heads.softmax import INTERCEPT_VARIANCE, Basis
 from nofreelunch.heads.spec import LogisticSpec
 
 
@@ -114,7 +114,7 @@ def test_the_head_at_its_choice_is_scikit_learns_optimum(classes, intercept):
     assert head.training.converged
     x = features.astype(np.float64)
     if intercept == "penalised":
-        x = np.column_stack([x, np.ones(len(x))])
+        x = np.column_stack([x, np.full(len(x), np.sqrt(INTERCEPT_VARIANCE / head.training.C))])
     model = LogisticRegression(
         C=head.training.C, tol=1e-10, max_iter=100_000, fit_intercept=intercept == "free"
     ).fit(x[:n], labels[:n])  # fmt: skip

@@ -36,15 +36,20 @@ def test_probabilities_equal_scikit_learns_optimum(classes, C, n, d):
     assert np.abs(difference).max() <= 1e-4
 
 
+def with_constant(x: np.ndarray, C: float) -> np.ndarray:
+    """``x`` and the feature whose weights cost as much as intercepts whose normal prior has the variance of ours."""
+    return np.column_stack([x, np.full(len(x), np.sqrt(softmax.INTERCEPT_VARIANCE / C))])
+
+
 @pytest.mark.parametrize("classes", [2, 5])
 @pytest.mark.parametrize("C", [0.1, 10.0, 1000.0])
 @pytest.mark.parametrize(("n", "d"), [(40, 60), (300, 16)])
 @pytest.mark.parametrize("shift", [0, 2])
-def test_a_penalised_intercept_is_the_weight_of_one_more_feature_and_none_is_0(classes, C, n, d, shift):
+def test_a_penalised_intercept_is_that_of_a_constant_feature_and_none_is_0(classes, C, n, d, shift):
     features, labels = blobs(n + 300, d, classes, seed=classes)
     features += np.float32(shift / np.sqrt(d))
     plain = features.astype(np.float64)
-    for intercept, x in (("none", plain), ("penalised", np.column_stack([plain, np.ones(len(plain))]))):
+    for intercept, x in (("none", plain), ("penalised", with_constant(plain, C))):
         reference = LogisticRegression(C=C, tol=1e-10, max_iter=100_000, fit_intercept=False).fit(x[:n], labels[:n])
         fit, head = fitted(features[:n], labels[:n], features, C, classes, intercept=intercept)
         assert fit.converged

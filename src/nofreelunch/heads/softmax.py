@@ -1,8 +1,8 @@
 """L2-regularised multinomial logistic regression: scikit-learn's optimum, several times faster on labelled sets.
 
 The objective is scikit-learn's, C · Σ cross-entropy + ½‖W‖²; for two classes its binary form, which equals the
-multinomial one at C / 2. The intercept is free, as there, or it counts as the weight of one more feature that is 1
-everywhere, or there is none. Nonlinear conjugate gradients (Hestenes & Stiefel's β, never below 0; Nocedal
+multinomial one at C / 2. The intercepts b are free, as there, or cost ½‖b‖² / INTERCEPT_VARIANCE whatever C is, or
+there are none. Nonlinear conjugate gradients (Hestenes & Stiefel's β, never below 0; Nocedal
 & Wright 2006, section 5.2) are helped by four things:
 
 * the features are rotated once per embedding onto the pool's principal axes, which leaves the penalty as it is;
@@ -31,6 +31,9 @@ SLOPE_LEFT = 0.1
 # Scores from which on exp is kept from overflowing.
 LARGE = 60
 MAX_TRIALS = 50
+
+# Of the normal prior on penalised intercepts: few labels hardly move them, many do (docs/head.md).
+INTERCEPT_VARIANCE = 3.0
 
 Intercept = Literal["free", "penalised", "none"]
 
@@ -115,8 +118,7 @@ def fit(
     if len(classes) == 1:
         return Fit(classes, weights, 0, 0.0, True)
     penalty = np.full((width, 1), 1 / (n * (C / 2 if len(classes) == 2 else C)), np.float32)
-    if free:
-        penalty[-1] = 0
+    penalty[-1] *= 0 if free else C / INTERCEPT_VARIANCE
     squares = z * z
     own = np.arange(n) * len(classes) + targets
     scores = _less_own(thin_product(z, weights), own)

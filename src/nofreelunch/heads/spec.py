@@ -32,12 +32,14 @@ class LogisticSpec(_Head):
     Attributes:
         C: inverse strength of the penalty, as in scikit-learn's ``LogisticRegression``, or ``cv``: chosen by
             cross-validation on the labelled rows.
-        intercept: ``free`` as in scikit-learn, ``penalised`` like any weight, or ``none``.
+        intercept: ``free`` as in scikit-learn, where it follows every chance surplus of a class among few labels;
+            ``none``, which takes all classes to be equally frequent; or ``penalised`` by a normal prior whose strength
+            does not depend on C (`softmax.INTERCEPT_VARIANCE`), which moves from the one to the other with the labels.
     """
 
     kind: Literal["logistic"] = "logistic"
     C: Positive | Literal["cv"] = "cv"
-    intercept: Intercept = "none"
+    intercept: Intercept = "penalised"
 
 
 class MlpSpec(_Head):
