@@ -148,5 +148,6 @@ def test_the_rows_of_own_files_are_counted_before_the_task_is_made(tmp_path, mon
 
     assert sizes() == (60, 20)
     assert sizes(test_share=0.1) == (72, 8)
-    assert sizes(test_file="more.csv") == (80, 30)
+    # Thirty texts of the pool are test rows, and are left out.
+    assert sizes(test_file="more.csv") == (50, 30)
     assert sizes(train=50) == (50, 20)

@@ -3,7 +3,7 @@
 import argparse
 import sys
 
-from nofreelunch.cli import check, cost, farm, grid, new, plan, recommend, show, verify
+from nofreelunch.cli import check, cost, farm, grid, new, picks, plan, recommend, show, verify
 from nofreelunch.cli.command import guarded
 
 COMMANDS = {
@@ -16,6 +16,7 @@ COMMANDS = {
     "recommend": recommend,
     "cost": cost,
     "verify": verify,
+    "picks": picks,
 }
 
 

@@ -22,6 +22,7 @@ from nofreelunch.base.errors import UserError, unknown
 from nofreelunch.base.options import Count
 from nofreelunch.base.registry import Known
 from nofreelunch.base.spec import Spec
+from nofreelunch.base.yaml_core import read_yaml
 from nofreelunch.embedders.facts import facts_of, seen_by
 from nofreelunch.embedders.spec import EmbedderSpec, Transformer
 from nofreelunch.heads.spec import HeadSpec
@@ -249,7 +250,7 @@ def load(path: Path = Path("params.yaml")) -> Params:
         UserError: the file is absent, is no YAML, or any value in it is wrong.
     """
     try:
-        content = yaml.load(path.read_text(encoding="utf-8"), _UniqueKeys)  # noqa: S506 - a SafeLoader
+        content = read_yaml(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise UserError(f"{path} is missing. Run from the folder that holds dvc.yaml.") from error
     except OSError as error:
@@ -271,15 +272,3 @@ def checked(content: Any, path: Path) -> Params:
         return Params.model_validate(content)
     except ValidationError as error:
         raise UserError(f"{path}:\n" + "\n".join(f"  {line}" for line in explain(error, content))) from error
-
-
-class _UniqueKeys(yaml.SafeLoader):  # type: ignore[misc]
-    """Refuses a key that stands twice in a mapping, of which YAML's own loader takes the last."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        seen = set()
-        for key, _ in node.value:
-            if key.value in seen and isinstance(key, yaml.ScalarNode):
-                raise yaml.YAMLError(f"the key '{key.value}' stands twice in one mapping{key.start_mark}")
-            seen.add(key.value if isinstance(key, yaml.ScalarNode) else None)
-        return super().construct_mapping(node, deep)  # type: ignore[no-any-return]

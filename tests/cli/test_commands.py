@@ -66,7 +66,7 @@ def test_plan_without_a_dvc_project_says_what_to_do(run):
     assert "--all" in done.stderr
 
 
-def test_check_notices_a_changed_file_of_ones_own(run):
+def test_check_reads_a_changed_file_of_ones_own(run):
     own = run.folder / "own.csv"
     own.write_text("text,label\n" + "".join(f"t{i},{i % 2}\n" for i in range(200)))
     content = yaml.safe_load((run.folder / "params.yaml").read_text())
@@ -75,9 +75,9 @@ def test_check_notices_a_changed_file_of_ones_own(run):
     (run.folder / "params.yaml").write_text(yaml.safe_dump(content))
     environment = os.environ | {"PYTHONPATH": CODE}
     subprocess.run([sys.executable, "-m", "stages.download", "own"], cwd=run.folder, env=environment, check=True)
-    assert "has changed" not in run("check").stdout
+    assert "own: 200 rows read" in run("check").stdout
     own.write_text(own.read_text() + "new,1\n")
-    assert "has changed; run 'dvc repro --force --single-item download@own'" in run("check").stdout
+    assert "own: 201 rows read" in run("check").stdout
 
 
 def test_list_and_errors(run):

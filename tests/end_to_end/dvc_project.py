@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import yaml
@@ -87,6 +88,19 @@ class Project:
             stderr=subprocess.STDOUT,
         )
         assert done.returncode == 0, done.stdout
+        return done.stdout
+
+    def python(self, *arguments: str) -> str:
+        """What a Python command said, on either stream, whether it succeeded or not."""
+        done = subprocess.run(
+            [sys.executable, *arguments],
+            cwd=self.folder,
+            env=self.environment,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            check=False,
+        )
         return done.stdout
 
     def repro(self, **environment: str) -> tuple[set[str], list[str]]:

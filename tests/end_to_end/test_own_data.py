@@ -33,6 +33,7 @@ def test_the_lines_of_the_page_lead_from_a_file_to_the_report(tmp_path):
     project = Project(tmp_path)
     shutil.copy(ROOT / "params.yaml", tmp_path / "params.yaml")
     environment = project.environment | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+    said = ""
     for kind, text in BLOCKS:
         if kind == "yaml":
             path = tmp_path / "params.yaml"
@@ -42,6 +43,7 @@ def test_the_lines_of_the_page_lead_from_a_file_to_the_report(tmp_path):
                 ["bash", "-e"], input=text, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
             )
             assert done.returncode == 0, done.stdout + done.stderr
+            said += done.stdout
     with (tmp_path / "my_texts.csv").open(encoding="utf-8", newline="") as handle:
         classes = sorted({row["kind"] for row in csv.DictReader(handle)})
     card = json.loads((tmp_path / "data/tasks/my_texts/card.json").read_text(encoding="utf-8"))
@@ -51,7 +53,8 @@ def test_the_lines_of_the_page_lead_from_a_file_to_the_report(tmp_path):
         assert sorted(runs["labels"].unique()) == [15 * i for i in range(1, 10)]
         assert runs.query("labels == 135")["accuracy"].mean() > 0.42
         assert (tmp_path / f"metrics/{embedder}.json").is_file()
-        assert f"metrics/{embedder}.json" in done.stdout
+        assert f"metrics/{embedder}.json" in said
+    assert (tmp_path / "picks.csv").is_file()
     assert list((tmp_path / "plots/figures").iterdir())
 
 

@@ -33,7 +33,7 @@ def test_classes_are_numbered_in_the_order_of_their_values(labels, names):
 
 
 def test_a_class_of_the_test_rows_alone_has_a_number_too():
-    assert assemble(SPEC, "t", rows(["a", "c"]), rows(["b"]), {}).test.label.tolist() == [1]
+    assert assemble(SPEC, "t", rows(["a", "c"]), rows(["b", "a"]), {}).test.label.tolist() == [1, 0]
 
 
 def test_stated_class_names_keep_their_numbers_and_others_are_refused():

@@ -45,7 +45,12 @@ def test_validate_says_what_is_wrong(bad, said):
 
 def test_a_class_without_train_rows_is_noted():
     found = validate(task(test=split("zw", [2, 0]), names=("a", "b", "c")), "mine")
-    assert found.card == {"source": "test", "classes_only_in_test": ["c"]}
+    assert found.card == {
+        "source": "test",
+        "classes_only_in_test": ["c"],
+        "classes_only_in_train": ["b"],
+        "small_classes": {"a": 2, "b": 1, "c": 1},
+    }
 
 
 small = st.lists(st.tuples(st.sampled_from("abcde"), st.integers(0, 1)), max_size=12)

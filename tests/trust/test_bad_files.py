@@ -95,7 +95,7 @@ def texts(odd):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (texts("half \ud83d"), r"text of row \d+ holds half a character"),
+        (texts("half \ud83d"), r"text of line \d+ holds half a character"),
         (lines([(f"t{i}", "\udc00" if i % 2 else "a") for i in range(20)]), "label .* holds half a character"),
         ("[" * 100_000, "line 1: no JSON"),
         ('{"text": "a", "label": ' + "1" * 5000 + "}", "line 1: no JSON"),

@@ -18,8 +18,14 @@ SHIPPED = Path("evidence")
 
 
 def task_split(dataset: str, split: str) -> Path:
-    """The ``train`` (pool) or ``test`` rows of a task: text, text_pair (pair tasks), label."""
+    """The ``train`` (pool) or ``test`` rows of a task: text, text_pair (pair tasks), label, and where each row stands
+    in its source (source_row, source_line, id)."""
     return TASKS / dataset / f"{split}.parquet"
+
+
+def own_file(dataset: str, split: str) -> Path:
+    """A link to the user's own file that a split is read from, through which DVC watches it."""
+    return TASKS / dataset / f"own_{split}_file"
 
 
 def task_card(dataset: str) -> Path:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
+from nofreelunch.base.environment import folder as folder_at
 from nofreelunch.base.errors import UserError
 
 LOG = "NOFREELUNCH_LOG"
@@ -44,7 +45,7 @@ def logged(stage: str, names: Mapping[str, str], unit: str) -> Iterator[Work]:
     Raises:
         UserError: the file cannot be opened; nothing has been done by then.
     """
-    file = _opened(os.environ.get(LOG))
+    file = _opened(folder_at(LOG))
     start, work = time.perf_counter(), Work()
     failure: BaseException | None = None
     try:
@@ -74,8 +75,8 @@ def logged(stage: str, names: Mapping[str, str], unit: str) -> Iterator[Work]:
             os.close(file)
 
 
-def _opened(path: str | None) -> int | None:
-    if not path:
+def _opened(path: Path | None) -> int | None:
+    if path is None:
         return None
     try:
         return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)

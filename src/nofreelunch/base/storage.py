@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from nofreelunch.base.environment import folder as folder_at
 from nofreelunch.base.errors import UserError
 
 Array = npt.NDArray[Any]
@@ -235,7 +236,7 @@ class Memo:
     @classmethod
     def default(cls) -> "Memo":
         """The memo at ``$NOFREELUNCH_CACHE``, or in ``.cache``, rid of what killed processes left in its `scratch`."""
-        memo = cls(Path(os.environ.get("NOFREELUNCH_CACHE", ".cache")))
+        memo = cls(folder_at("NOFREELUNCH_CACHE") or Path(".cache"))
         _sweep(memo.folder / SCRATCH)
         return memo
 

@@ -1,4 +1,4 @@
-"""Check params.yaml, DVC's own files, and that your own are still those that tasks and embeddings were made from."""
+"""Check params.yaml, your own files as 'dvc repro' would read them, and DVC's own files."""
 
 import argparse
 import json
@@ -10,13 +10,19 @@ from nofreelunch import params
 from nofreelunch.base import layout, storage
 from nofreelunch.base.errors import UserError
 from nofreelunch.base.storage import file_digest
+from nofreelunch.cells.cell_files import budget_for
 from nofreelunch.cli.text_table import counted
 from nofreelunch.embedders.model_files import weights_digest, wheels_to_fetch
+from nofreelunch.embedders.own_vectors import find_vectors
 from nofreelunch.embedders.spec import Npy, Transformer
 from nofreelunch.params import Params
 from nofreelunch.space import device
+from nofreelunch.tasks.account import in_words
+from nofreelunch.tasks.build import build_task
+from nofreelunch.tasks.files import unwatch_lost
 from nofreelunch.tasks.spec import FilesTask
 
+WIDTH = 60
 # DVC writes these in place, so that a kill can leave them cut.
 RWLOCK, LOCK = Path(".dvc/tmp/rwlock"), Path("dvc.lock")
 
@@ -34,6 +40,10 @@ def run(arguments: argparse.Namespace) -> None:
     device.configured()
     loaded = params.load()
     print(f"params.yaml is valid: {describe(loaded)}")
+    unwatch_lost(loaded.grid.datasets)
+    wrong = [problem for name in loaded.grid.datasets for problem in _read_own_files(loaded, name)]
+    if wrong:
+        raise UserError("\n".join(wrong))
     for stage in changed_files(loaded):
         print(f"a file that {stage} was made from has changed; run 'dvc repro --force --single-item {stage}'")
     for line in wheels_to_come(loaded, loaded.grid.embedders):
@@ -44,6 +54,27 @@ def run(arguments: argparse.Namespace) -> None:
             f"DVC cannot read {cut}: most likely it was killed while it wrote there. Where no dvc is running, "
             f"'rm {cut}' and run 'dvc repro': finished stages come back from DVC's cache."
         )
+
+
+def _read_own_files(loaded: Params, dataset: str) -> list[str]:
+    """Say what a task's own files hold; what 'dvc repro' would stop at is given back."""
+    spec = loaded.datasets[dataset]
+    if not isinstance(spec, FilesTask):
+        return []
+    try:
+        task = build_task(spec, dataset)
+        budget_for(loaded, dataset, len(task.class_names), len(task.train))
+        for name in loaded.grid.embedders:
+            embedder = loaded.embedders[name]
+            if isinstance(embedder, Npy):
+                find_vectors(embedder, {"train": task.train, "test": task.test}, spec.pair_format, dataset)
+    except UserError as error:
+        return [str(error)]
+    first = task.train.text[0]
+    shown = first if len(first) <= WIDTH else first[: WIDTH - 1] + "…"
+    print("\n".join(in_words(task, dataset)))
+    print(f"{dataset}: {task.train.place(0)} reads {shown!r}, class {task.class_names[task.train.label[0]]!r}")
+    return []
 
 
 def describe(loaded: Params) -> str:
@@ -96,16 +127,8 @@ def cut_files() -> list[Path]:
 
 
 def changed_files(loaded: Params) -> list[str]:
-    """Stages of the grid that read files of your own, which DVC does not watch, and did so before these changed."""
-    return [*_changed_tasks(loaded), *_changed_embeddings(loaded)]
-
-
-def _changed_tasks(loaded: Params) -> Iterator[str]:
-    for dataset in loaded.grid.datasets:
-        card = layout.task_card(dataset)
-        known = storage.read_json(card) if card.is_file() else {}
-        if isinstance(loaded.datasets[dataset], FilesTask) and _differ(known.get("files") or {}):
-            yield f"download@{dataset}"
+    """Stages of the grid that read vectors or weights of your own, which DVC does not watch, before these changed."""
+    return list(_changed_embeddings(loaded))
 
 
 def _changed_embeddings(loaded: Params) -> Iterator[str]:

@@ -5,11 +5,13 @@ import os
 import sys
 from collections.abc import Callable
 from contextlib import nullcontext, redirect_stdout
-from io import StringIO
+from io import StringIO, TextIOWrapper
+from pathlib import Path
 
 from nofreelunch import params
 from nofreelunch.base.errors import UserError, unknown
 from nofreelunch.base.progress import QUIET, quiet
+from nofreelunch.base.provenance import PACKAGE, ROOT
 from nofreelunch.base.stage_log import Work, logged
 
 # For this process, its workers and the libraries that show bars of their own.
@@ -56,10 +58,36 @@ def must_be_in_grid(grid: params.Grid, factor: str, name: str) -> None:
         raise UserError(unknown(f"{factor} of the grid", name, legal))
 
 
+def _say_anything() -> None:
+    """Let a terminal that lacks a character show '?' in its place: a sign is no reason to lose work."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")
+
+
+def _own_code(folder: Path) -> None:
+    """Refuse to work with the code of another checkout than the one in ``folder``, whose files DVC watches.
+
+    Raises:
+        UserError: ``folder`` has this package, and another copy of it was imported.
+    """
+    own, imported = folder / "src" / PACKAGE, ROOT
+    if own.is_dir() and own.resolve() != imported.resolve():
+        raise UserError(
+            f"this folder has code of its own in {own}, but Python would run that in {imported}. Activate the "
+            f"environment of this folder ('make setup' makes one), or set PYTHONPATH={folder / 'src'}."
+        )
+
+
 def guarded(work: Callable[[], None]) -> int:
     """Run ``work``; a `UserError` becomes one message on standard error and exit status 1."""
+    _say_anything()
     try:
+        _own_code(Path.cwd())
         work()
+    except BrokenPipeError:
+        # Whoever read the output has seen enough; Python must not find the pipe broken once more at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

@@ -8,14 +8,17 @@ from pathlib import Path
 from nofreelunch.base import layout, storage
 from nofreelunch.base.registry import TASKS
 from nofreelunch.embedders.facts import facts_of
-from nofreelunch.embedders.own_vectors import vector_files
+from nofreelunch.embedders.own_vectors import open_vectors, vector_files
 from nofreelunch.embedders.prompts import resolve
 from nofreelunch.embedders.spec import EmbedderSpec, Npy, Transformer
 from nofreelunch.heads.spec import LogisticSpec
 from nofreelunch.params import Params
-from nofreelunch.tasks.columns import read_columns
+from nofreelunch.tasks.build import build_task
+from nofreelunch.tasks.columns import unreadable_parquet
+from nofreelunch.tasks.files import own_files
 from nofreelunch.tasks.mirror import mirror_root
 from nofreelunch.tasks.spec import DocsTask, FilesTask, HubTask
+from nofreelunch.tasks.table import Split, read_split
 
 # Where nothing is known: tokens of a row, characters of a token, and dimensions of a vector.
 TOKENS, CHARACTERS, DIMENSIONS = 60, 4.4, 1024
@@ -113,8 +116,9 @@ def task_size(params: Params, name: str, *, official: bool = False) -> TaskSize:
     root = mirror_root()
     if isinstance(spec, HubTask) and root is not None:
         sizes = _parquet_rows(root / name / "train.parquet"), _parquet_rows(root / name / "test.parquet")
-    if isinstance(spec, FilesTask):
-        sizes = _file_rows(spec)
+    if isinstance(spec, FilesTask) and all(path.is_file() for path in own_files(spec).values()):
+        task = build_task(spec, name)
+        return TaskSize(len(task.train), len(task.test), _tokens(task.train), parts, True)
     train, test = (
         min(count for count in (cap, size, 10**9) if count is not None)
         for cap, size in zip((spec.train, spec.test), sizes, strict=True)
@@ -123,35 +127,25 @@ def task_size(params: Params, name: str, *, official: bool = False) -> TaskSize:
 
 
 def _mean_tokens(name: str) -> float | None:
-    path = layout.task_split(name, "train")
-    if not path.is_file():
+    if not layout.task_split(name, "train").is_file():
         return None
-    columns = storage.read_table(path)
-    texts = [column[:2000] for key in ("text", "text_pair") if (column := columns.get(key)) is not None]
+    return _tokens(read_split(name, "train"))
+
+
+def _tokens(split: Split) -> float:
+    """Mean tokens of a row, by the characters of the first 2,000."""
+    texts = [column[:2000] for column in (split.text, split.text_pair) if column is not None]
     return sum(len(text) for column in texts for text in column) / len(texts[0]) / CHARACTERS
 
 
-def _file_rows(spec: FilesTask) -> tuple[int | None, int | None]:
-    """Rows of a task's own files, as far as these are there: one file is split into both parts.
-
-    Raises:
-        UserError: a file cannot be read.
-    """
-    counts = [
-        len(read_columns(Path(name), [spec.label])[spec.label]) if Path(name).is_file() else None
-        for name in (spec.train_file, spec.test_file)
-        if name is not None
-    ]
-    if spec.test_file is not None or counts[0] is None:
-        return counts[0], counts[-1]
-    test = round(spec.test_share * counts[0])
-    return counts[0] - test, test
-
-
 def _parquet_rows(path: Path) -> int | None:
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
-    return pq.read_metadata(path).num_rows if path.suffix == ".parquet" and path.is_file() else None
+    try:
+        return pq.read_metadata(path).num_rows if path.is_file() else None
+    except (pa.ArrowException, OSError) as error:
+        raise unreadable_parquet(path, error) from error
 
 
 def embedding(params: Params, dataset: str, embedder: str, size: TaskSize) -> Embedding:
@@ -183,7 +177,7 @@ def dimensions(embedder: str, spec: EmbedderSpec, dataset: str) -> int:
     """Dimensions of an embedder's vectors, as far as known."""
     if isinstance(spec, Npy):
         path = next(iter(vector_files(spec, dataset)))
-        return int(storage.read_npy(path).shape[-1]) if path.is_file() else DIMENSIONS
+        return int(open_vectors(path).shape[1]) if path.is_file() else DIMENSIONS
     if not isinstance(spec, Transformer):
         return spec.dim
     if spec.truncate_dim is not None:

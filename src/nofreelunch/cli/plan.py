@@ -27,6 +27,7 @@ from nofreelunch.cli.estimate import (
 )
 from nofreelunch.cli.text_table import text_table
 from nofreelunch.embedders.model_files import ALLOW_REMOTE_CODE
+from nofreelunch.tasks.files import unwatch_lost
 
 # Dense bfloat16 operations per second that one H100 reaches in large matrix products; for a plan without a GPU at hand.
 H100 = 6.0e14
@@ -64,6 +65,7 @@ def run(arguments: argparse.Namespace) -> None:
     if arguments.all:
         changed = {f"download@{name}" for name in grid.datasets}
     else:
+        unwatch_lost(grid.datasets)
         changed = _changed_stages() | set(changed_files(loaded))
     stages = downstream(changed, grid.datasets, grid.embedders)
     print(f"the grid: {describe(loaded)}")

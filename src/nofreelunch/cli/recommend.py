@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ from nofreelunch import params
 from nofreelunch.base import layout
 from nofreelunch.base.errors import UserError, unknown
 from nofreelunch.cli.text_table import counted, text_table
+from nofreelunch.tasks.columns import AS_IT_IS, Reading, legal_delimiter, legal_encoding
 
 if TYPE_CHECKING:
     import numpy as np
@@ -29,9 +31,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The texts, and what is known about the plan."""
     parser.add_argument("--texts", type=Path, required=True, help="a CSV, TSV, JSON lines or parquet file; no labels")
     parser.add_argument("--column", default="text", help="the column that holds the texts (default: text)")
+    parser.add_argument("--encoding", type=_legal(legal_encoding), help="of the file (default: UTF-8)")
+    parser.add_argument("--delimiter", type=_legal(legal_delimiter), help="of a CSV or TSV (default: found)")
     parser.add_argument("--embedder", help="an embedder of params.yaml (default: focus.embedder)")
     parser.add_argument("--labels", type=int, help="how many you can pay for (default: the grid's middle budget)")
     parser.add_argument("--evidence", type=Path, help="a folder with what to learn from (default: that of most tasks)")
+
+
+def _legal(check: Callable[[str], str]) -> Callable[[str], str]:
+    def checked(text: str) -> str:
+        try:
+            return check(text)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(str(error)) from error
+
+    return checked
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -48,7 +62,7 @@ def run(arguments: argparse.Namespace) -> None:
     if arguments.labels is not None and arguments.labels < 1:
         raise UserError(f"--labels must be at least 1, not {arguments.labels}.")
     folder, arms, diagnostics = read_evidence(arguments.evidence)
-    texts = read_texts(arguments.texts, arguments.column)
+    texts = read_texts(arguments.texts, arguments.column, Reading(arguments.encoding, arguments.delimiter))
     budgets = sorted(map(int, arms["budget"].unique()))
     budget, notes = answerable(budgets, arguments.labels, len(texts))
     found = diagnose(embed(loaded, embedder, texts), None)
@@ -88,16 +102,22 @@ def read_evidence(wanted: Path | None) -> tuple[Path, pd.DataFrame, pd.DataFrame
     return folder, arms, read_table("diagnostics", folder)
 
 
-def read_texts(path: Path, column: str) -> list[str]:
-    """The texts, without empty and repeated ones.
+def read_texts(path: Path, column: str, reading: Reading = AS_IT_IS) -> list[str]:
+    """The texts as they stand, without empty and repeated ones.
 
     Raises:
         UserError: the file or the column cannot be read, or there are too few texts.
     """
-    from nofreelunch.tasks.columns import read_columns
+    from nofreelunch.tasks.assemble import is_missing
+    from nofreelunch.tasks.columns import read_table
 
-    values = [value for value in read_columns(path, [column])[column] if value is not None]
-    texts = list(dict.fromkeys(text for value in values if (text := str(value).strip())))
+    table = read_table(path, [column], reading)
+    values = table.columns[column]
+    for i, value in enumerate(values):
+        if not is_missing(value) and not isinstance(value, str):
+            place = f"row {i}" if table.lines is None else f"line {table.lines[i]}"
+            raise UserError(f"{path}, {place}: {value!r} in column '{column}' is not a text. Choose another column.")
+    texts = list(dict.fromkeys(value for value in values if not is_missing(value)))
     if len(texts) < FEWEST_TEXTS:
         raise UserError(f"{path} has {len(texts)} different texts; at least {FEWEST_TEXTS} are needed to judge them.")
     return texts

@@ -60,7 +60,7 @@ def find_vectors(spec: Npy, splits: Mapping[str, Split], pair_format: str, datas
     matrices: list[npt.NDArray[np.floating]] = []
     place: dict[Key, tuple[int, int]] = {}
     for path, table in vector_files(spec, dataset).items():
-        vectors, keys = _read(path), _table_keys(spec, table)
+        vectors, keys = open_vectors(path), _table_keys(spec, table)
         if len(keys) != len(vectors):
             raise UserError(
                 f"{path} has {len(vectors)} rows, but {table} has {len(keys)}. Row i of one must belong to row i of "
@@ -76,8 +76,8 @@ def find_vectors(spec: Npy, splits: Mapping[str, Split], pair_format: str, datas
         missing = next((i for i, key in enumerate(keys) if key not in place), None)
         if missing is not None:
             raise UserError(
-                f"row {missing} of the {split} split of task '{dataset}' has no vector: '{spec.texts}' lacks "
-                f"{keys[missing]!r}. Embed it too, exactly as it stands in the task."
+                f"{splits[split].place(missing)} of the {split} split of task '{dataset}' has no vector: "
+                f"'{spec.texts}' lacks {keys[missing]!r}. Embed it too, exactly as it stands in the task."
             )
         out = np.empty((len(keys), matrices[0].shape[1]), np.float32)
         for i, key in enumerate(keys):
@@ -114,7 +114,12 @@ def _task_keys(spec: Npy, split: Split, pair_format: str, dataset: str) -> list[
     )
 
 
-def _read(path: Path) -> npt.NDArray[np.floating]:
+def open_vectors(path: Path) -> npt.NDArray[np.floating]:
+    """(texts, dimensions), memory-mapped.
+
+    Raises:
+        UserError: the file is absent, no .npy array, or one of another shape or type.
+    """
     try:
         vectors: npt.NDArray[np.floating] = np.load(path, mmap_mode="r", allow_pickle=False)
     except BROKEN_NPY as error:

@@ -87,6 +87,8 @@ def _start(tables: dict[str, pd.DataFrame]) -> Finding | None:
 
 def _rule(tables: dict[str, pd.DataFrame]) -> Finding | None:
     table = tables["policies"]
+    if table.empty:
+        return None
     table = table[(table["budget"] == table["budget"].max()) & (table["policy"] != HINDSIGHT)]
     if LEARNED not in set(table["policy"]):
         return None

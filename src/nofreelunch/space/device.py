@@ -29,7 +29,7 @@ def configured() -> str:
     Raises:
         UserError: it is none of these.
     """
-    name = os.environ.get(VARIABLE, "cpu")
+    name = os.environ.get(VARIABLE) or "cpu"
     if not re.fullmatch(r"cpu|torch|cuda(:\d+)?", name):
         raise UserError(f"{VARIABLE} must be cpu, cuda, cuda:<number> or torch, not '{name}'.")
     return name

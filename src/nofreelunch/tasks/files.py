@@ -1,15 +1,22 @@
-"""Your own data: CSV, TSV, JSON lines and parquet files."""
+"""Your own data: CSV, TSV, JSON lines, parquet and .xlsx files, and how DVC comes to watch them."""
 
+import os
 from pathlib import Path
 
-import numpy as np
-
-from nofreelunch.base.randomness import generator
+from nofreelunch.base import layout, storage
 from nofreelunch.base.storage import file_digest
 from nofreelunch.tasks.assemble import Rows, assemble
-from nofreelunch.tasks.columns import read_columns
-from nofreelunch.tasks.spec import FilesTask
-from nofreelunch.tasks.table import Task
+from nofreelunch.tasks.columns import read_table
+from nofreelunch.tasks.spec import FilesTask, TaskSpec
+from nofreelunch.tasks.table import SPLITS, Task
+
+
+def own_files(spec: TaskSpec) -> dict[str, Path]:
+    """The user's own files that a task is read from, by split."""
+    if not isinstance(spec, FilesTask):
+        return {}
+    named = {"train": spec.train_file, "test": spec.test_file}
+    return {split: Path(name).expanduser() for split, name in named.items() if name is not None}
 
 
 def build_files_task(spec: FilesTask, name: str) -> Task:
@@ -18,33 +25,41 @@ def build_files_task(spec: FilesTask, name: str) -> Task:
     Raises:
         UserError: a file or a column is absent, a file is not what its name says, or its rows are no task.
     """
-    paths = [Path(spec.train_file), *([Path(spec.test_file)] if spec.test_file is not None else [])]
-    parts = [Rows.of(read_columns(path, spec.columns), spec) for path in paths]
+    paths = own_files(spec)
+    parts = {}
+    for split, path in paths.items():
+        table = read_table(path, spec.columns, spec.reading)
+        parts[split] = Rows.of(table.columns, spec, str(path), table.lines)
     card = {
         "source": "local files",
-        "files": {path.as_posix(): file_digest(path) for path in paths},
+        "files": {path.as_posix(): file_digest(path) for path in paths.values()},
         "revision": None,
         "licence": "not stated",
     }
-    if len(parts) == 2:
-        return assemble(spec, name, parts[0], parts[1], card)
-    train, test = _hold_out(parts[0], spec, name)
-    return assemble(spec, name, train, test, card)
+    return assemble(spec, name, parts["train"], parts.get("test"), card)
 
 
-def _hold_out(rows: Rows, spec: FilesTask, name: str) -> tuple[Rows, Rows]:
-    """Split by class at random; all rows of equal texts come to the same side, and a class of one text to train."""
-    groups: dict[str, list[int]] = {}
-    for i, texts in enumerate(zip(rows.text, rows.text_pair or rows.text, strict=True)):
-        groups.setdefault(repr(texts), []).append(i)
-    by_class: dict[str, list[list[int]]] = {}
-    for members in groups.values():
-        by_class.setdefault(str(rows.label[members[0]]), []).append(members)
-    rng = generator("hold out", name, spec.seed)
-    test = np.zeros(len(rows.text), bool)
-    for label in sorted(by_class):
-        equals = by_class[label]
-        count = min(max(1, round(spec.test_share * len(equals))), len(equals) - 1)
-        for place in rng.permutation(len(equals))[:count]:
-            test[equals[place]] = True
-    return rows.keep(np.flatnonzero(~test)), rows.keep(np.flatnonzero(test))
+def watch(spec: TaskSpec, dataset: str) -> None:
+    """Put links to the user's own files where dvc.yaml has uncached outputs of the task's stage.
+
+    DVC follows them: a file that changes makes the stage run again, and no copy of it is kept or pushed. A task without
+    such a file has a note in each link's place.
+    """
+    files = own_files(spec)
+    for split in SPLITS:
+        link = layout.own_file(dataset, split)
+        with storage.atomic(link) as temporary:
+            if split in files:
+                target = files[split]
+                temporary.symlink_to(target if target.is_absolute() else os.path.relpath(target, link.parent))
+            else:
+                temporary.write_text("no file of your own\n", encoding="utf-8")
+
+
+def unwatch_lost(datasets: list[str]) -> None:
+    """Remove links to files that are gone, at which DVC would stop before any stage could say what is missing."""
+    for dataset in datasets:
+        for split in SPLITS:
+            link = layout.own_file(dataset, split)
+            if link.is_symlink() and not link.exists():
+                link.unlink()

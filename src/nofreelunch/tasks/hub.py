@@ -37,14 +37,16 @@ def build_hub_task(spec: HubTask, name: str) -> Task:
         train, test = (_load_converted(converted, spec, split) for split in (spec.train_split, spec.test_split))
     else:
         train, test = _load(main, spec)
+    held_out = spec.test_split == spec.train_split
     card = {
         "source": f"Hugging Face hub, {spec.hub}" + ("" if spec.config is None else f", {spec.config}"),
         "revision": main.name,
         "converted_revision": None if converted is None else converted.name,
         "licence": _licence(main),
     }
-    rows = [_rows(part, spec, split) for part, split in ((train, spec.train_split), (test, spec.test_split))]
-    return assemble(spec, name, rows[0], rows[1], card, _class_names(train, spec.label), hidden=-1)
+    pool = _rows(train, spec, spec.train_split)
+    held_back = None if held_out else _rows(test, spec, spec.test_split)
+    return assemble(spec, name, pool, held_back, card, _class_names(train, spec.label), hidden=-1)
 
 
 def _load(folder: Path, spec: HubTask) -> tuple[Any, Any]:
@@ -59,7 +61,8 @@ def _load(folder: Path, spec: HubTask) -> tuple[Any, Any]:
         raise UserError(f"{spec.hub} cannot be read as a data set: {error}") from error
     for split in (spec.train_split, spec.test_split):
         if split not in splits:
-            raise UserError(f"{spec.hub}: {unknown('split', split, splits)}")
+            alone = f" To hold test rows out of it: 'test_split: {spec.train_split}'." if len(splits) == 1 else ""
+            raise UserError(f"{spec.hub}: {unknown('split', split, splits)}{alone}")
     return splits[spec.train_split], splits[spec.test_split]
 
 

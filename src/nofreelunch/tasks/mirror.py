@@ -5,14 +5,14 @@ tasks), label and, where labels are numbers, label_name; a ``card.json`` beside 
 params.yaml: where data are read from differs between machines and must not change what is computed.
 """
 
-import os
 from pathlib import Path
 from typing import Any
 
 from nofreelunch.base import storage
+from nofreelunch.base.environment import folder as folder_at
 from nofreelunch.base.errors import UserError
 from nofreelunch.base.storage import file_digest
-from nofreelunch.tasks.assemble import Rows, assemble
+from nofreelunch.tasks.assemble import Rows, assemble, is_missing
 from nofreelunch.tasks.columns import read_columns
 from nofreelunch.tasks.spec import HubTask
 from nofreelunch.tasks.table import SPLITS, Task
@@ -22,8 +22,7 @@ ROOT = "NOFREELUNCH_DATA_ROOT"
 
 def mirror_root() -> Path | None:
     """The folder of the local mirror, None if the hub is to be asked."""
-    root = os.environ.get(ROOT)
-    return Path(root).expanduser() if root else None
+    return folder_at(ROOT)
 
 
 def build_mirror_task(spec: HubTask, name: str, root: Path) -> Task:
@@ -39,15 +38,16 @@ def build_mirror_task(spec: HubTask, name: str, root: Path) -> Task:
             f"{name}/test.parquet there, or unset {ROOT} to ask the hub."
         )
     named = _has_names(folder / "train.parquet")
-    parts, names = {}, dict[int, str]()
+    parts, names = {}, dict[int, str | None]()
     for split in SPLITS:
         path = folder / f"{split}.parquet"
         wanted = ["text", *(["text_pair"] if spec.text_pair is not None else []), "label"]
         columns = read_columns(path, [*wanted, *(["label_name"] if named else [])])
-        parts[split] = Rows(columns["text"], columns.get("text_pair"), columns["label"])
+        parts[split] = Rows(columns["text"], columns.get("text_pair"), columns["label"], source=f"{name}/{path.name}")
         if named:
             _learn_names(names, columns["label"], columns["label_name"], path)
-    return assemble(spec, name, parts["train"], parts["test"], _card(folder, name), names or None, hidden=-1)
+    stated = {number: label_name or str(number) for number, label_name in names.items()}
+    return assemble(spec, name, parts["train"], parts["test"], _card(folder, name), stated or None, hidden=-1)
 
 
 def _has_names(path: Path) -> bool:
@@ -61,10 +61,17 @@ def _has_names(path: Path) -> bool:
         return False
 
 
-def _learn_names(names: dict[int, str], labels: list[Any], label_names: list[Any], path: Path) -> None:
-    for label, label_name in set(zip(labels, label_names, strict=True)):
-        if isinstance(label, int) and label >= 0 and names.setdefault(label, label_name) != label_name:
-            raise UserError(f"{path}: class {label} is called both '{names[label]}' and '{label_name}'.")
+def _learn_names(names: dict[int, str | None], labels: list[Any], label_names: list[Any], path: Path) -> None:
+    """Add the name of each class, None for one that no row gives a name."""
+    for label, stated in dict.fromkeys(zip(labels, label_names, strict=True)):
+        if not isinstance(label, int) or label < 0:
+            continue
+        label_name = None if is_missing(stated) else str(stated)
+        known = names.setdefault(label, label_name)
+        if known is None:
+            names[label] = label_name
+        elif label_name not in (None, known):
+            raise UserError(f"{path}: class {label} is called both '{known}' and '{label_name}'.")
 
 
 def _card(folder: Path, name: str) -> dict[str, Any]:

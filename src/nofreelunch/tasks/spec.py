@@ -2,10 +2,12 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from nofreelunch.base.spec import Spec
 from nofreelunch.tasks.budget import Rounds
+from nofreelunch.tasks.classes import LabelCase
+from nofreelunch.tasks.columns import Reading, legal_delimiter, legal_encoding
 
 PairFormat = Literal["joined", "labelled", "concat"]
 
@@ -48,25 +50,33 @@ class TableTask(Spec):
         text: the column of the text, or of the first text of a pair.
         text_pair: the column of the second text; None for a task of single texts.
         label: the column of the class, numbers or strings.
+        id: a column that names each row; it goes along to wherever rows are listed. None for none.
         train: cap on the pool (a seeded stratified sample), None for all.
         test: cap on the test rows, None for all.
         seed: of the caps and of the split.
+        test_share: the share of each class that is drawn for the test rows where the entry names none.
         pair_format: how the two texts of a pair reach the embedder; ignored for single texts.
         drop_incomplete: leave out rows without a text or without a label; False refuses the task.
         deduplicate: keep the first of equal texts, and no pool row whose text is a test row; False counts them only.
         budget: in labels, None for the one in the section ``budget``.
+        label_case: whether labels that differ in upper and lower case alone are one class; None refuses them.
+        many_classes: take labels most of which occur once for classes.
     """
 
     text: str = "text"
     text_pair: str | None = None
     label: str = "label"
+    id: str | None = None
     train: int | None = Field(20_000, ge=2)
     test: int | None = Field(5_000, ge=2)
     seed: int = Field(0, ge=0)
+    test_share: float = Field(0.25, gt=0, lt=1)
     pair_format: PairFormat = "joined"
     drop_incomplete: bool = False
     deduplicate: bool = False
     budget: Rounds | None = None
+    label_case: LabelCase | None = None
+    many_classes: bool = False
 
     @property
     def identity(self) -> str | None:
@@ -81,7 +91,7 @@ class TableTask(Spec):
     @property
     def columns(self) -> list[str]:
         """The columns to read."""
-        return [self.text, *([] if self.text_pair is None else [self.text_pair]), self.label]
+        return [name for name in (self.text, self.text_pair, self.label, self.id) if name is not None]
 
 
 class HubTask(TableTask):
@@ -94,7 +104,7 @@ class HubTask(TableTask):
         revision: the commit to read; None takes the newest one and writes it into the card.
         config: the data set's configuration, None for its only one.
         train_split: the split that becomes the pool.
-        test_split: the split that becomes the test rows.
+        test_split: the split that becomes the test rows; the same as ``train_split`` draws them from it.
     """
 
     source: Literal["hub"]
@@ -111,19 +121,28 @@ class HubTask(TableTask):
 
 
 class FilesTask(TableTask):
-    """Your own data: CSV, TSV, JSON lines or parquet, by the ending of the file's name.
+    """Your own data: CSV, TSV, JSON lines, parquet or .xlsx, by the ending of the file's name.
 
     Attributes:
         train_file: the pool, or all rows where there is no test file.
         test_file: the test rows; None draws them from ``train_file``, stratified by class.
-        test_share: the share of each class that is drawn for the test rows; unused with a test file.
+        encoding: of text files; None is UTF-8 unless the file begins with a mark that says otherwise.
+        delimiter: what parts the cells of a CSV or TSV; None finds it by the columns in the header.
+        sheet: of a workbook; None takes the only one that holds anything.
     """
 
     source: Literal["files"]
     train_file: str = Field(min_length=1)
     test_file: str | None = None
-    test_share: float = Field(0.25, gt=0, lt=1)
+    encoding: Annotated[str, AfterValidator(legal_encoding)] | None = None
+    delimiter: Annotated[str, AfterValidator(legal_delimiter)] | None = None
+    sheet: str | None = None
     deduplicate: bool = True
+
+    @property
+    def reading(self) -> Reading:
+        """How to read its files."""
+        return Reading(self.encoding, self.delimiter, self.sheet)
 
 
 TaskSpec = Annotated[DocsTask | HubTask | FilesTask, Field(discriminator="source")]

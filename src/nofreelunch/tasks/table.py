@@ -1,7 +1,7 @@
 """A task as a table: checks, exact de-duplication, the seeded cap, and its files."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,9 @@ from nofreelunch.base.randomness import generator
 
 Labels = npt.NDArray[np.int64]
 SPLITS = ("train", "test")
+# Columns that lead back to the source: its row from 0, and its line from 1 where it has lines. A third one is 'id'.
+SMALL_CLASS = 10
+ROW, LINE = "source_row", "source_line"
 
 
 @dataclass(frozen=True)
@@ -23,11 +26,13 @@ class Split:
         text: n texts; the first of the two in a pair task.
         text_pair: n second texts, None in a task of single texts.
         label: (n,) int64, classes as numbers from 0.
+        origin: (n,) each: `ROW`, `LINE` and 'id', as far as the source has them.
     """
 
     text: list[str]
     text_pair: list[str] | None
     label: Labels
+    origin: Mapping[str, npt.NDArray[Any]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.text)
@@ -36,8 +41,17 @@ class Split:
         """The rows at ``index``, in that order."""
         pair = self.text_pair
         return Split(
-            [self.text[i] for i in index], None if pair is None else [pair[i] for i in index], self.label[index]
+            [self.text[i] for i in index],
+            None if pair is None else [pair[i] for i in index],
+            self.label[index],
+            {name: values[index] for name, values in self.origin.items()},
         )
+
+    def place(self, row: int) -> str:
+        """Where row ``row`` stands in its source, in words."""
+        if LINE in self.origin:
+            return f"line {self.origin[LINE][row]}"
+        return f"row {self.origin[ROW][row] if ROW in self.origin else row}"
 
     def keys(self) -> list[tuple[str, str]]:
         """One key per row, equal for rows of equal texts."""
@@ -86,8 +100,14 @@ def validate(task: Task, name: str) -> Task:
             f"task '{name}': every train row has the class '{only}'; a classifier needs at least two classes. "
             "Choose another label column or raise the cap."
         )
-    unseen = sorted(set(task.test.label.tolist()) - set(trained.tolist()))
-    return replace(task, card=task.card | {"classes_only_in_test": [task.class_names[label] for label in unseen]})
+    pool, test = set(trained.tolist()), set(task.test.label.tolist())
+    counts = np.bincount([*task.train.label, *task.test.label], minlength=len(task.class_names)).tolist()
+    notes = {
+        "classes_only_in_test": [task.class_names[label] for label in sorted(test - pool)],
+        "classes_only_in_train": [task.class_names[label] for label in sorted(pool - test)],
+        "small_classes": {name: n for name, n in zip(task.class_names, counts, strict=True) if 0 < n < SMALL_CLASS},
+    }
+    return replace(task, card=task.card | notes)
 
 
 def is_unicode(text: str) -> bool:
@@ -107,18 +127,18 @@ def _validate_split(split: Split, where: str, classes: int) -> None:
     for column, texts in (("text", split.text), ("text_pair", split.text_pair or [])):
         blank = next((i for i, text in enumerate(texts) if not isinstance(text, str) or not text.strip()), None)
         if blank is not None:
-            raise UserError(f"{where}: row {blank} has no {column}. Remove the row or fill it in.")
+            raise UserError(f"{where}: {split.place(blank)} has no {column}. Remove the row or fill it in.")
         broken = next((i for i, text in enumerate(texts) if not is_unicode(text)), None)
         if broken is not None:
             raise UserError(
-                f"{where}: the {column} of row {broken} holds half a character (a lone surrogate such as \\ud83d), "
-                "which no file can hold. Mend what cut it."
+                f"{where}: the {column} of {split.place(broken)} holds half a character (a lone surrogate such as "
+                "\\ud83d), which no file can hold. Mend what cut it."
             )
     wrong = np.flatnonzero((split.label < 0) | (split.label >= classes))
     if len(wrong):
         raise UserError(
-            f"{where}: row {wrong[0]} has the label {split.label[wrong[0]]}; legal labels are 0 to {classes - 1}. "
-            "Remove unlabelled rows or list every class."
+            f"{where}: {split.place(wrong[0])} has the label {split.label[wrong[0]]}; legal labels are 0 to "
+            f"{classes - 1}. Remove unlabelled rows or list every class."
         )
 
 
@@ -138,6 +158,15 @@ def deduplicate(train: Split, test: Split) -> tuple[Split, Split, dict[str, int]
         "train_also_in_test": len(train_rows) - len(apart),
     }
     return train.rows(apart), test.rows(test_rows), removed
+
+
+def conflicts(*splits: Split) -> int:
+    """How many different texts stand in more than one class."""
+    classes: dict[tuple[str, str], set[int]] = {}
+    for split in splits:
+        for key, label in zip(split.keys(), split.label.tolist(), strict=True):
+            classes.setdefault(key, set()).add(label)
+    return sum(len(found) > 1 for found in classes.values())
 
 
 def _first_of_equals(split: Split) -> Labels:
@@ -190,7 +219,8 @@ def write_task(task: Task, dataset: str) -> None:
     for name in SPLITS:
         split: Split = getattr(task, name)
         pair = {} if split.text_pair is None else {"text_pair": split.text_pair}
-        storage.write_table(layout.task_split(dataset, name), {"text": split.text, **pair, "label": split.label})
+        columns = {"text": split.text, **pair, "label": split.label, **split.origin}
+        storage.write_table(layout.task_split(dataset, name), columns)
     overlap = len(set(task.train.keys()) & set(task.test.keys()))
     facts = {name: _facts(task, name) for name in SPLITS}
     card = {"classes": list(task.class_names)} | task.card | facts | {"train_test_overlap": overlap}
@@ -219,6 +249,7 @@ def read_split(dataset: str, split: str) -> Split:
     if label.dtype != np.int64:
         raise UserError(f"{path}: the labels are {label.dtype}, not int64. Delete it and run 'dvc repro'.")
     texts: Sequence[str] | None = columns["text_pair"].tolist() if "text_pair" in columns else None
-    found = Split(columns["text"].tolist(), None if texts is None else list(texts), label)
+    origin = {name: columns[name] for name in (ROW, LINE, "id") if name in columns}
+    found = Split(columns["text"].tolist(), None if texts is None else list(texts), label, origin)
     _validate_split(found, str(path), int(label.max(initial=0)) + 1)
     return found
