@@ -166,6 +166,21 @@ def test_the_best_strategy_of_a_cell_is_named_with_its_gain(small):
     assert written == [str(top["strategy"]), f"{100 * top['gain']:+.1f}"]
 
 
+def test_clones_are_shown_once(small):
+    own = (small["ranks"]["dataset"] == "docs_param") & (small["ranks"]["strategy"] == "entropy")
+    ranks = small["ranks"].assign(clone_of=own.map({True: "margin", False: ""}))
+    ranks.loc[own, "aulc"] = 1.0
+    figure = heatmap.draw(ranks, "aulc")
+    panel = next(axes for axes in figure.axes if axes.get_title() == "docs param")
+    shown = {tuple(map(int, text.get_position())): text.get_text() for text in panel.texts}
+    names = [label.get_text() for label in figure.axes[0].get_yticklabels()]
+    assert {shown[(0, names.index("entropy"))], shown[(1, names.index("entropy"))]} == {"="}
+    assert "=" not in {text.get_text() for text in figure.axes[0].texts if figure.axes[0] is not panel}
+    assert "picks the same rows" in figure.texts[-1].get_text()
+    written = [text.get_text() for axes in best.draw(ranks).axes for text in axes.texts]
+    assert "entropy" not in written[: 2 * 2]
+
+
 def test_labels_are_shown_only_where_half_of_the_runs_got_there(small):
     scores = small["aulc"].copy()
     scores[["labels_to_95", "labels_to_99"]] = np.inf

@@ -18,12 +18,14 @@ _CELL = (1.1, 0.4)
 def draw(ranks: pd.DataFrame, metric: str = "accuracy", known: style.Marks = style.NO_MARKS) -> Figure:
     """The strategy with the highest AULC in every cell, in its colour, with its gain over random querying.
 
+    Of strategies that pick the same rows it is the first.
+
     Args:
         ranks: `evaluation.wins.ranks`.
         metric: which metric.
         known: `style.marks`.
     """
-    part = ranks[ranks["metric"] == metric]
+    part = ranks[(ranks["metric"] == metric) & (ranks["clone_of"] == "")]
     datasets, embedders, pools = (style.names(part[name]) for name in ("dataset", "embedder", "ips"))
     seen = style.seen_note(datasets, embedders, known)
     wide, high = len(embedders) * _CELL[0], len(datasets) * _CELL[1]

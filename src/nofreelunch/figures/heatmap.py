@@ -29,11 +29,13 @@ class _Panel:
         numbers: to write; NaN is written as '–'.
         painted: what the colour shows.
         higher: whether the highest of a column is its best.
+        same: where a strategy picks the same rows as one above it in all pools; '=' is written.
     """
 
     numbers: FloatArray
     painted: FloatArray
     higher: bool
+    same: npt.NDArray[np.bool_]
 
 
 def draw(ranks: pd.DataFrame, shown: Shown, metric: str = "accuracy", known: style.Marks = style.NO_MARKS) -> Figure:
@@ -47,6 +49,7 @@ def draw(ranks: pd.DataFrame, shown: Shown, metric: str = "accuracy", known: sty
         known: `style.marks`.
     """
     part = ranks[ranks["metric"] == metric]
+    part = part.assign(same=(part["clone_of"] != "").astype(np.float64))
     strategies = len(style.names(part["strategy"]))
     if shown == "rank":
         panels = _panels(part, "rank", "rank", higher=False)
@@ -97,7 +100,7 @@ def _short(labels: float) -> str:
 
 def _panels(table: pd.DataFrame, written: str, painted: str, higher: bool) -> dict[str, _Panel]:
     return {
-        dataset: _Panel(_matrix(part, written), _matrix(part, painted), higher)
+        dataset: _Panel(_matrix(part, written), _matrix(part, painted), higher, _same(part, written))
         for dataset in style.names(table["dataset"])
         for part in [table[table["dataset"] == dataset]]
     }
@@ -106,6 +109,11 @@ def _panels(table: pd.DataFrame, written: str, painted: str, higher: bool) -> di
 def _matrix(table: pd.DataFrame, column: str) -> FloatArray:
     means = table.groupby(["strategy", "embedder"], observed=True)[column].mean()
     return means.unstack("embedder").to_numpy(dtype=np.float64)  # type: ignore[no-any-return]
+
+
+def _same(table: pd.DataFrame, written: str) -> npt.NDArray[np.bool_]:
+    shares = _matrix(table, "same") if "same" in table else np.zeros(_matrix(table, written).shape)
+    return np.asarray(shares == 1)
 
 
 def _draw(
@@ -118,6 +126,8 @@ def _draw(
     known: style.Marks,
 ) -> Figure:
     embedders, strategies = style.names(table["embedder"]), style.names(table["strategy"])
+    if any(panel.same.any() for panel in panels.values()):
+        note += "\n=: picks the same rows as a strategy above it, and counts as one with that."
     seen = style.seen_note(list(panels), embedders, known)
     note = f"{note}\n{seen}" if seen else note
     top = _TOP + 0.14 * max(0, note.count("\n") - 1)
@@ -145,7 +155,7 @@ def _draw(
 
 
 def _paint(axes: Axes, panel: _Panel, colours: tuple[Colormap, Normalize], text: Callable[[float], str]) -> None:
-    known = np.isfinite(panel.numbers)
+    known = np.isfinite(panel.numbers) & ~panel.same
     signed = np.where(known, panel.numbers, -np.inf if panel.higher else np.inf)
     best = signed.max(axis=0) if panel.higher else signed.min(axis=0)
     scale, norm = colours
@@ -154,5 +164,6 @@ def _paint(axes: Axes, panel: _Panel, colours: tuple[Colormap, Normalize], text:
     axes.spines[:].set_visible(False)
     for (i, j), value in np.ndenumerate(panel.numbers):
         ink = style.ink_on(scale(norm(panel.painted[i, j]))) if np.isfinite(panel.painted[i, j]) else style.INK
-        weight = "bold" if value == best[j] else "normal"
-        axes.text(j, i, text(value) if known[i, j] else "–", ha="center", va="center", size=7, color=ink, weight=weight)
+        weight = "bold" if value == best[j] and known[i, j] else "normal"
+        written = text(value) if known[i, j] else "=" if panel.same[i, j] else "–"
+        axes.text(j, i, written, ha="center", va="center", size=7, color=ink, weight=weight)
