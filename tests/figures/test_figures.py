@@ -9,10 +9,12 @@ from matplotlib.text import Text
 from nofreelunch import params
 from nofreelunch.embedders.facts import seen_by
 from nofreelunch.figures import (
+    answers,
     best,
     critical_difference,
     curves,
     differences,
+    embedders,
     heatmap,
     picks,
     pool_gain,
@@ -24,6 +26,8 @@ from nofreelunch.figures.style import look, styled
 from nofreelunch.figures.write import save
 
 DRAW = {
+    "answers": lambda t: answers.draw(t["aulc"], t["curves"]),
+    "embedders": lambda t: embedders.draw(t["curves"]),
     "curves": lambda t: curves.draw(t["curves"], "typiclust"),
     "differences": lambda t: differences.draw(t["differences"], "random"),
     "aulc": lambda t: heatmap.draw(t["ranks"], "aulc"),
@@ -215,3 +219,19 @@ def test_picks_are_drawn_where_they_lie(small):
     panel = figure.axes[4 + 1]
     assert panel.lines[2].get_xdata().tolist() == own["x"].tolist()
     assert panel.lines[2].get_color() == look("margin").colour
+
+
+def test_answers_draw_the_gains_over_random_and_the_mean_curve_of_each_embedder(small):
+    figure = answers.draw(small["aulc"], small["curves"])
+    left, middle, right = figure.axes
+    accuracy = small["curves"][small["curves"]["metric"] == "accuracy"]
+    curve = accuracy[accuracy["embedder"] == "minilm"].groupby("round")["mean"].mean()
+    shade = embedders.shades(["minilm", "lsa"])["minilm"]
+    drawn = next(line for line in left.lines if line.get_color() == shade)
+    np.testing.assert_allclose(drawn.get_ydata(), 100 * curve)
+    scores = small["aulc"][small["aulc"]["metric"] == "accuracy"]
+    starts = scores.groupby("ips", observed=True)["initial"].mean()
+    assert [label.get_text() for label in middle.get_yticklabels()] == ["typiclust"]
+    (gain,) = (line.get_xdata()[0] for line in middle.lines if line.get_marker() == "o")
+    assert gain == pytest.approx(100 * (starts["typiclust"] - starts["random"]))
+    assert right.get_yticklabels()[0].get_text() == "margin"

@@ -4,7 +4,7 @@ from nofreelunch.evaluation import summary
 from nofreelunch.figures import draw_all
 
 COMPARING = ("strategy_gain", "best", "wins", "critical_difference")
-ALWAYS = ("aulc", "ranks", "labels_to_target", "pool_gain", "picks")
+ALWAYS = ("answers", "embedders", "aulc", "ranks", "labels_to_target", "pool_gain", "picks")
 
 
 def written(folder):

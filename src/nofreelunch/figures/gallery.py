@@ -7,10 +7,12 @@ from matplotlib.figure import Figure
 
 from nofreelunch.base import layout
 from nofreelunch.figures import (
+    answers,
     best,
     critical_difference,
     curves,
     differences,
+    embedders,
     heatmap,
     picks,
     pool_gain,
@@ -36,6 +38,8 @@ def drawn(tables: dict[str, pd.DataFrame], pools: Sequence[str], focus: str) -> 
     """The figures with their names; those that compare strategies only where there are at least two."""
     known = style.marks(tables["probes"])
     compared = not tables["differences"].empty
+    yield "answers", answers.draw(tables["aulc"], tables["curves"])
+    yield "embedders", embedders.draw(tables["curves"])
     for ips in pools:
         yield f"curves_{ips}", curves.draw(tables["curves"], ips, known=known)
         if compared:

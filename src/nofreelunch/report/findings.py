@@ -7,10 +7,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from nofreelunch.evaluation.answers import Answer, answers
 from nofreelunch.evaluation.claims import UNTESTABLE
-from nofreelunch.evaluation.evidence import over_datasets
 from nofreelunch.evaluation.recommendation import HINDSIGHT, LEARNED
-from nofreelunch.evaluation.runs import BASELINE, CELL
 from nofreelunch.figures import style
 from nofreelunch.report.sources import link
 
@@ -32,9 +31,61 @@ class Finding:
     source: str
 
 
+@dataclass(frozen=True)
+class Reply:
+    """One of the three answers in words.
+
+    Attributes:
+        question: what is asked.
+        choice: the name of the best.
+        effect: in points, with its interval.
+        sureness: as `evaluation.answers.Answer` has it.
+        text: what it is held against, and how often it holds.
+        source: a link within the report.
+    """
+
+    question: str
+    choice: str
+    effect: str
+    sureness: str
+    text: str
+    source: str
+
+
+_QUESTIONS = {"embedder": "Which embedder?", "start": "Which start?", "strategy": "Which query strategy?"}
+_UNITS = {"embedder": "points of AULC", "start": "points at the first round", "strategy": "points of AULC"}
+
+
+def replies(aulc: pd.DataFrame) -> list[Reply]:
+    """`evaluation.answers.answers` in words."""
+    return [_reply(answer) for answer in answers(aulc)]
+
+
+def _reply(answer: Answer) -> Reply:
+    choice, rival = style.words(answer.choice), style.words(answer.rival)
+    against = f"{rival}, the next best" if answer.factor == "embedder" else rival
+    text = f"{_UNITS[answer.factor]} over {against}; better in {answer.won} of {_count(answer.tasks, 'task')}"
+    if answer.tasks > 1:
+        text += f", chosen again in {answer.again} of {answer.tasks} when one task is left out"
+    close = [style.words(name) for name in answer.close if name != answer.rival]
+    if close:
+        text += f". Not told apart from it: {', '.join(close)}"
+    sources = {
+        "embedder": link("cells", embedder=answer.choice),
+        "start": link("pool_gains", ips=answer.choice, phase="initial"),
+        "strategy": link("cells", strategy=answer.choice),
+    }
+    effect = f"{_points(answer.effect)}{_interval(answer.lo, answer.hi)}"
+    return Reply(_QUESTIONS[answer.factor], choice, effect, answer.sureness, text, sources[answer.factor])
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
 def findings(tables: dict[str, pd.DataFrame], claims: list[dict[str, Any]]) -> list[Finding]:
     """The few numbers that come first; one is left out where the grid has nothing to say about it."""
-    made = [_claims(claims), _strategy(tables), _start(tables), _rule(tables), _saturation(tables)]
+    made = [_rule(tables), _saturation(tables), _claims(claims)]
     return [finding for finding in made if finding is not None]
 
 
@@ -48,40 +99,6 @@ def _claims(claims: list[dict[str, Any]]) -> Finding:
         "claims of the paper supported by this grid",
         f"{rest}tested with so few tasks or embedders, at a family-wise error of 5 %",
         "#claims",
-    )
-
-
-def _strategy(tables: dict[str, pd.DataFrame]) -> Finding | None:
-    everything = tables["ranks"][tables["ranks"]["metric"] == "accuracy"]
-    ranks = everything[everything["strategy"] != BASELINE]
-    if ranks.empty:
-        return None
-    best = str(ranks.groupby("strategy", observed=True)["gain"].mean().idxmax())
-    own = ranks[ranks["strategy"] == best]
-    gain = over_datasets("", own.groupby("dataset", observed=True)["gain"].mean())
-    cells = everything.groupby(CELL, observed=True)["rank"]
-    first = int((own["rank"] == cells.transform("min")[own.index]).sum())
-    return Finding(
-        f"{_points(gain.estimate)}{_interval(gain.lo, gain.hi)}",
-        f"points of AULC that {style.words(best)}, the best strategy on average, gains over random",
-        f"it is best in {first} of {len(own)} cells; interval over tasks",
-        link("cells", strategy=best),
-    )
-
-
-def _start(tables: dict[str, pd.DataFrame]) -> Finding | None:
-    gains = tables["pool_gains"]
-    gains = gains[(gains["metric"] == "accuracy") & (gains["phase"] == "initial")]
-    if gains.empty:
-        return None
-    best = str(gains.groupby("ips", observed=True)["mean"].mean().idxmax())
-    own = gains[gains["ips"] == best]
-    gain = over_datasets("", own.groupby("dataset", observed=True)["mean"].mean())
-    return Finding(
-        f"{_points(gain.estimate)}{_interval(gain.lo, gain.hi)}",
-        f"points of accuracy that a {style.words(best)} pool gains over a random one before the first query",
-        f"it gains in {int((own['mean'] > 0).sum())} of {len(own)} (task, embedder); interval over tasks",
-        link("pool_gains", ips=best, phase="initial"),
     )
 
 

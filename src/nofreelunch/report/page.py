@@ -15,7 +15,7 @@ from nofreelunch.evaluation.claims import UNTESTABLE
 from nofreelunch.figures import style
 from nofreelunch.params import Params
 from nofreelunch.report.curves import curve_data
-from nofreelunch.report.findings import findings
+from nofreelunch.report.findings import findings, replies
 from nofreelunch.report.sources import SOURCES
 from nofreelunch.report.tables import report_tables
 
@@ -45,6 +45,7 @@ def render(params: Params, tables: dict[str, pd.DataFrame], claims: list[dict[st
         grid=grid,
         runs=runs,
         budget=None if tables["policies"].empty else int(tables["policies"]["budget"].max()),
+        replies=replies(tables["aulc"]),
         findings=findings(tables, claims),
         claims=claims,
         sources=SOURCES,
