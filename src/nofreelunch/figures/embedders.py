@@ -26,12 +26,13 @@ def best_first(curves: pd.DataFrame) -> list[str]:
     return [str(name) for name in means.mean().sort_values(ascending=False, kind="stable").index]
 
 
-def draw(curves: pd.DataFrame, metric: str = "accuracy") -> Figure:
+def draw(curves: pd.DataFrame, metric: str = "accuracy", known: style.Marks = style.NO_MARKS) -> Figure:
     """A panel per task and a line per embedder, averaged over pools, strategies and seeds.
 
     Args:
         curves: `evaluation.curves.curves`.
         metric: which metric.
+        known: `style.marks`.
     """
     part = curves[curves["metric"] == metric]
     datasets, order = style.names(part["dataset"]), best_first(part)
@@ -49,13 +50,13 @@ def draw(curves: pd.DataFrame, metric: str = "accuracy") -> Figure:
             axes = figure.add_axes((left, bottom, _PANEL[0] / width, _PANEL[1] / height))
             means = part[part["dataset"] == dataset].groupby(["embedder", "labels"], observed=True)["mean"].mean()
             lines = {name: means.loc[name] for name in order if name in means.index.get_level_values(0)}
-            mark = {name: style.marked(name, dataset) for name in lines}
+            mark = {name: style.marked(name, dataset, known) for name in lines}
             _panel(axes, lines, colours, mark)
             axes.set_title(style.words(dataset), weight="bold", loc="left")
             if j == 0:
                 axes.set_ylabel(f"{style.words(metric)}, %")
         figure.supxlabel("labels", size=8, y=0.12 / height)
-        seen = style.seen_note(datasets, order)
+        seen = style.seen_note(datasets, order, known)
         note = "Mean over initial pools, strategies and seeds; embedders from best (dark) to worst."
         style.headline(figure, "Learning curves of the embedders", f"{note} {seen}." if seen else note)
     return figure

@@ -39,7 +39,7 @@ def drawn(tables: dict[str, pd.DataFrame], pools: Sequence[str], focus: str) -> 
     known = style.marks(tables["probes"])
     compared = not tables["differences"].empty
     yield "answers", answers.draw(tables["aulc"], tables["curves"])
-    yield "embedders", embedders.draw(tables["curves"])
+    yield "embedders", embedders.draw(tables["curves"], known=known)
     for ips in pools:
         yield f"curves_{ips}", curves.draw(tables["curves"], ips, known=known)
         if compared:
