@@ -12,7 +12,7 @@ EMBEDDERS = ["weak", "fair", "good", "best"]
 
 
 def made(truth, datasets=DATASETS, pools=("random", "typiclust"), strategies=("random", "margin", "badge")):
-    frame, _, diagnostics, _ = synthetic_runs.make(
+    frame, _, diagnostics, *_ = synthetic_runs.make(
         datasets, EMBEDDERS, list(pools), list(strategies), 2, truth, rounds=6
     )
     return diagnostics, recommendation.arm_gains(frame)
