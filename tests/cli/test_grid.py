@@ -8,7 +8,7 @@ from nofreelunch import params
 from nofreelunch.base.errors import UserError
 from nofreelunch.cli import grid
 from nofreelunch.cli.check import describe
-from nofreelunch.cli.named_grids import GRIDS
+from nofreelunch.cli.named_grids import GRIDS, TEN_TASKS
 
 PROJECT = Path(__file__).parents[2]
 SHIPPED = (PROJECT / "params.yaml").read_text(encoding="utf-8")
@@ -35,6 +35,9 @@ def test_a_named_grid_is_valid_and_changes_nothing_else(name):
     assert {key: new["budget"][track][key] for key, _ in GRIDS[name].budget} == dict(GRIDS[name].budget)
     old["budget"].pop("track")
     assert new["focus"]["embedder"] in new["grid"]["embedders"]
+    for dataset, entry in new["datasets"].items():
+        assert entry.pop("budget", None) == (GRIDS[name].own_budget(dataset) if dataset in TEN_TASKS else None)
+    assert new.pop("head") == old.pop("head") | dict(GRIDS[name].head)
     for section in old.keys() - {"grid", "focus"}:
         assert new[section] == old[section]
     comments = [line for line in SHIPPED.splitlines() if "#" in line]
@@ -48,6 +51,29 @@ def test_the_paper_grid_is_ten_by_seven_on_the_glae_track():
     assert (len(new["grid"]["datasets"]), len(new["grid"]["embedders"]), new["grid"]["seeds"]) == (10, 7, 10)
     assert {"random", "margin", "badge"} <= set(new["grid"]["strategies"])
     assert new["budget"]["track"] == "glae"
+
+
+def test_the_grid_after_scikit_activeml_holds_batches_of_5_10_and_200():
+    loaded = params.Params.model_validate(yaml.safe_load(grid.with_grid(SHIPPED, "skactiveml")[0]))
+    sizes = {name: loaded.rounds(name, 3) for name in loaded.grid.datasets}
+    assert {name: size.batch for name, size in sizes.items() if size.batch != 5} == {"dbpedia": 10, "banking77": 200}
+    assert all(size.initial == size.batch and size.rounds == 20 for size in sizes.values())
+    assert (loaded.head.C, loaded.head.scaling, loaded.head.centre) == (1.0, "none", False)
+    assert loaded.embedders["bert_cls"].pooling == "cls"
+    assert "bert_cls" in loaded.grid.embedders
+    assert "bert_base" not in loaded.grid.embedders
+
+
+def test_a_grid_that_says_nothing_of_the_head_says_that_it_stays(folder, capsys):
+    grid.run(Namespace(name="skactiveml"))
+    said = capsys.readouterr().out
+    assert "head.C: cv → 1.0" in said
+    assert "left as they stand: annotator" in said
+    grid.run(Namespace(name="paper"))
+    said = capsys.readouterr().out
+    assert "datasets.banking77.budget: {'initial': 200, 'batch': 200, 'rounds': 20} → None" in said
+    assert "left as they stand: head, annotator" in said
+    assert params.load().head.C == 1.0
 
 
 def test_the_command_says_what_changed_and_writes_it(folder, capsys):
@@ -99,7 +125,7 @@ def test_the_budget_in_use_comes_back_and_what_does_not_is_said(folder, capsys):
     assert Path("params.yaml").read_text(encoding="utf-8") == SHIPPED
     said = capsys.readouterr().out
     assert "budget.custom.initial: 7 → 50" in said
-    assert "left as they stand: head, annotator, the entries of datasets, embedders, pools and strategies" in said
+    assert "left as they stand: annotator, the entries of datasets but for budgets, of embedders" in said
 
 
 def test_one_is_no_plural(folder):

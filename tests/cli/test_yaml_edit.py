@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nofreelunch.base.errors import UserError
-from nofreelunch.cli.yaml_edit import set_values
+from nofreelunch.cli.yaml_edit import put, set_values
 
 TEXT = """\
 # head
@@ -25,6 +25,38 @@ other: {x: 'quoted', datasets: [z]}
 def test_a_scalar_keeps_its_comment():
     assert set_values(TEXT, {("grid", "seeds"): 10}) == TEXT.replace("seeds: 5 ", "seeds: 10 ")
     assert set_values(TEXT, {("other", "x"): "plain"}) == TEXT.replace("'quoted'", "plain")
+
+
+@pytest.mark.parametrize(
+    ("path", "line"),
+    [
+        (("grid", "new"), "  seeds: 5  # seeds\n  new: {a: 1, b: true}\n"),
+        (("other", "new"), "other: {x: 'quoted', datasets: [z], new: {a: 1, b: true}}"),
+        (("other", "x"), "other: {x: {a: 1, b: true}, datasets: [z]}"),
+        (("new",), "\nnew: {a: 1, b: true}\n# tail"),
+    ],
+)
+def test_a_key_is_put_and_taken_away(path, line):
+    text = put(TEXT, path, {"a": 1, "b": True})
+    assert line in text
+    found = yaml.safe_load(text)
+    for key in path:
+        found = found[key]
+    assert found == {"a": 1, "b": True}
+    assert put(text, path, {"a": 1, "b": True}) == text
+    if path[-1] == "new":
+        assert put(text, path, None) == TEXT
+    assert "x" not in yaml.safe_load(put(TEXT, ("other", "x"), None))["other"]
+
+
+@pytest.mark.parametrize(("value", "written"), [(1.0, "1.0"), (False, "false"), ("cv", "cv"), (7, "7")])
+def test_a_value_is_written_as_yaml(value, written):
+    assert put(TEXT, ("grid", "seeds"), value) == TEXT.replace("seeds: 5 ", f"seeds: {written} ")
+
+
+def test_only_a_mapping_takes_a_key():
+    with pytest.raises(UserError, match=r"grid\.flow of params\.yaml must be a mapping"):
+        put(TEXT, ("grid", "flow", "x"), 1)
 
 
 def test_a_flow_list_stays_one():

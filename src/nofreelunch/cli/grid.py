@@ -1,6 +1,7 @@
 """Write a grid that has a name into params.yaml; everything else in it, comments too, stays as it is."""
 
 import argparse
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,11 @@ from nofreelunch.base import storage
 from nofreelunch.base.errors import UserError
 from nofreelunch.cli.check import describe
 from nofreelunch.cli.named_grids import GRIDS, NamedGrid
-from nofreelunch.cli.yaml_edit import Value, set_values
+from nofreelunch.cli.yaml_edit import Scalar, Value, put, set_values
 
 PARAMS = Path("params.yaml")
 AXES = ("datasets", "embedders", "pools", "strategies")
-LEFT = ("head", "annotator", "the entries of datasets, embedders, pools and strategies")
+LEFT = ("annotator", "the entries of datasets but for budgets, of embedders, pools and strategies")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -40,7 +41,7 @@ def run(arguments: argparse.Namespace) -> None:
     with storage.atomic(PARAMS) as temporary:
         temporary.write_text(new, encoding="utf-8")
     print(f"now {describe(params.load(PARAMS))}")
-    print(f"left as they stand: {', '.join(LEFT)}")
+    print(f"left as they stand: {', '.join(LEFT if GRIDS[arguments.name].head else ('head', *LEFT))}")
     print("'python -m nofreelunch plan' estimates its cost; 'dvc repro' computes what is missing")
 
 
@@ -57,8 +58,12 @@ def with_grid(text: str, name: str) -> tuple[str, list[str]]:
         raise UserError(f"params.yaml is no valid YAML: {error}") from error
     wanted, messages = _available(named, old)
     new = set_values(text, {path: value for path, value in wanted.items() if _at(old, path) != value})
+    settings = _settings(named, old)
+    for path, value in settings.items():
+        if _at(old, path) != value:
+            new = put(new, path, value)
     params.checked(yaml.safe_load(new), PARAMS)
-    return new, [*messages, *_differences(old, wanted)]
+    return new, [*messages, *_differences(old, wanted | settings)]
 
 
 def _available(named: NamedGrid, old: Any) -> tuple[dict[tuple[str, ...], Value], list[str]]:
@@ -86,6 +91,15 @@ def _available(named: NamedGrid, old: Any) -> tuple[dict[tuple[str, ...], Value]
     return wanted, messages
 
 
+def _settings(named: NamedGrid, old: Any) -> dict[tuple[str, ...], Scalar | dict[str, int] | None]:
+    """The head's options and the tasks' own budgets, of all tasks that a named grid knows; None takes one away."""
+    known = dict.fromkeys(name for grid in GRIDS.values() for name in grid.datasets if name in old["datasets"])
+    return {
+        **{("head", key): value for key, value in named.head},
+        **{("datasets", name, "budget"): named.own_budget(name) for name in known},
+    }
+
+
 def _at(content: Any, path: tuple[str, ...]) -> Any:
     """The value at a path of keys; None where there is none."""
     for key in path:
@@ -93,7 +107,7 @@ def _at(content: Any, path: tuple[str, ...]) -> Any:
     return content
 
 
-def _differences(old: Any, wanted: dict[tuple[str, ...], Value]) -> list[str]:
+def _differences(old: Any, wanted: Mapping[tuple[str, ...], Any]) -> list[str]:
     lines = []
     for path, new in wanted.items():
         before = _at(old, path)

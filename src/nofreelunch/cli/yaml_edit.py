@@ -6,6 +6,7 @@ import yaml
 
 from nofreelunch.base.errors import UserError
 
+Scalar = str | int | float | bool
 Value = str | int | Sequence[str]
 
 
@@ -28,6 +29,47 @@ def set_values(text: str, changes: Mapping[tuple[str, ...], Value]) -> str:
         else:
             raise UserError(f"{'.'.join(path)} of params.yaml must be a list.")
     return text
+
+
+def put(text: str, path: tuple[str, ...], value: Scalar | Mapping[str, Scalar] | None) -> str:
+    """Set what stands at a path of keys, of which the last may be absent: then it comes last in its mapping.
+
+    None takes the key away.
+
+    Raises:
+        UserError: the text is no YAML, or all but the last key do not lead to a mapping.
+    """
+    *above, key = path
+    node = _find(text, tuple(above))
+    if not isinstance(node, yaml.MappingNode) or not node.value:
+        raise UserError(f"{'.'.join(above)} of params.yaml must be a mapping.")
+    place = next((place for place, (name, _) in enumerate(node.value) if name.value == key), None)
+    if value is None:
+        return text if place is None else _without(text, node, place)
+    written = yaml.safe_dump(value, default_flow_style=True, sort_keys=False).removesuffix("...\n").strip()
+    if place is not None:
+        return _splice(text, node.value[place][1], written)
+    first, last = node.value[0][0], node.value[-1][1]
+    end = last.end_mark.index
+    if node.flow_style:
+        return f"{text[:end]}, {key}: {written}{text[end:]}"
+    line_end = text.find("\n", len(text[:end].rstrip()))
+    after = len(text) if line_end < 0 else line_end
+    return f"{text[:after]}\n{' ' * first.start_mark.column}{key}: {written}{text[after:]}"
+
+
+def _without(text: str, node: yaml.MappingNode, place: int) -> str:
+    """``text`` without the key at ``place`` of ``node``, and in block style without its line."""
+    name, value = node.value[place]
+    if not node.flow_style:
+        start = text.rfind("\n", 0, name.start_mark.index) + 1
+        after = text.find("\n", len(text[: value.end_mark.index].rstrip()))
+        return text[:start] + ("" if after < 0 else text[after + 1 :])
+    if place:
+        return text[: node.value[place - 1][1].end_mark.index] + text[value.end_mark.index :]
+    start = name.start_mark.index
+    after = node.value[1][0].start_mark.index if len(node.value) > 1 else value.end_mark.index
+    return text[:start] + text[after:]
 
 
 def replace_section(text: str, key: str, content: Mapping[str, Mapping[str, str]]) -> str:
