@@ -49,6 +49,7 @@ def run(tmp_path, monkeypatch):
             "datasets": {"toy": {"source": "docs", "task": "kind", "train": 200, "test": 300}},
             "embedders": {"blobs": {"kind": "lsa", "dim": 10}},
         }
+        content["strategies"] = shipped["strategies"] | sections.pop("strategies_section", {})
         content |= {key: value for key, value in sections.items() if value is not None}
         for key, value in sections.items():
             if value is None:
@@ -153,3 +154,39 @@ def test_fits_that_stop_without_converging_are_counted(run, monkeypatch):
     assert not np.any(cut.seconds["converged"])
     assert np.all(cut.seconds["iterations"] == 2)
     assert np.all(cut.seconds["gradient_norm"] > 0)
+
+
+def test_rows_drawn_for_want_of_better_are_counted(run):
+    results = run(
+        strategies=["random", "margin", "alfamix", "sure"],
+        strategies_section={"alfamix": {"epsilon": 1e-6}, "sure": {"strategy": "alfamix", "epsilon": 50.0}},
+    )
+    # No row flips by so short a step, and every one by so long a step.
+    assert column(results, "filled", strategy="alfamix", seed=0).tolist() == [0, 8, 8, 8]
+    assert results.filled() == {"alfamix": 1.0}
+    assert not column(results, "filled", strategy="random").any()
+
+
+def test_two_variants_of_a_strategy_stand_side_by_side(run):
+    variants = {
+        "strict": {"strategy": "bait", "regularisation": 100.0},
+        "few": {"strategy": "bait", "query_subset": 20},
+    }
+    results = run(strategies=["random", "bait", "strict", "few"], strategies_section=variants)
+    picks = {
+        name: tuple(np.array(results.acquired["row"])[np.array(results.acquired["strategy"]) == name])
+        for name in ("bait", "strict", "few")
+    }
+    assert len(set(picks.values())) == 3
+    again = run(strategies=["random", "strict"], strategies_section=variants)
+    assert again.computed == 0
+
+
+def test_the_runs_of_one_strategy_and_seed_are_kept_as_soon_as_they_are_done(run, monkeypatch):
+    kept = []
+    save = Memo.save_all
+    monkeypatch.setattr(Memo, "save_all", lambda self, entries: (kept.append(len(entries)), save(self, entries)))
+    results = run(strategies=["random", "margin"])
+    # One entry after the other: the pools, the probe, and each run.
+    assert results.computed == 4
+    assert max(kept[-5:]) == 1

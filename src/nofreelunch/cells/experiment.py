@@ -32,6 +32,7 @@ Columns = dict[str, Any]
 Piece = Sequence[tuple[str, Run]] | str
 """A block of runs with their keys, or the key of the probe."""
 
+PER_ROUND = ("classes_seen", "filled", "C")
 HOW_FITTED = ("iterations", "gradient_norm", "converged")
 # No more runs than fill the panels of heads.
 BLOCK_RUNS = 8
@@ -42,7 +43,8 @@ class Results:
     """The tables of a cell in grid order (ips, strategy, seed, round).
 
     Attributes:
-        runs: ips, strategy, seed, round, labels, METRICS, classes_seen, C (NaN for a head without one).
+        runs: ips, strategy, seed, round, labels, METRICS, classes_seen, filled (rows of the batch that a
+            strategy drew at random, for want of any it would choose), C (NaN for a head without one).
         acquired: ips, strategy, seed, round, rank, row.
         seconds: ips, strategy, seed, round, query_seconds, fit_seconds, iterations, gradient_norm, converged.
         correct: (rows of runs + 2, ⌈m / 8⌉) uint8, which test rows were right in each row of runs, then by the probe,
@@ -63,6 +65,17 @@ class Results:
     total: int
     stopped_early: bool
     unconverged: int
+
+    def filled(self) -> dict[str, float]:
+        """By strategy the share of its rows that it drew at random, where there are any."""
+        shares = {}
+        for name in dict.fromkeys(self.runs["strategy"]):
+            own = np.array(self.runs["strategy"]) == name
+            picked = np.diff(self.runs["labels"][own], prepend=0)[self.runs["round"][own] > 0]
+            drawn = int(self.runs["filled"][own].sum())
+            if drawn:
+                shares[name] = drawn / int(picked.sum())
+        return shares
 
 
 @dataclass(frozen=True)
@@ -245,7 +258,9 @@ def _tables(runs: Sequence[Run], curves: Sequence[Curve]) -> tuple[Columns, Colu
         _named(runs, rounds)
         | {"labels": np.concatenate([curve.labels for curve in curves])}
         | {name: metrics[:, i] for i, name in enumerate(METRICS)}
-        | {name: np.concatenate([getattr(curve, name) for curve in curves]) for name in ("classes_seen", "C")},
+        | {
+            name: np.concatenate([getattr(curve, name) for curve in curves]) for name in ("classes_seen", "filled", "C")
+        },
         _named(runs, acquired_rounds)
         | {
             "rank": np.concatenate([np.arange(len(rows)) for rows in acquired]),

@@ -127,6 +127,8 @@ class Curve:
         metrics: (rounds + 1, len(METRICS)) float64 on the test set.
         correct: (rounds + 1, ⌈m / 8⌉) uint8, which test rows were right, as `scores.correct` packs them.
         classes_seen: (rounds + 1,) int64.
+        filled: (rounds + 1,) int64, how many rows of each round's batch the strategy drew at random, for want of any it
+            would choose.
         C: (rounds + 1,) float64 inverse strength of the head's penalty, NaN for a head without one.
         seconds: (rounds + 1, 2) float64, choosing the round's batch and fitting its head.
         iterations: (rounds + 1,) int64 steps of each fit.
@@ -139,6 +141,7 @@ class Curve:
     metrics: npt.NDArray[np.float64]
     correct: Bits
     classes_seen: IntArray
+    filled: IntArray
     C: npt.NDArray[np.float64]
     seconds: npt.NDArray[np.float64]
     iterations: IntArray
@@ -157,6 +160,7 @@ class _State:
     metrics: list[npt.NDArray[np.float64]] = field(default_factory=list)
     correct: list[Bits] = field(default_factory=list)
     classes_seen: list[int] = field(default_factory=list)
+    filled: list[int] = field(default_factory=lambda: [0])
     trainings: list[Training] = field(default_factory=list)
     query_seconds: list[float] = field(default_factory=lambda: [0.0])
     fit_seconds: list[float] = field(default_factory=list)
@@ -178,6 +182,7 @@ class _State:
             np.array(self.metrics),
             np.array(self.correct),
             np.array(self.classes_seen, np.int64),
+            np.array(self.filled, np.int64),
             np.array([training.C for training in self.trainings]),
             np.column_stack([self.query_seconds, self.fit_seconds]),
             np.array([training.iterations for training in self.trainings], np.int64),
@@ -236,6 +241,7 @@ def simulate(cell: Cell, annotate: Annotate, runs: Sequence[Run], truth: IntArra
             started = time.perf_counter()
             rows = _pick(state.run, query, state.run.names(cell.dataset, cell.embedder, number + 1))
             state.query_seconds.append(time.perf_counter() - started)
+            state.filled.append(sum(query.filled))
             state.add(rows, annotate(rows, state.run.seed))
     return [state.curve() for state in states]
 

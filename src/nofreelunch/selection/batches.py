@@ -12,11 +12,17 @@ def fill(rows: IntArray, candidates: IntArray, size: int, rng: np.random.Generat
     return np.concatenate([rows, rng.choice(others, size - len(rows), replace=False)])
 
 
+def fill_up(query: Query, rows: IntArray, size: int) -> IntArray:
+    """``rows``, then random other candidates up to ``size``, whose number is noted."""
+    query.filled.append(size - len(rows))
+    return fill(rows, query.candidates, size, query.rng)
+
+
 def spread(query: Query, rows: IntArray, size: int) -> IntArray:
     """``size`` of the candidates ``rows``: of each k-means cluster of their directions the row nearest its centre.
 
     Where there are fewer than ``size``, all of them, filled up with random candidates.
     """
     if len(rows) <= size:
-        return fill(rows, query.candidates, size, query.rng)
+        return fill_up(query, rows, size)
     return rows[medoids(unit_rows(query.features[rows]), size, query.rng)]

@@ -1,7 +1,7 @@
 """What a query strategy and a pool selection may see. Hidden labels and test rows are not among it."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -51,6 +51,7 @@ class Query:
             row has probability 0. Columns are contiguous, rows are not.
         batch_size: how many rows to pick; where it exceeds m, all candidates are picked.
         rng: the run's own generator.
+        filled: where a strategy notes how many rows of a batch it drew at random, for want of any it would choose.
     """
 
     features: FloatArray
@@ -63,6 +64,7 @@ class Query:
     probabilities: FloatArray
     batch_size: int
     rng: np.random.Generator
+    filled: list[int] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -74,8 +76,8 @@ class OracleQuery(Query):
         refit: the head for labelled rows and their labels, fitted as the run's own.
     """
 
-    truth: IntArray
-    refit: Callable[[IntArray, IntArray], Head]
+    truth: IntArray = field(kw_only=True)
+    refit: Callable[[IntArray, IntArray], Head] = field(kw_only=True)
 
 
 def narrowed(query: Query, count: int, *names: str | int) -> tuple[Query, IntArray]:

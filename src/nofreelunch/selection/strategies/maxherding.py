@@ -3,7 +3,7 @@
 import numpy as np
 
 from nofreelunch.base.options import Positive
-from nofreelunch.selection.batches import fill
+from nofreelunch.selection.batches import fill_up
 from nofreelunch.selection.coverage import cover, gaussian, nearest_labelled
 from nofreelunch.selection.query import IntArray, Query
 
@@ -23,4 +23,4 @@ def select(query: Query, *, bandwidth: Positive = 1.0, normalise: bool = True) -
     everyone = np.ones(len(query.features), np.float32)
     nearest = nearest_labelled(query, geometry)
     rows = cover(geometry, nearest, everyone, query.candidates, size, gaussian(bandwidth))
-    return fill(rows, query.candidates, size, query.rng)
+    return fill_up(query, rows, size)

@@ -3,7 +3,7 @@
 import numpy as np
 
 from nofreelunch.base.options import Share
-from nofreelunch.selection.batches import fill
+from nofreelunch.selection.batches import fill_up
 from nofreelunch.selection.coverage import ball, cover, nearest_labelled, purity_radius
 from nofreelunch.selection.query import IntArray, Query
 
@@ -26,4 +26,4 @@ def select(query: Query, *, purity: Share = 0.95, normalise: bool = True) -> Int
     everyone = np.ones(len(query.features), np.float32)
     nearest = nearest_labelled(query, geometry)
     rows = cover(geometry, nearest, everyone, query.candidates, size, ball(radius), radius)
-    return fill(rows, query.candidates, size, query.rng)
+    return fill_up(query, rows, size)

@@ -3,7 +3,7 @@
 import numpy as np
 
 from nofreelunch.base.options import Positive
-from nofreelunch.selection.batches import fill
+from nofreelunch.selection.batches import fill_up
 from nofreelunch.selection.coverage import cover, gaussian, nearest_labelled
 from nofreelunch.selection.query import FloatArray, IntArray, Query, two_highest
 from nofreelunch.space.geometry import Geometry
@@ -30,7 +30,7 @@ def select(
     size = min(query.batch_size, len(query.candidates))
     kernel = gaussian(bandwidth or _smallest_distance(geometry, query.labelled))
     rows = cover(geometry, nearest_labelled(query, geometry), weights, query.candidates, size, kernel)
-    return fill(rows, query.candidates, size, query.rng)
+    return fill_up(query, rows, size)
 
 
 def _uncertainty(probabilities: FloatArray, temperature: float) -> FloatArray:
