@@ -1,0 +1,137 @@
+"""Code from outside this package that params.yaml names: a Python file, or an object of an installed package.
+
+It is code that the user chose to run. Only what is named is imported; its digest stands in the keys of all that it
+computes. A file travels as text, so that worker processes and other machines need not have it.
+"""
+
+import hashlib
+import importlib
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib import metadata
+from importlib.abc import SourceLoader
+from importlib.machinery import ModuleSpec
+from importlib.util import module_from_spec
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from nofreelunch.base.errors import UserError, unknown
+
+PREFIX = "nofreelunch_outside_"
+
+
+@dataclass(frozen=True)
+class Outside:
+    """An object of code from outside.
+
+    Attributes:
+        where: as params.yaml names it.
+        name: of the object in its module.
+        module: the module's import path; for a file, a name made of its digest.
+        digest: SHA-256 (hex) of the module's text and, for a package, its release.
+        text: of a file; None where the module is installed.
+    """
+
+    where: str
+    name: str
+    module: str
+    digest: str
+    text: str | None = None
+
+    def load(self) -> Any:
+        """The object itself, imported at the first call of a process.
+
+        Raises:
+            UserError: it cannot be imported, or the module has no such object.
+        """
+        module = self._module()
+        if not hasattr(module, self.name):
+            public = [name for name in vars(module) if not name.startswith("_")]
+            raise UserError(f"'{self.where}': {unknown('name of the module', self.name, public)}")
+        return getattr(module, self.name)
+
+    def _module(self) -> ModuleType:
+        if self.module in sys.modules:
+            return sys.modules[self.module]
+        with _explained(self.where):
+            if self.text is None:
+                return importlib.import_module(self.module)
+            loader = _Text(self.text, self.where)
+            module = module_from_spec(ModuleSpec(self.module, loader, origin=loader.file))
+            sys.modules[self.module] = module
+            try:
+                loader.exec_module(module)
+            except BaseException:
+                del sys.modules[self.module]
+                raise
+            return module
+
+
+def find(where: str, default: str = "select") -> Outside:
+    """What ``where`` names: ``path/to/file.py``, ``path/to/file.py:name`` or ``package.module:name``.
+
+    Args:
+        where: relative paths start at the folder of params.yaml, which every command runs in.
+        default: the name of the object where none is given.
+
+    Raises:
+        UserError: there is no such file or module, or it cannot be read.
+    """
+    place, _, name = where.partition(":")
+    name = name or default
+    if place.endswith(".py"):
+        try:
+            text = Path(place).expanduser().read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            reason = getattr(error, "strerror", None) or error
+            raise UserError(
+                f"'{where}' cannot be read: {reason}. Name a Python file or package.module:name."
+            ) from error
+        digest = hashlib.sha256(text.encode()).hexdigest()
+        return Outside(where, name, f"{PREFIX}{digest[:24]}", digest, text)
+    with _explained(where):
+        module = importlib.import_module(place)
+    return Outside(where, name, place, _package_digest(module, place))
+
+
+def _package_digest(module: ModuleType, place: str) -> str:
+    total = hashlib.sha256(place.encode())
+    for distribution in sorted(metadata.packages_distributions().get(place.partition(".")[0], [])):
+        total.update(f"{distribution} {metadata.version(distribution)}\n".encode())
+    file = getattr(module, "__file__", None)
+    if file and Path(file).is_file():
+        total.update(Path(file).read_bytes())
+    return total.hexdigest()
+
+
+class _Text(SourceLoader):
+    """Runs a module from its text; tracebacks name the user's file."""
+
+    def __init__(self, text: str, where: str) -> None:
+        self.text, self.file = text, where.partition(":")[0]
+
+    def get_filename(self, fullname: str) -> str:
+        return self.file
+
+    def get_data(self, path: str | bytes) -> bytes:
+        if path != self.file:
+            raise OSError("there is no compiled form of it")
+        return self.text.encode()
+
+
+@contextmanager
+def _explained(where: str) -> Iterator[None]:
+    """Any fault of foreign code as it is imported, as one message."""
+    try:
+        yield
+    except UserError:
+        raise
+    except Exception as error:
+        line = f", line {error.lineno}" if isinstance(error, SyntaxError) else ""
+        raise UserError(
+            f"'{where}' cannot be imported: {type(error).__name__}: {error}{line}. It must be a Python file or "
+            "'package.module:name' of an installed package."
+        ) from error
