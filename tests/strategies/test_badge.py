@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
-from queries import again, build, typical
 from scipy import stats
 
+from nofreelunch.selection.contract import again, build, typical
 from nofreelunch.selection.query import Query
 from nofreelunch.selection.strategies import badge
 from nofreelunch.space import rows

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from queries import blobs, build, typical
 
 from nofreelunch.cells.simulation import Cell, Run, simulate
 from nofreelunch.heads.spec import LogisticSpec
+from nofreelunch.selection.contract import blobs, build, typical
 from nofreelunch.selection.query import Query
 from nofreelunch.selection.strategies import STRATEGIES, bait
 from nofreelunch.space.geometry import Geometry, unit_rows

@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from queries import again, blobs, build
 from scipy.spatial.distance import cdist
 
+from nofreelunch.selection.contract import again, blobs, build
 from nofreelunch.selection.strategies import coreset
 from nofreelunch.space.geometry import Geometry, farthest_first, squared_norms
 

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from queries import again, blobs, build, typical
 from scipy.spatial.distance import cdist
 
+from nofreelunch.selection.contract import again, blobs, build, typical
 from nofreelunch.selection.coverage import purity_radius
 from nofreelunch.selection.query import Query
 from nofreelunch.selection.strategies import maxherding, probcover, uncertainty_herding

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
-from queries import again, typical
 
+from nofreelunch.selection.contract import again, typical
 from nofreelunch.selection.query import Query
 from nofreelunch.selection.strategies import dropquery
 from nofreelunch.space import geometry

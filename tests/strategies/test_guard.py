@@ -6,7 +6,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nofreelunch.base.errors import UserError
+from nofreelunch.cells.simulation import Cell, Run, simulate
+from nofreelunch.heads.spec import LogisticSpec
+from nofreelunch.selection.contract import blobs
 from nofreelunch.selection.guard import checked
+from nofreelunch.selection.query import lowest
 
 # Rows 0 to 4 are labelled.
 CANDIDATES = np.arange(5, 30)
@@ -37,7 +41,7 @@ def test_each_wrong_batch_has_its_own_message(picked, message):
 
 @given(st.data())
 def test_every_legal_batch_passes_as_it_is(data):
-    candidates = np.array(sorted(data.draw(st.sets(st.integers(0, 60), max_size=30))), np.int64)
+    candidates = np.array(data.draw(st.lists(st.integers(0, 60), max_size=30, unique=True)), np.int64)
     size = data.draw(st.integers(0, 40))
     rows = data.draw(st.permutations(candidates.tolist()))[:size]
     kind = data.draw(st.sampled_from([np.int16, np.uint8, np.int64]))
@@ -49,3 +53,21 @@ def test_every_legal_batch_passes_as_it_is(data):
 def test_the_last_batch_is_what_is_left():
     assert checked([9, 8], np.array([8, 9]), 10, 5, "x").tolist() == [9, 8]
     assert len(checked([], np.array([], np.int64), 10, 5, "x")) == 0
+
+
+@pytest.mark.parametrize(
+    ("select", "message"),
+    [
+        (lambda query: np.repeat(query.candidates[:1], query.batch_size), "strategy 'mine' .*round 1: .* 4 times"),
+        (lambda query: query.labelled[: query.batch_size], "labelled already"),
+        (lambda query: query.features.sort() or query.candidates, "read-only"),
+        (lambda query: lowest(np.full(len(query.candidates), np.nan), query), "NaN"),
+    ],
+    ids=["duplicates", "labelled rows", "writes to the pool", "scores of NaN"],
+)
+def test_a_wrong_strategy_publishes_no_curve(select, message):
+    features, labels = blobs(60, 8, 3)
+    cell = Cell.of("task", "embedder", features[:40], features[40:], labels[40:], 3, LogisticSpec())
+    run = Run("random", "mine", 7, np.arange(5), select, {}, uses_head=True, batch=4, rounds=2)
+    with pytest.raises((UserError, ValueError), match=message):
+        simulate(cell, lambda rows, _: labels[rows], [run])

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
-from queries import again, blobs, build, typical, with_truth
 
 from nofreelunch.base.errors import UserError
 from nofreelunch.heads.knn import Trainer
+from nofreelunch.selection.contract import again, blobs, build, typical, with_truth
 from nofreelunch.selection.query import Query
 from nofreelunch.selection.strategies import STRATEGIES, alfamix, oracle
 

@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from queries import blobs, build, typical, with_truth
 
 from nofreelunch.cells.simulation import Cell, Run, simulate
 from nofreelunch.heads.spec import LogisticSpec
+from nofreelunch.selection.contract import blobs, build, typical, with_truth
 from nofreelunch.selection.query import narrowed
 from nofreelunch.selection.strategies import STRATEGIES
 

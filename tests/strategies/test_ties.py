@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from queries import blobs, build, with_truth
 
 from nofreelunch.cells.simulation import Cell, Run, simulate
 from nofreelunch.heads import trainer
 from nofreelunch.heads.spec import KnnSpec, LogisticSpec
+from nofreelunch.selection.contract import blobs, build, with_truth
 from nofreelunch.selection.pools import POOLS
 from nofreelunch.selection.pools.start import select_all
 from nofreelunch.selection.query import Query

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
-from queries import blobs, build
 from sklearn.neighbors import NearestNeighbors
 
+from nofreelunch.selection.contract import blobs, build
 from nofreelunch.selection.pools import typiclust as pool
 from nofreelunch.selection.query import Start
 from nofreelunch.selection.strategies import typiclust

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
-from queries import typical
 
+from nofreelunch.selection.contract import typical
 from nofreelunch.selection.query import Query
 from nofreelunch.selection.strategies import entropy, least_confident, margin
 

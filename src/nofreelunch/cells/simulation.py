@@ -12,12 +12,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from nofreelunch.base.errors import UserError
 from nofreelunch.base.randomness import generator
 from nofreelunch.cells.scores import Bits, constant, correct, score
 from nofreelunch.heads import trainer
 from nofreelunch.heads.head import Head, Learner, Trainer, Training
 from nofreelunch.heads.linear import score_all
 from nofreelunch.heads.spec import HeadSpec
+from nofreelunch.selection.guard import checked
 from nofreelunch.selection.query import OracleQuery, Query, narrowed
 from nofreelunch.space.device import place
 from nofreelunch.space.geometry import Geometry, LabelledDistances
@@ -258,7 +260,7 @@ def _query(cell: Cell, geometry: Geometry, state: _State, head: Head, probabilit
     run, names = state.run, state.run.names(cell.dataset, cell.embedder, number)
     open_rows = np.ones(len(cell.pool), bool)
     open_rows[state.labelled] = False
-    return Query(
+    query = Query(
         features=cell.pool,
         geometry=geometry,
         distances=state.distances,
@@ -270,14 +272,27 @@ def _query(cell: Cell, geometry: Geometry, state: _State, head: Head, probabilit
         batch_size=run.batch,
         rng=generator(*names),
     )
+    # What runs share is for looking at.
+    for array in (query.features, query.labelled, query.labels, query.candidates, query.probabilities):
+        array.flags.writeable = False
+    return query
 
 
 def _pick(run: Run, query: Query, names: tuple[str | int, ...]) -> IntArray:
     """The batch of ``run``, which sees random rows of the pool alone where it is to."""
     if run.query_subset is None:
-        return run.select(query, **run.options)
+        return _checked(run, query, names)
     view, rows = narrowed(query, run.query_subset, *names)
-    return rows[run.select(view, **run.options)]
+    return rows[_checked(run, view, names)]
+
+
+def _checked(run: Run, query: Query, names: tuple[str | int, ...]) -> IntArray:
+    who = f"strategy '{run.strategy}' on {names[0]} × {names[1]}, pool '{run.ips}', seed {run.seed}, round {names[-1]}"
+    try:
+        picked = run.select(query, **run.options)
+    except UserError as error:
+        raise UserError(f"{who}: {error}") from error
+    return checked(picked, query.candidates, len(query.features), query.batch_size, who)
 
 
 def probe(cell: Cell, labels: IntArray) -> dict[str, npt.NDArray[Any]]:

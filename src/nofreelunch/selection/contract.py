@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from nofreelunch.base.errors import UserError
-from nofreelunch.heads import logistic
+from nofreelunch.heads import softmax
 from nofreelunch.heads.linear import LinearHead
 from nofreelunch.selection.guard import checked
 from nofreelunch.selection.query import FloatArray, IntArray, OracleQuery, Query, Strategy
@@ -41,7 +41,7 @@ def build(
     seed: int = 0,
 ) -> Query:
     """The request for ``batch`` rows when ``labelled`` carry their ``labels``; its arrays are read-only."""
-    geometry = Geometry(features, squared_norms(features), "contract", seed)
+    geometry = Geometry(features, squared_norms(features), "test", seed)
     head = _fit(features, labelled, labels[labelled], classes or int(labels.max()) + 1)
     if candidates is None:
         candidates = np.setdiff1d(np.arange(len(features)), labelled)
@@ -64,8 +64,8 @@ def build(
 
 
 def _fit(features: FloatArray, rows: IntArray, labels: IntArray, classes: int) -> LinearHead:
-    basis = logistic.Basis.of(features)
-    fitted = logistic.fit(basis.rotate(features[rows]), labels, PENALTY)
+    basis = softmax.Basis.of(features)
+    fitted = softmax.fit(basis.rotate(features[rows]), labels, PENALTY)
     return LinearHead(classes, fitted.classes, *fitted.unrotate(basis))
 
 
@@ -81,7 +81,7 @@ def with_truth(query: Query, truth: IntArray | None = None) -> OracleQuery:
 
 def again(query: Query, seed: int = 0) -> Query:
     """The same request with a fresh generator and nothing remembered."""
-    geometry = Geometry(query.features, query.geometry.squared_norms, "contract", seed)
+    geometry = Geometry(query.features, query.geometry.squared_norms, "test", seed)
     return replace(query, geometry=geometry, distances=LabelledDistances(geometry), rng=np.random.default_rng(seed))
 
 

@@ -9,11 +9,11 @@ from nofreelunch.selection.query import IntArray
 
 
 def checked(picked: Any, candidates: IntArray, pool_size: int, size: int, who: str) -> IntArray:
-    """``picked`` as rows, if it is a legal batch; takes O(batch · log m).
+    """``picked`` as rows, if it is a legal batch; the pool is looked at once.
 
     Args:
         picked: what a strategy or a pool selection returned.
-        candidates: (m,) int64, the rows that it may name, ascending.
+        candidates: (m,) int64, the rows that it may name, in any order.
         pool_size: n, rows of the pool.
         size: how many rows are wanted; all candidates where there are fewer.
         who: the selection and its run, for messages.
@@ -42,10 +42,11 @@ def checked(picked: Any, candidates: IntArray, pool_size: int, size: int, who: s
         return np.empty(0, np.int64)
     if rows.min() < 0:
         raise _refused(who, f"it returned the negative row {rows.min()}")
-    place = np.searchsorted(candidates, rows)
-    closed = candidates[np.minimum(place, len(candidates) - 1)] != rows
-    if closed.any():
-        row = rows[closed][0]
+    offered = np.zeros(pool_size, bool)
+    offered[candidates] = True
+    strange = rows[~offered[np.minimum(rows, pool_size - 1)] | (rows >= pool_size)]
+    if len(strange):
+        row = strange[0]
         hint = "is not in the pool" if row >= pool_size else "is labelled already, or was not offered"
         raise _refused(
             who,

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from nofreelunch.base.errors import UserError
 from nofreelunch.heads.head import Head
 from nofreelunch.space.geometry import Geometry, LabelledDistances
 
@@ -150,6 +151,12 @@ def two_highest(columns: FloatArray) -> tuple[FloatArray, FloatArray]:
 
 
 def lowest(scores: npt.NDArray[Any], query: Query) -> IntArray:
-    """The ``batch_size`` candidates with the lowest ``scores`` ((m,), one per candidate); of equal ones the earlier."""
+    """The ``batch_size`` candidates with the lowest ``scores`` ((m,), one per candidate); of equal ones the earlier.
+
+    Raises:
+        UserError: a score is NaN.
+    """
+    if np.isnan(scores).any():
+        raise UserError(f"{int(np.isnan(scores).sum())} of {len(scores)} scores are NaN; none of them can be ranked.")
     order = np.argsort(scores, kind="stable")[: query.batch_size]
     return query.candidates[order]
