@@ -109,11 +109,8 @@ def shifted(folder: Path, task: str, embedder: str) -> None:
             picked = generator("head study", "shift", seed).permutation(len(pool))[:SHIFT_LABELS]
             p = cell.fitting(seed)(picked, answers[picked]).probabilities(hidden)
             found.setdefault((centre, intercept), {}).setdefault(name, []).append((p.argmax(axis=1) == truth).mean())
-    print(
-        pd.DataFrame({style: {k: np.mean(v) for k, v in one.items()} for style, one in found.items()})
-        .T.round(3)
-        .to_markdown()
-    )
+    means = {style: {name: np.mean(values) for name, values in one.items()} for style, one in found.items()}
+    show(pd.DataFrame(means).T, 3)
 
 
 def cells_in(folder: Path) -> list[tuple[str, str]]:
