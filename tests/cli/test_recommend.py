@@ -1,3 +1,4 @@
+import shutil
 import sys
 from pathlib import Path
 
@@ -12,9 +13,9 @@ import synthetic_runs
 
 from nofreelunch import params
 from nofreelunch.base import layout, storage
+from nofreelunch.base.randomness import generator
 from nofreelunch.cli import recommend
-from nofreelunch.evaluation import summary
-from nofreelunch.evaluation.recommendation import Rule, Scale
+from nofreelunch.evaluation import recommendation, summary
 
 PROJECT = Path(__file__).parents[2]
 TRUTH = synthetic_runs.Truth(strategy_gain={"badge": 0.05}, pool_gain={"typiclust": 0.05}, run_noise=0.001)
@@ -56,14 +57,15 @@ def command(project, monkeypatch, capsys):
     return run
 
 
-def test_it_names_a_choice_with_its_gain_and_says_how_sure_it_is(command):
+def test_it_names_a_choice_with_what_it_gained_and_says_how_sure_it_is(command):
     code, out, _ = command("--texts", "my.csv", "--embedder", "hashing", "--labels", "650")
     assert code == 0
     assert "my.csv: 800 texts, embedded by hashing; learned from plots/evidence" in out
-    assert "With 650 labels: start from a typiclust pool, then query by badge." in out
+    assert "With 650 labels: start from a random pool, then query by badge." in out
+    assert "That is the default, fixed beforehand: 4 tasks cannot say that something else is better." in out
     assert "nan" not in out
-    assert "Not very: it is learned from 4 tasks." in out
-    assert "The best fixed choice, 'TypiClust, then margin', lost" in out
+    assert "- It rests on 4 tasks; with fewer than 6 the default is never left." in out
+    assert "- The best constant of the other tasks gained +" in out
     assert "fewer than 2,000 texts" in out
     assert command("--texts", "my.csv", "--embedder", "hashing", "--labels", "650")[1] == out
 
@@ -107,49 +109,65 @@ def test_the_pool_bounds_the_labels_and_the_grid_what_is_known():
 def test_a_small_pool_is_told_what_is_not_known(command):
     _, out, _ = command("--texts", "small.csv", "--embedder", "hashing", "--labels", "650")
     assert "You have 150 texts: once all are labelled, nothing is left to choose." in out
-    assert "What 150 labels would do is not known: the grid's runs are compared from 300 to 700 labels." in out
+    assert "What 150 labels would do is not known: the grid's runs are compared from 200 to 700 labels." in out
 
 
-def test_gains_between_two_budgets_lie_on_their_line():
-    site = {"dataset": "a", "embedder": "e", "ips": "random"}
-    arms = pd.DataFrame(
-        [site | {"strategy": s, "budget": b, "gain": g} for s, b, g in [
-            ("margin", 300, 0.02), ("margin", 700, 0.06), ("random", 300, 0.0), ("random", 700, 0.0),
-        ]]
-    )  # fmt: skip
-    found = recommend.gains_at(arms, 400).set_index("strategy")
-    assert found["gain"].to_dict() == pytest.approx({"margin": 0.03, "random": 0.0})
-    assert set(found["budget"]) == {400}
-    assert recommend.gains_at(arms, 700)["gain"].tolist() == [0.06, 0.0]
+def doubled(table, count):
+    """``table`` with its tasks under ``count`` new names."""
+    return pd.concat([table.assign(dataset=table["dataset"].astype(str) + f"_{i}") for i in range(count)])
 
 
-def test_the_evidence_of_more_tasks_is_taken_unless_another_is_named(command, project, tmp_path):
-    one = pd.read_parquet(project / "plots/evidence/arms.parquet")
-    layout.SHIPPED.mkdir()
-    for name in ("arms", "diagnostics"):
-        table = pd.read_parquet(project / f"plots/evidence/{name}.parquet")
-        kept = table[table["dataset"] == one["dataset"].iloc[0]]
-        storage.write_table(layout.SHIPPED / f"{name}.parquet", {column: kept[column].to_numpy() for column in kept})
+def store(table, folder):
+    folder.mkdir(exist_ok=True)
+    storage.write_table(folder / "arms.parquet", {name: column.to_numpy() for name, column in table.items()})
+
+
+def test_evidence_from_elsewhere_counts_too_unless_a_folder_is_named(command, project):
+    own = pd.read_parquet(project / "plots/evidence/arms.parquet")
     asked = ("--texts", "my.csv", "--embedder", "hashing", "--labels", "650")
-    assert "learned from plots/evidence" in command(*asked)[1]
-    code, out, _ = command(*asked, "--evidence", "evidence")
-    assert code == 0
-    assert "learned from evidence\n" in out
-    assert "it is learned from 1 task." in out
-    assert "how far off a new task may be is not known from one" in out
-    assert "nan" not in out
+    store(doubled(own, 1), layout.SHIPPED)
+    try:
+        code, out, _ = command(*asked)
+        assert code == 0
+        assert "learned from plots/evidence and evidence\n" in out
+        assert "With 650 labels: start from a typiclust pool, then query by badge." in out
+        assert (
+            "That is not the default (random, then badge): chosen so on each of 8 tasks by the others, it gained" in out
+        )
+        assert "It rests on 8 tasks." in out
+        store(own[own["dataset"] == own["dataset"].iloc[0]], layout.SHIPPED)
+        code, out, _ = command(*asked, "--evidence", "evidence")
+        assert code == 0
+        assert "learned from evidence\n" in out
+        assert "It rests on 1 task;" in out
+        assert "gained not known points over the default" in out
+        assert "nan" not in out
+        store(own.drop(columns="default"), layout.SHIPPED)
+        code, _, err = command(*asked)
+        assert code == 1
+        assert "evidence/arms.parquet lacks default" in err
+    finally:
+        shutil.rmtree(layout.SHIPPED)
 
 
-def test_a_better_fixed_choice_and_texts_unlike_the_grid_are_admitted():
-    zero = np.zeros(1)
-    rule = Rule([("random", "margin")], ["hubness"], Scale(zero, zero, zero, zero), zero, zero, zero, 3.0, 9)
-    policies = pd.DataFrame(
-        [("learned rule", 0.02, 0.01, 0.03), ("always margin", 0.005, 0.0, 0.01), ("best in hindsight", 0.0, 0.0, 0.0)],
-        columns=["policy", "regret", "lo", "hi"],
-    )
-    text = "\n".join(recommend.doubts(rule, policies, ["hubness"], False))
-    assert "It is learned from 9 tasks." in text
-    assert "help to foretell gains on tasks left out, and were used" in text
-    assert "this rule lost 2.0 points to the best choice in hindsight (95 %: 1.0 to 3.0)" in text
-    assert "'always margin', lost less: 0.5 points" in text
+def test_an_unsure_gain_and_texts_unlike_the_grid_are_admitted(project):
+    own = pd.read_parquet(project / "plots/evidence/arms.parquet")
+    rng = generator("test", "unsure")
+    odd = doubled(own, 2)
+    gains = dict(zip(odd["dataset"].unique(), rng.normal(size=8), strict=True))
+    odd = odd.assign(gain=np.where(odd["default"], 0.0, odd["dataset"].map(gains)))
+    advised = recommendation.recommend(odd, {}, 650)
+    text = "\n".join(recommend.answer(advised))
+    assert advised.arm == ("random", "badge")
+    assert "start from a random pool, then query by badge." in text
+    assert "not sure enough at 0.05. Here it would be" in text
+    text = "\n".join(recommend.doubts(advised, ["hubness"], False))
+    assert "do not help to foretell gains on tasks left out, and have no part" in text
     assert "outside the grid in hubness" in text
+
+
+def test_what_is_not_known_of_the_texts_or_the_grid_is_said_so():
+    measures = pd.DataFrame({"hubness": [1.0, 2.0], "anisotropy": [np.nan, np.nan]})
+    lines = recommend.diagnostics_table({"hubness": float("nan"), "anisotropy": 0.5}, measures).splitlines()
+    assert lines[1].split() == ["hubness", "not", "known", "1", "2"]
+    assert lines[2].split() == ["anisotropy", "0.5", "not", "known", "not", "known"]

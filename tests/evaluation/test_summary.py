@@ -64,7 +64,6 @@ def test_written_files_are_whole_and_the_same_twice(made, tmp_path, monkeypatch)
     expected |= {f"metrics/{name}.json" for name in ("weak", "fair", "good", "best", "focus")} | {
         "plots/curves.csv",
         "plots/evidence/arms.parquet",
-        "plots/evidence/diagnostics.parquet",
         "data/summary/claims.json",
     }
     printed = {f"data/summary/{name}.{kind}" for name in ("claims", *PRINTED) for kind in ("md", "tex")}

@@ -18,11 +18,10 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     import pandas as pd
 
-    from nofreelunch.evaluation.recommendation import Rule
+    from nofreelunch.evaluation.recommendation import Recommendation
     from nofreelunch.params import Params
 
 FEWEST_TEXTS = 100
-FEW_TASKS = 8
 SHOWN = 5
 UNKNOWN = "not known"
 
@@ -35,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--delimiter", type=_legal(legal_delimiter), help="of a CSV or TSV (default: found)")
     parser.add_argument("--embedder", help="an embedder of params.yaml (default: focus.embedder)")
     parser.add_argument("--labels", type=int, help="how many you can pay for (default: the grid's middle budget)")
-    parser.add_argument("--evidence", type=Path, help="a folder with what to learn from (default: that of most tasks)")
+    parser.add_argument("--evidence", type=Path, help="a folder to learn from (default: all at hand)")
 
 
 def _legal(check: Callable[[str], str]) -> Callable[[str], str]:
@@ -50,10 +49,8 @@ def _legal(check: Callable[[str], str]) -> Callable[[str], str]:
 
 def run(arguments: argparse.Namespace) -> None:
     """Embed the texts, diagnose them without labels, and say what to take and how sure that is."""
-    import numpy as np
-
     from nofreelunch.cells.diagnostics import LABEL_FREE, ROWS, diagnose
-    from nofreelunch.evaluation.recommendation import advise, learn, policies, table_of, wide_gains
+    from nofreelunch.evaluation.recommendation import recommend
 
     loaded = params.load()
     embedder = arguments.embedder or loaded.focus.embedder
@@ -61,45 +58,47 @@ def run(arguments: argparse.Namespace) -> None:
         raise UserError(unknown("embedder", embedder, loaded.embedders))
     if arguments.labels is not None and arguments.labels < 1:
         raise UserError(f"--labels must be at least 1, not {arguments.labels}.")
-    folder, arms, diagnostics = read_evidence(arguments.evidence)
+    folders, arms = read_evidence(arguments.evidence)
     texts = read_texts(arguments.texts, arguments.column, Reading(arguments.encoding, arguments.delimiter))
-    budgets = sorted(map(int, arms["budget"].unique()))
-    budget, notes = answerable(budgets, arguments.labels, len(texts))
+    budget, notes = answerable(sorted(map(int, arms["budget"].unique())), arguments.labels, len(texts))
     found = diagnose(embed(loaded, embedder, texts), None)
 
-    at_budget = gains_at(arms, budget)
-    gains = wide_gains(at_budget)
-    measures = table_of(diagnostics, labelled=False).loc[gains.index, LABEL_FREE]
-    rule = learn(measures, gains)
-    values = np.array([found[name] for name in LABEL_FREE])
-    print(f"{arguments.texts}: {len(texts):,} texts, embedded by {embedder}; learned from {folder}\n")
+    advised = recommend(arms, found, budget)
+    measures = arms.loc[arms["dataset"].isin(advised.tasks), LABEL_FREE]
+    learned = " and ".join(map(str, folders))
+    print(f"{arguments.texts}: {len(texts):,} texts, embedded by {embedder}; learned from {learned}\n")
     print(diagnostics_table(found, measures) + "\n")
-    print("\n".join([*answer(advise(rule, values), budget), *notes]) + "\n")
-    outside = [name for name in LABEL_FREE if not measures[name].min() <= found[name] <= measures[name].max()]
-    outside = [name for name in outside if np.isfinite(found[name])]
-    print("\n".join(doubts(rule, policies(diagnostics, at_budget), outside, len(texts) < ROWS)))
+    print("\n".join([*answer(advised), *notes]) + "\n")
+    outside = [name for name in LABEL_FREE if found[name] < measures[name].min() or found[name] > measures[name].max()]
+    print("\n".join(doubts(advised, outside, len(texts) < ROWS)))
 
 
-def read_evidence(wanted: Path | None) -> tuple[Path, pd.DataFrame, pd.DataFrame]:
-    """The folder to learn from, the gains of its arms, and its diagnostics.
+def read_evidence(wanted: Path | None) -> tuple[list[Path], pd.DataFrame]:
+    """The folders to learn from, and their evidence as one table (`evaluation.arms.evidence`).
 
     Args:
-        wanted: the folder; where None, the one of most tasks of this grid's own and what a new project was given.
+        wanted: the folder; where None, that of this grid and what came with the project. A task that both have counts
+            as this grid found it.
 
     Raises:
         UserError: there is none, or its grid compares nothing.
     """
+    from nofreelunch.evaluation.arms import COLUMNS, joined
     from nofreelunch.evaluation.summary import read_table
 
     folders = [layout.EVIDENCE, layout.SHIPPED] if wanted is None else [wanted]
     there = [folder for folder in folders if (folder / "arms.parquet").is_file()]
     if not there:
         raise UserError(f"{' and '.join(map(str, folders))}: no evidence to learn from. Run 'dvc repro'.")
-    tables = [(folder, read_table("arms", folder)) for folder in there]
-    folder, arms = max(tables, key=lambda found: found[1]["dataset"].nunique())
+    tables = [read_table("arms", folder) for folder in there]
+    for folder, table in zip(there, tables, strict=True):
+        missing = [name for name in COLUMNS if name not in table]
+        if missing:
+            raise UserError(f"{folder / 'arms.parquet'} lacks {', '.join(missing)}: 'dvc repro' makes it anew.")
+    arms = tables[0] if len(tables) == 1 else joined(*tables)
     if arms.empty:
-        raise UserError("there is nothing to learn from: put 'random' into grid.pools and run 'dvc repro'.")
-    return folder, arms, read_table("diagnostics", folder)
+        raise UserError("nothing to learn from: put 'badge', 'margin' or 'random' into grid.strategies, 'dvc repro'.")
+    return there, arms
 
 
 def read_texts(path: Path, column: str, reading: Reading = AS_IT_IS) -> list[str]:
@@ -159,85 +158,78 @@ def answerable(budgets: list[int], labels: int | None, texts: int) -> tuple[int,
     return budget, notes
 
 
-def gains_at(arms: pd.DataFrame, labels: int) -> pd.DataFrame:
-    """The gain of every arm in every cell for a budget of ``labels``, along the line between the grid's next ones.
-
-    Args:
-        arms: `recommendation.arm_gains`.
-        labels: no fewer and no more than budgets of ``arms``.
-    """
-    import numpy as np
-
-    keys = ["dataset", "embedder", "ips", "strategy"]
-    wide = arms.pivot_table(index=keys, columns="budget", values="gain", observed=True, sort=False)
-    budgets = wide.columns.to_numpy(dtype=np.float64)
-    found = [np.interp(labels, budgets, gains) for gains in wide.to_numpy(dtype=np.float64)]
-    return wide.index.to_frame(index=False).assign(budget=labels, gain=found)
-
-
 def diagnostics_table(found: dict[str, float], measures: pd.DataFrame) -> str:
-    """Each diagnostic of the texts beside its range over the cells of the grid."""
-    import numpy as np
-
+    """Each diagnostic of the texts beside its range over the cells learned from."""
     rows = []
     for name in measures.columns:
-        low, high = measures[name].min(), measures[name].max()
-        known = np.isfinite(found[name])
-        mark = "" if not known or low <= found[name] <= high else "outside"
-        rows.append([name, f"{found[name]:.3g}" if known else UNKNOWN, f"{low:.3g}", f"{high:.3g}", mark])
+        value, low, high = found[name], measures[name].min(), measures[name].max()
+        rows.append([name, *map(_known, (value, low, high)), "outside" if value < low or value > high else ""])
     return text_table(["diagnostic", "yours", "grid from", "to", ""], rows)
 
 
-def answer(advice: pd.DataFrame, budget: int) -> list[str]:
-    """The recommendation in words, and the next best choices."""
-    first = advice.iloc[0]
+def _known(value: float) -> str:
+    return f"{value:.3g}" if value == value else UNKNOWN
+
+
+def answer(advised: Recommendation) -> list[str]:
+    """The recommendation in words, why it is this, and how the choices did on average."""
+    from nofreelunch.evaluation.recommendation import FEWEST_TASKS, LEVEL
+
+    test, n = advised.decision.test, len(advised.tasks)
+    default, rival = (", then ".join(arm) for arm in (advised.default, advised.rival))
+    span = f"95 % from {points(test.lo)} to {points(test.hi)}, p {test.p_for:.2g}"
+    if advised.decision.leaves:
+        why = [
+            f"That is not the default ({default}): chosen so on each of {n} tasks by the others, it gained",
+            f"{points(test.estimate)} points of accuracy over it, averaged over the labels up to there ({span}).",
+        ]
+    elif n < FEWEST_TASKS:
+        why = [f"That is the default, fixed beforehand: {counted(n, 'task')} cannot say that something else is better."]
+    else:
+        why = [
+            "That is the default, fixed beforehand. Something else, chosen on each task by the others, gained over it",
+            f"{points(test.estimate)} points ({span}): not sure enough at {LEVEL}. Here it would be {rival}.",
+        ]
     rows = [
-        [row.ips, row.strategy, points(row.gain), points(row.lo), points(row.hi)]
-        for row in advice.head(SHOWN).itertuples()
+        [row.ips, row.strategy, points(row.mean), points(row.lo), points(row.hi), f"{row.n}"]
+        for row in advised.arms.head(SHOWN).itertuples()
     ]
-    lo, hi = points(first["lo"]), points(first["hi"])
-    interval = "how far off a new task may be is not known from one" if lo == UNKNOWN else f"95 % from {lo} to {hi}"
     return [
-        f"With {counted(budget, 'label')}: start from a {first['ips']} pool, then query by {first['strategy']}.",
-        f"Expected gain over a random pool and random querying: {points(first['gain'])} points of accuracy, averaged",
-        f"over the labels up to there; on a new task {interval}.\n",
-        text_table(["pool", "strategy", "gain", "from", "to"], rows),
+        f"With {counted(advised.budget, 'label')}: start from a {advised.arm[0]} pool, then query by {advised.arm[1]}.",
+        *why,
+        f"\nGain over the default of the first {SHOWN} in rank, on the tasks learned from (no forecast):",
+        text_table(["pool", "strategy", "gain", "from", "to", "tasks"], rows),
     ]
 
 
-def points(share: float, sign: str = "+") -> str:
-    """A share in points, with a sign where ``sign`` is '+'."""
-    return f"{100 * share:{sign}.1f}" if share == share else UNKNOWN
+def points(share: float) -> str:
+    """A share in points, with its sign."""
+    return f"{100 * share:+.1f}" if share == share else UNKNOWN
 
 
-def doubts(rule: Rule, policies: pd.DataFrame, outside: list[str], few: bool) -> list[str]:
+def doubts(advised: Recommendation, outside: list[str], few: bool) -> list[str]:
     """What speaks for and against trusting the recommendation."""
     import numpy as np
 
     from nofreelunch.cells.diagnostics import ROWS
-    from nofreelunch.evaluation.recommendation import HINDSIGHT, LEARNED, LEARNED_WITH_LABELS
+    from nofreelunch.evaluation.recommendation import FEWEST_TASKS
 
-    lines = ["How sure is that?"]
-    tasks = counted(rule.tasks, "task")
-    if rule.tasks < FEW_TASKS:
-        lines.append(f"- Not very: it is learned from {tasks}. With fewer than {FEW_TASKS}, take it as a hint.")
+    lines, n = ["How sure is that?"], len(advised.tasks)
+    if n < FEWEST_TASKS:
+        lines.append(f"- It rests on {counted(n, 'task')}; with fewer than {FEWEST_TASKS} the default is never left.")
     else:
-        lines.append(f"- It is learned from {tasks}.")
-    if np.isfinite(rule.penalty):
-        lines.append("- The diagnostics help to foretell gains on tasks left out, and were used.")
+        lines.append(f"- It rests on {counted(n, 'task')}.")
+    if np.isfinite(advised.decision.rule.penalty):
+        lines.append("- The diagnostics help to foretell gains on tasks left out, and have a part in the ranks.")
     else:
-        lines.append("- The diagnostics do not help to foretell gains on tasks left out: this was best on average.")
-    regrets = policies.set_index("policy")["regret"].drop([HINDSIGHT, LEARNED_WITH_LABELS], errors="ignore")
-    if LEARNED in regrets:
-        own = policies.set_index("policy").loc[LEARNED]
         lines.append(
-            f"- On tasks left out, this rule lost {100 * own['regret']:.1f} points to the best choice in hindsight "
-            f"(95 %: {points(own['lo'], '')} to {points(own['hi'], '')})."
+            "- The diagnostics do not help to foretell gains on tasks left out, and have no part in the ranks."
         )
-        fixed = regrets.drop(LEARNED)
-        if len(fixed):
-            better = "less" if fixed.min() < regrets[LEARNED] else "more"
-            lines.append(f"- The best fixed choice, '{fixed.idxmin()}', lost {better}: {100 * fixed.min():.1f} points.")
+    constant = advised.constant
+    lines.append(
+        f"- The best constant of the other tasks gained {points(constant.estimate)} points over the default on tasks "
+        f"left out (95 % from {points(constant.lo)} to {points(constant.hi)})."
+    )
     if outside:
         lines.append(f"- Your texts lie outside the grid in {', '.join(outside)}; its edge was taken.")
     if few:

@@ -1,89 +1,28 @@
-"""Which pool and strategy to take on a new task: a rule learned from the grid's cells, and how good it is.
+"""Which pool and strategy to take on a new task: the default, unless tasks left out show that something else is better.
 
-An arm is a pool selection followed by a query strategy. Its gain on a (dataset, embedder) is the accuracy averaged over
-labels up to a budget (`aulc.aulc`), minus that of a random pool followed by random querying; the mean over seeds.
-
-The rule foretells the gain of every arm as its mean over cells plus a line in the standardised diagnostics, by ridge
-regression. How much the diagnostics may say (the penalty, up to infinite: nothing) is what foretells best on tasks left
-out; so with few tasks it is often no more than the arm that was best on average.
+The default is fixed beforehand (`arms.DEFAULTS`). A rule ranks all arms: each arm's mean gain over the default, shrunk
+by empirical Bayes as its own variance over tasks says, plus a line in the diagnostics where that foretells better on
+tasks left out. The rule is then put to the test on its own training tasks, each left out in turn. Only where what it
+took there gained over the default, by a one-sided t-test over at least `FEWEST_TASKS` tasks, is it followed.
 """
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy import stats
 
 from nofreelunch.cells.diagnostics import LABEL_FREE
-from nofreelunch.evaluation.aulc import aulc
-from nofreelunch.evaluation.intervals import half_width, mean_interval
-from nofreelunch.evaluation.quality import SITE
-from nofreelunch.evaluation.runs import BASELINE, blocks
+from nofreelunch.evaluation.arms import ARM, Arm, Cells, at_budget
+from nofreelunch.evaluation.evidence import Part, over_datasets
 
 FloatArray = npt.NDArray[np.float64]
-Groups = npt.NDArray[np.int64]
-ARM = ["ips", "strategy"]
-PENALTIES = (np.inf, 30.0, 10.0, 3.0, 1.0)
-LEARNED, LEARNED_WITH_LABELS, HINDSIGHT = "learned rule", "learned rule, with labels", "best in hindsight"
-FIXED = {
-    "always margin": ("random", "margin"),
-    "always BADGE": ("random", "badge"),
-    "TypiClust, then margin": ("typiclust", "margin"),
-    "always random": ("random", "random"),
-}
-
-
-def arm_gains(frame: pd.DataFrame) -> pd.DataFrame:
-    """The gain of every arm on every (dataset, embedder) for three budgets.
-
-    The budgets are the labels after a third, two thirds and all of the rounds of the dataset with most labels; a
-    dataset that ends before is taken to its end.
-
-    Args:
-        frame: `runs.load`.
-
-    Returns:
-        dataset, embedder, budget (labels, int64), ips, strategy, gain. No rows without random pools.
-    """
-    columns = [*SITE, "budget", *ARM, "gain"]
-    if BASELINE not in set(frame["ips"]):
-        return pd.DataFrame(columns=columns).astype({"budget": np.int64, "gain": np.float64})
-    parts = []
-    for budget in _budgets(frame):
-        for keys, labels, values in blocks(frame, "accuracy"):
-            kept = max(1, int((labels <= budget).sum()))
-            area = keys.assign(budget=budget, area=aulc(labels[:kept], values[:, :kept]))
-            parts.append(area.groupby([*SITE, "budget", *ARM], observed=True)["area"].mean().reset_index())
-    table = pd.concat(parts, ignore_index=True)
-    base = table[(table["ips"] == BASELINE) & (table["strategy"] == BASELINE)]
-    joined = table.merge(base[[*SITE, "budget", "area"]], on=[*SITE, "budget"], suffixes=("", "_base"))
-    return table.assign(gain=(joined["area"] - joined["area_base"]).round(12))[columns]
-
-
-def _budgets(frame: pd.DataFrame) -> list[int]:
-    longest = frame.loc[frame["labels"].idxmax(), "dataset"]
-    labels = np.sort(frame.loc[frame["dataset"] == longest, "labels"].unique())
-    rounds = len(labels) - 1
-    return sorted({int(labels[-(-rounds * third // 3)]) for third in (1, 2, 3)})
-
-
-def defaults(gains: pd.DataFrame) -> pd.DataFrame:
-    """Every arm on average: what to take where nothing is known of a task.
-
-    Args:
-        gains: `arm_gains`.
-
-    Returns:
-        budget, ips, strategy, n (datasets), mean, lo, hi (gain, averaged over a dataset's embedders; 95 % t-interval
-        over datasets), best (cells in which no arm gains more), cells.
-    """
-    by_dataset = gains.groupby(["budget", *ARM, "dataset"], observed=True)["gain"].mean().reset_index()
-    table = mean_interval(by_dataset, ["budget", *ARM], "gain")
-    highest = gains.groupby([*SITE, "budget"], observed=True)["gain"].transform("max")
-    counts = gains.assign(best=gains["gain"] == highest).groupby(["budget", *ARM], observed=True)["best"]
-    counted = counts.agg(best="sum", cells="size").reset_index()
-    return table.merge(counted, on=["budget", *ARM], validate="one_to_one")
+IntArray = npt.NDArray[np.int64]
+FEWEST_TASKS = 6
+LEVEL = 0.05
+PENALTIES = (30.0, 10.0, 3.0, 1.0)
+QUANTITY = "gain over the default on tasks left out"
 
 
 @dataclass(frozen=True)
@@ -117,192 +56,240 @@ class Scale:
 
 @dataclass(frozen=True)
 class Rule:
-    """Foretells the gain of every arm from diagnostics.
+    """Ranks the arms of a cell by its diagnostics.
 
     Attributes:
-        arms: (ips, strategy) of each.
-        measures: names of the diagnostics, in the order of their axis.
         scale: of the diagnostics.
-        means: (arms,) mean gains.
+        means: (arms,) gains over the default, shrunk (`shrunk`); 0 for the default.
         slopes: (k, arms) change of a gain per standard deviation of a diagnostic.
-        errors: (arms,) root mean square error of foretold gains on tasks left out; NaN for one task.
         penalty: of the ridge; infinite where the diagnostics are better not used.
-        tasks: how many it was learned from.
     """
 
-    arms: list[tuple[str, str]]
-    measures: list[str]
     scale: Scale
     means: FloatArray
     slopes: FloatArray
-    errors: FloatArray
     penalty: float
-    tasks: int
 
-    def gains(self, values: FloatArray) -> FloatArray:
-        """(..., arms) foretold gains for (..., k) diagnostics."""
-        return np.asarray(self.means + self.scale(values) @ self.slopes)
+    def scores(self, diagnostics: FloatArray) -> FloatArray:
+        """(..., arms) by which to rank, for (..., k) diagnostics. Not a forecast: the best of many is flattered."""
+        return np.asarray(self.means + self.scale(diagnostics) @ self.slopes)
+
+    def choose(self, cells: Cells) -> IntArray:
+        """(n,) the index of the arm with the highest score among those the cell has."""
+        scores = self.scores(cells.diagnostics)
+        return _highest(scores, cells)
 
 
-def learn(measures: pd.DataFrame, gains: pd.DataFrame) -> Rule:
-    """Learn the rule from all cells.
+def learn(cells: Cells) -> Rule:
+    """The rule of all ``cells``."""
+    scale = Scale.of(cells.diagnostics)
+    z = scale(cells.diagnostics)
+    penalty = _penalty(z, cells)
+    slopes = np.zeros((z.shape[1], len(cells.arms)))
+    if np.isfinite(penalty):
+        residuals = np.nan_to_num(cells.gains - _nanmean(task_means(cells)))
+        slopes = _ridge(z.T @ z, z.T @ residuals, np.array([penalty]))[0]
+        slopes[:, cells.default] = 0.0
+    return Rule(scale, shrunk(task_means(cells), cells.default), slopes, penalty)
+
+
+def task_means(cells: Cells) -> FloatArray:
+    """(tasks, arms) gains averaged over a task's embedders; NaN where a task lacks an arm."""
+    member = _member(cells)
+    total, count = member @ np.nan_to_num(cells.gains), member @ np.isfinite(cells.gains)
+    return np.asarray(np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0))
+
+
+def shrunk(gains: FloatArray, default: int) -> FloatArray:
+    """Empirical Bayes: each arm's mean, drawn to the mean of the other arms the more, the less sure it is.
+
+    An arm's mean m over its n tasks has the variance v = s² / n, with s² its own variance over tasks (the mean of the
+    other arms' where n = 1). True means are taken to be normal with the arms' mean c and the variance
+    τ² = max(0, Var(m) − mean(v)), by moments (Hedges); the posterior mean is c + τ² / (τ² + v) · (m − c). The default's
+    is 0: it is known.
 
     Args:
-        measures: dataset, embedder (the index) × diagnostics.
-        gains: the same index × arms (ips, strategy).
-    """
-    x, y, groups = _arrays(measures, gains)
-    arms = [(str(ips), str(strategy)) for ips, strategy in gains.columns]
-    scale, penalty = Scale.of(x), _best_penalty(x, y, groups)
-    means, slopes = _fit(scale(x), y, penalty)
-    left = _left_out(x, y, groups, penalty)
-    errors = np.sqrt(((y - left) ** 2).mean(axis=0))
-    names = [str(name) for name in measures.columns]
-    return Rule(arms, names, scale, means, slopes, errors, penalty, len(np.unique(groups)))
-
-
-def advise(rule: Rule, values: FloatArray) -> pd.DataFrame:
-    """Every arm with its foretold gain, best first.
-
-    The 95 % interval is gain ± t · error, with the rule's error on tasks left out and one degree of freedom less than
-    there are tasks: it is about one new task, not about the mean of many.
-
-    Args:
-        rule: what was learned.
-        values: (k,) diagnostics.
+        gains: (tasks, arms) over the default; NaN where a task lacks an arm.
+        default: its column.
 
     Returns:
-        ips, strategy, gain, lo, hi.
+        (arms,), NaN for one no task has. With one task nothing is known of v and the means stay as they are.
     """
-    gains = rule.gains(values)
-    half = stats.t.ppf(0.975, rule.tasks - 1) * rule.errors if rule.tasks > 1 else np.full(len(gains), np.nan)
-    table = pd.DataFrame(rule.arms, columns=ARM).assign(gain=gains, lo=gains - half, hi=gains + half)
-    return table.sort_values("gain", ascending=False, kind="stable", ignore_index=True)
+    means = _nanmean(gains)
+    counts = np.isfinite(gains).sum(axis=0)
+    others = (np.arange(gains.shape[1]) != default) & (counts > 0)
+    squares = np.nansum((gains - means) ** 2, axis=0)
+    spread = np.divide(squares, counts - 1, out=np.full(len(means), np.nan), where=counts > 1)
+    if not np.isfinite(spread[others]).any():
+        return means
+    spread = np.where(np.isfinite(spread), spread, np.nanmean(spread[others]))
+    variance = spread / np.maximum(counts, 1)
+    centre = means[others].mean()
+    between = max(0.0, means[others].var(ddof=1) - variance[others].mean()) if others.sum() > 1 else np.inf
+    total = between + variance
+    weight = np.divide(between, total, out=np.ones_like(total), where=(total > 0) & np.isfinite(total))
+    return np.where(others, centre + weight * (means - centre), means)
 
 
-def advice(diagnostics: pd.DataFrame, gains: pd.DataFrame) -> pd.DataFrame:
-    """What the rule without labels, learned on the other tasks, says for each cell, and what came of it.
+@dataclass(frozen=True)
+class Decision:
+    """A rule, and whether it may be followed.
+
+    Attributes:
+        rule: learned from all tasks.
+        test: the gain over the default of what the rule took on each task, learned from the others.
+    """
+
+    rule: Rule
+    test: Part
+
+    @property
+    def leaves(self) -> bool:
+        """Whether the default may be left."""
+        return self.test.n >= FEWEST_TASKS and self.test.p_for < LEVEL
+
+    def choose(self, cells: Cells) -> IntArray:
+        """(n,) what to take: the rule's choice where it may be followed, else the default."""
+        return self.rule.choose(cells) if self.leaves else np.full(len(cells.gains), cells.default)
+
+
+def decide(cells: Cells) -> Decision:
+    """Learn the rule, and test it on each of its tasks by what the others teach."""
+    return Decision(learn(cells), left_out(cells, lambda rest, out: learn(rest).choose(out)))
+
+
+def best_constant(known: Cells, cells: Cells) -> IntArray:
+    """(n,) the arm that `shrunk` puts highest on the ``known`` tasks, among those each of ``cells`` has."""
+    return _highest(shrunk(task_means(known), known.default), cells)
+
+
+def left_out(cells: Cells, choose: Callable[[Cells, Cells], IntArray]) -> Part:
+    """The gain over the default of what ``choose`` takes on each task, knowing the others: a t-test over tasks."""
+    reached = {out.tasks[0]: gained(out, choose(rest, out)).mean() for rest, out in cells.split()}
+    if not reached:
+        return Part(QUANTITY, np.nan, np.nan, np.nan, 1.0, 1.0, len(cells.tasks), "datasets", smallest=1.0)
+    return over_datasets(QUANTITY, pd.Series(reached))
+
+
+def gained(cells: Cells, chosen: IntArray) -> FloatArray:
+    """(n,) the gain over the default of the arm chosen in each cell."""
+    return np.asarray(cells.gains[np.arange(len(chosen)), chosen])
+
+
+@dataclass(frozen=True)
+class Recommendation:
+    """What to take on a new task.
+
+    Attributes:
+        budget: in labels.
+        arm: the pool and the strategy to take.
+        default: the arm fixed beforehand.
+        rival: what the rule would take; `arm` where the default is left.
+        decision: the rule, and its gain on tasks left out.
+        constant: the gain on tasks left out of the best constant of the others.
+        tasks: names of those with a say about this budget.
+        arms: ips, strategy, mean (gain over the default on the tasks learned from), lo, hi (95 % t-interval over
+            tasks, NaN for one), n (tasks), score (`Rule.scores`); the highest first.
+    """
+
+    budget: int
+    arm: Arm
+    default: Arm
+    rival: Arm
+    decision: Decision
+    constant: Part
+    tasks: list[str]
+    arms: pd.DataFrame
+
+
+def recommend(evidence: pd.DataFrame, diagnostics: Mapping[str, float], budget: int) -> Recommendation:
+    """What to take on a task with these ``diagnostics`` and this ``budget``.
 
     Args:
-        diagnostics: `runs.load_diagnostics`.
-        gains: `arm_gains`.
+        evidence: `arms.evidence`.
+        diagnostics: `cells.diagnostics.diagnose`; those of `LABEL_FREE` are looked at, NaN or absent is unknown.
+        budget: labels, those of the initial pool counted.
 
-    Returns:
-        dataset, embedder, budget, ips, strategy, gain (foretold), lo, hi, reached (the true gain), best (the highest
-        true gain), best_ips, best_strategy, regret (best − reached).
+    Raises:
+        UserError: no task says anything about this budget.
     """
+    cells = at_budget(evidence, budget)
+    decision = decide(cells)
+    scores = decision.rule.scores(np.array([diagnostics.get(name, np.nan) for name in LABEL_FREE]))
+    default, rival = cells.arms[cells.default], cells.arms[int(scores.argmax())]
+    table = average(cells).assign(score=scores).sort_values("score", ascending=False, kind="stable", ignore_index=True)
+    arm = rival if decision.leaves else default
+    return Recommendation(budget, arm, default, rival, decision, left_out(cells, best_constant), cells.tasks, table)
+
+
+def average(cells: Cells) -> pd.DataFrame:
+    """Every arm over all tasks: ips, strategy, mean, lo, hi (95 % t-interval over tasks, NaN for one), n (tasks)."""
     rows = []
-    for budget, wide in _by_budget(gains):
-        measures = table_of(diagnostics, labelled=False).loc[wide.index]
-        for dataset in _tasks(wide):
-            out = np.asarray(wide.index.get_level_values("dataset") == dataset)
-            if out.all():
-                continue
-            rule = learn(measures[~out], wide[~out])
-            for site, values in measures[out].iterrows():
-                first = advise(rule, values.to_numpy(dtype=np.float64)).iloc[0]
-                true = wide.loc[site]
-                best = true.idxmax()
-                reached = true[(first["ips"], first["strategy"])]
-                rows.append((*site, budget, *first, reached, true.max(), *best, true.max() - reached))
-    columns = [*SITE, "budget", *ARM, "gain", "lo", "hi", "reached", "best", "best_ips", "best_strategy", "regret"]
-    return pd.DataFrame(rows, columns=columns)
+    for arm, gains in zip(cells.arms, task_means(cells).T, strict=True):
+        part = over_datasets("", pd.Series(gains[np.isfinite(gains)]))
+        rows.append((*arm, part.estimate, part.lo, part.hi, part.n))
+    return pd.DataFrame(rows, columns=[*ARM, "mean", "lo", "hi", "n"])
 
 
-def policies(diagnostics: pd.DataFrame, gains: pd.DataFrame) -> pd.DataFrame:
-    """How much each way to choose an arm loses to the best arm in hindsight, on tasks that were left out.
-
-    Args:
-        diagnostics: `runs.load_diagnostics`.
-        gains: `arm_gains`.
-
-    Returns:
-        budget, policy, tasks, gain (mean over tasks), regret (mean over tasks of the mean over embedders), lo, hi (95 %
-        t-interval over tasks), worst (regret in the worst cell). A fixed choice that is not in the grid has no row.
-    """
-    rows = []
-    for budget, wide in _by_budget(gains):
-        y = wide.to_numpy()
-        groups = wide.index.get_level_values("dataset").astype(str).to_numpy()
-        for policy, chosen in _choices(diagnostics, wide).items():
-            reached = y[np.arange(len(y)), chosen]
-            regret = pd.Series(y.max(axis=1) - reached).groupby(groups).mean()
-            half = float(half_width(np.array([regret.std()]), np.array([len(regret)]))[0])
-            gain, mean = pd.Series(reached).groupby(groups).mean().mean(), regret.mean()
-            worst = (y.max(axis=1) - reached).max()
-            rows.append((budget, policy, len(regret), gain, mean, max(0.0, mean - half), mean + half, worst))
-    return pd.DataFrame(rows, columns=["budget", "policy", "tasks", "gain", "regret", "lo", "hi", "worst"])
-
-
-def _choices(diagnostics: pd.DataFrame, wide: pd.DataFrame) -> dict[str, Groups]:
-    """(cells,) column of ``wide`` that each policy chooses."""
-    arms, cells = list(wide.columns), len(wide)
-    found: dict[str, Groups] = {}
-    tasks = _tasks(wide)
-    if len(tasks) > 1:
-        for policy, labelled in ((LEARNED, False), (LEARNED_WITH_LABELS, True)):
-            measures = table_of(diagnostics, labelled).loc[wide.index]
-            chosen = np.empty(cells, np.int64)
-            for dataset in tasks:
-                out = np.asarray(wide.index.get_level_values("dataset") == dataset)
-                rule = learn(measures[~out], wide[~out])
-                chosen[out] = rule.gains(measures[out].to_numpy(dtype=np.float64)).argmax(axis=1)
-            found[policy] = chosen
-    for policy, arm in FIXED.items():
-        if arm in arms:
-            found[policy] = np.full(cells, arms.index(arm))
-    found[HINDSIGHT] = wide.to_numpy().argmax(axis=1)
-    return found
-
-
-def table_of(diagnostics: pd.DataFrame, labelled: bool) -> pd.DataFrame:
-    """(dataset, embedder) × the label-free diagnostics, and the labelled ones if wanted."""
-    kept = diagnostics if labelled else diagnostics[diagnostics["measure"].isin(LABEL_FREE)]
-    return kept.astype(dict.fromkeys(SITE, str)).pivot(index=SITE, columns="measure", values="value")
-
-
-def _by_budget(gains: pd.DataFrame) -> list[tuple[int, pd.DataFrame]]:
-    return [(int(budget), wide_gains(part)) for budget, part in gains.groupby("budget")]
-
-
-def wide_gains(part: pd.DataFrame) -> pd.DataFrame:
-    """(dataset, embedder) × (ips, strategy), of one budget of `arm_gains`."""
-    plain = part.astype(dict.fromkeys([*SITE, *ARM], str))
-    order = list(plain[ARM].drop_duplicates().itertuples(index=False, name=None))
-    return plain.pivot(index=SITE, columns=ARM, values="gain")[order]
-
-
-def _tasks(wide: pd.DataFrame) -> list[str]:
-    return list(wide.index.get_level_values("dataset").unique())
-
-
-def _arrays(measures: pd.DataFrame, gains: pd.DataFrame) -> tuple[FloatArray, FloatArray, Groups]:
-    groups = pd.factorize(gains.index.get_level_values("dataset"))[0]
-    return measures.to_numpy(dtype=np.float64), gains.to_numpy(dtype=np.float64), groups
-
-
-def _fit(z: FloatArray, y: FloatArray, penalty: float) -> tuple[FloatArray, FloatArray]:
-    means = y.mean(axis=0)
-    if not np.isfinite(penalty):
-        return means, np.zeros((z.shape[1], y.shape[1]))
-    return means, np.linalg.solve(z.T @ z + penalty * np.eye(z.shape[1]), z.T @ (y - means))
-
-
-def _left_out(x: FloatArray, y: FloatArray, groups: Groups, penalty: float) -> FloatArray:
-    """(cells, arms) gains foretold for each task by what is learned from the others; NaN for one task."""
-    foretold = np.full(y.shape, np.nan)
-    for group in np.unique(groups):
-        out = groups == group
-        if out.all():
-            continue
-        scale = Scale.of(x[~out])
-        means, slopes = _fit(scale(x[~out]), y[~out], penalty)
-        foretold[out] = means + scale(x[out]) @ slopes
-    return foretold
-
-
-def _best_penalty(x: FloatArray, y: FloatArray, groups: Groups) -> float:
-    if len(np.unique(groups)) < 2:
+def _penalty(z: FloatArray, cells: Cells) -> float:
+    """The ridge's penalty that errs least on tasks left out; infinite unless it errs less by a standard error."""
+    if len(cells.tasks) < 3:
         return float("inf")
-    losses = [((y - _left_out(x, y, groups, penalty)) ** 2).sum() for penalty in PENALTIES]
-    return PENALTIES[int(np.argmin(losses))]
+    losses = _losses(z, cells)
+    saved = losses[:, -1:] - losses[:, :-1]
+    best = int(saved.mean(axis=0).argmax())
+    error = saved[:, best].std(ddof=1) / np.sqrt(len(saved))
+    return PENALTIES[best] if saved[:, best].mean() > error else float("inf")
+
+
+def _losses(z: FloatArray, cells: Cells) -> FloatArray:
+    """(tasks, penalties and the infinite one) mean squared errors on each task of what the others teach.
+
+    All tasks at once, from sums over each task's cells: a ridge on the other cells needs no more of them.
+    """
+    member, known, y = _member(cells), np.isfinite(cells.gains), np.nan_to_num(cells.gains)
+    own = member.argmax(axis=0)
+    means = task_means(cells)
+    level = np.array([_nanmean(np.delete(means, task, axis=0)) for task in range(len(means))])
+    level = np.nan_to_num(level)
+
+    def others(sums: FloatArray) -> FloatArray:
+        return np.asarray(sums.sum(axis=0) - sums)
+
+    size, total = others(member.sum(axis=1)), others(member @ z)
+    gram = others(np.einsum("tn,ni,nj->tij", member, z, z))
+    products = others(np.einsum("tn,ni,na->tia", member, z, y))
+    products -= level[:, None] * others(np.einsum("tn,ni,na->tia", member, z, known.astype(np.float64)))
+    residuals = others(member @ y) - level * others(member @ known)
+    centre = total / size[:, None]
+    gram -= centre[:, :, None] * total[:, None]
+    slopes = _ridge(gram, products - centre[:, :, None] * residuals[:, None], np.array([*PENALTIES, np.inf]))
+    foretold = level[own][:, None] + np.einsum("nk,npka->npa", z - centre[own], slopes[own])
+    squares = np.where(known[:, None], (y[:, None] - foretold) ** 2, 0.0).sum(axis=2)
+    return np.asarray(member @ squares / (member @ known.sum(axis=1))[:, None])
+
+
+def _ridge(gram: FloatArray, products: FloatArray, penalties: FloatArray) -> FloatArray:
+    """(..., penalties, k, arms) solutions of (gram + penalty) slopes = products, for (..., k, k) and (..., k, arms)."""
+    values, vectors = np.linalg.eigh(gram)
+    turned = np.swapaxes(vectors, -1, -2) @ products
+    weight = 1 / (np.maximum(values, 0)[..., None, :] + penalties[:, None])
+    return np.asarray(vectors[..., None, :, :] @ (weight[..., None] * turned[..., None, :, :]))
+
+
+def _member(cells: Cells) -> FloatArray:
+    """(tasks, n) 1 where a cell is of a task, else 0."""
+    return np.asarray(np.array(cells.tasks)[:, None] == cells.datasets, dtype=np.float64)
+
+
+def _highest(scores: FloatArray, cells: Cells) -> IntArray:
+    """(n,) the arm with the highest of (arms,) or (n, arms) ``scores`` that is known, among those each cell has."""
+    usable = np.isfinite(cells.gains) & np.isfinite(scores)
+    return np.asarray(np.where(usable, scores, -np.inf).argmax(axis=1))
+
+
+def _nanmean(values: FloatArray) -> FloatArray:
+    """The mean over the first axis of what is known; NaN where nothing is."""
+    known = np.isfinite(values)
+    total, count = np.where(known, values, 0).sum(axis=0), known.sum(axis=0)
+    return np.asarray(np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0))

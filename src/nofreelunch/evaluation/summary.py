@@ -8,15 +8,16 @@ import pandas as pd
 
 from nofreelunch.base import layout, storage
 from nofreelunch.base.registry import Known
+from nofreelunch.evaluation.arms import evidence
 from nofreelunch.evaluation.aulc import scores
 from nofreelunch.evaluation.claims import judge
 from nofreelunch.evaluation.curves import curves, differences
 from nofreelunch.evaluation.explanations import explain
 from nofreelunch.evaluation.finite import finite
 from nofreelunch.evaluation.gains import pool_gains, strategy_gains
+from nofreelunch.evaluation.policies import advice, averages, policies
 from nofreelunch.evaluation.printed import NOT_PRINTED, SITE_TABLES, claims_table, with_seen, write_printed
 from nofreelunch.evaluation.quality import correlations, gained, measures, outcomes
-from nofreelunch.evaluation.recommendation import advice, arm_gains, defaults, policies
 from nofreelunch.evaluation.significance import friedman_tables, pairwise
 from nofreelunch.evaluation.wins import paired_scores, peaks, ranked_cells, ranks, robustness, win_table
 
@@ -45,7 +46,7 @@ TABLES = (
     "picks",
 )
 # Those that `recommend` learns from.
-EVIDENCE = ("arms", "diagnostics")
+EVIDENCE = ("arms",)
 _DIGITS = 5
 NOTHING = Known()
 
@@ -98,7 +99,8 @@ def summarise(
     known_cells = ranked_cells(frame, paired)
     gains, starts, placed = strategy_gains(areas), pool_gains(areas), ranks(areas, clones)
     tests, mean_ranks = friedman_tables(paired, clones)
-    found, reached, arms = measures(probes, diagnostics), outcomes(areas, gains, starts), arm_gains(frame)
+    found, reached, arms = measures(probes, diagnostics), outcomes(areas, gains, starts), evidence(frame, diagnostics)
+    said = advice(arms)
     tables = {
         "curves": curves(frame),
         "differences": differences(frame),
@@ -118,9 +120,9 @@ def summarise(
         "quality": correlations(found, reached).assign(k0=_k0(frame)),
         "explanations": explain(found, gained(reached)),
         "arms": arms,
-        "defaults": defaults(arms),
-        "advice": advice(diagnostics, arms),
-        "policies": policies(diagnostics, arms),
+        "defaults": averages(arms),
+        "advice": said,
+        "policies": policies(said),
         "picks": picks,
     }
     tables |= {name: finite(tables[name], found) for name, found in (intervals or {}).items()}

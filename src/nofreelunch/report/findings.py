@@ -8,8 +8,10 @@ import numpy as np
 import pandas as pd
 
 from nofreelunch.evaluation.answers import Answer, answers
+from nofreelunch.evaluation.arms import default_of
 from nofreelunch.evaluation.claims import UNTESTABLE
-from nofreelunch.evaluation.recommendation import HINDSIGHT, LEARNED
+from nofreelunch.evaluation.policies import ALL, CONSTANT, RECOMMENDED
+from nofreelunch.evaluation.recommendation import FEWEST_TASKS
 from nofreelunch.figures import style
 from nofreelunch.report.sources import link
 
@@ -103,19 +105,25 @@ def _claims(claims: list[dict[str, Any]]) -> Finding:
 
 
 def _rule(tables: dict[str, pd.DataFrame]) -> Finding | None:
-    table = tables["policies"]
-    if table.empty:
+    table = tables["policies"].astype({"budget": str, "policy": str}).set_index(["policy", "budget"])
+    if (RECOMMENDED, ALL) not in table.index:
         return None
-    table = table[(table["budget"] == table["budget"].max()) & (table["policy"] != HINDSIGHT)]
-    if LEARNED not in set(table["policy"]):
-        return None
-    row = table.set_index("policy").loc[LEARNED]
-    simple = table[~table["policy"].str.startswith(LEARNED)].sort_values("regret", kind="stable")
-    rival = "" if simple.empty else f"; “{simple.iloc[0]['policy']}” loses {_plain(simple.iloc[0]['regret'])}"
+    default = ", then ".join(map(style.words, default_of(tables["arms"])))
+    own, constant = table.loc[(RECOMMENDED, ALL)], table.loc[(CONSTANT, ALL)]
+    rival = (
+        f"the best constant of the other tasks gains {_points(constant['gain'])}"
+        f"{_interval(constant['lo'], constant['hi'])} over it, mean over all budgets"
+    )
+    if own["tasks"] <= FEWEST_TASKS:
+        few = f"on a task left out nothing is chosen from fewer than {FEWEST_TASKS} others"
+        title = "is what the recommendation stays with, a default fixed beforehand"
+        return Finding(default, title, f"{few}; {rival}", "#recommendation")
+    by_budget = table.loc[RECOMMENDED].drop(ALL)["gain"]
+    each = ", ".join(f"{_points(gain)} with {int(budget):,}" for budget, gain in by_budget.items())
     return Finding(
-        _plain(row["regret"]),
-        f"points that the learned rule loses to the best choice in hindsight, with {int(row['budget']):,} labels",
-        f"on tasks left out{rival}",
+        f"{_points(own['gain'])}{_interval(own['lo'], own['hi'])}",
+        f"points that the recommendation gains over {default} on tasks left out, mean over all budgets",
+        f"by labels: {each}; {rival}",
         "#recommendation",
     )
 

@@ -44,7 +44,7 @@ def render(params: Params, tables: dict[str, pd.DataFrame], claims: list[dict[st
     return page.render(
         grid=grid,
         runs=runs,
-        budget=None if tables["policies"].empty else int(tables["policies"]["budget"].max()),
+        recommends=not tables["policies"].empty,
         replies=replies(tables["aulc"]),
         findings=findings(tables, claims),
         claims=claims,
