@@ -90,6 +90,14 @@ def test_probcover_equals_greedy_on_the_dense_graph(seed: int, purity: float) ->
     assert len(set(rows)) == 15
 
 
+def test_a_radius_that_is_given_is_taken() -> None:
+    query = typical(n=200, d=6, classes=4, labelled=8, batch=15)
+    radius = float(np.sqrt(purity_radius(query.geometry, 4, 0.6)))
+    assert (
+        probcover.select(again(query), radius=radius)[:5].tolist() == probcover.select(query, purity=0.6)[:5].tolist()
+    )
+
+
 @pytest.mark.usefixtures("table")
 @pytest.mark.parametrize("seed", range(4))
 @pytest.mark.parametrize("purity", [0.99, 0.95, 0.5, 0.01])
