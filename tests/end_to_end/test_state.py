@@ -141,5 +141,5 @@ def test_a_project_of_ones_own_has_its_own_results_and_the_evidence_of_the_shipp
     for evidence, tasks in (("evidence", 1), ("plots/evidence", 1)):
         answered = nofreelunch(own.folder, own.folder, *asked, "--evidence", evidence)
         assert f"learned from {evidence}\n" in answered.stdout, answered.stderr
-        assert f"learned from {tasks} task." in answered.stdout
+        assert f"It rests on {tasks} task;" in answered.stdout
         assert "nan" not in answered.stdout
