@@ -108,3 +108,16 @@ def test_only_accuracy_takes_the_intervals():
     is_accuracy = made["metric"] == "accuracy"
     assert (made.loc[is_accuracy, "lo"] == 0.1).all()
     assert (made.loc[~is_accuracy, "lo"] == table.loc[~is_accuracy, "lo"]).all()
+
+
+def test_what_nothing_can_be_compared_with_is_absent(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    grid = Grid(datasets=["d"], embedders=["e"], pools=["typiclust"], strategies=["random"], seeds=2)
+    index = pd.MultiIndex.from_product(
+        [["typiclust"], ["random"], range(2), range(3)], names=["ips", "strategy", "seed", "round"]
+    )
+    table = index.to_frame(index=False).assign(labels=lambda t: 10 * (t["round"] + 1))
+    storage.write_table(layout.runs("d", "e"), {name: column.to_numpy() for name, column in table.items()})
+    storage.write_npy(layout.correct("d", "e"), np.packbits(np.ones((len(table) + 2, 8), bool), axis=1))
+    storage.write_json(layout.probe("d", "e"), {"test_rows": 8})
+    assert "pool_gains" not in finite.load_finite(grid)

@@ -78,9 +78,7 @@ def load_finite(grid: Grid) -> dict[str, pd.DataFrame]:
         querying) by `FACTORS`, 'pool_gains' (over a random pool) by dataset, embedder, ips and phase; each with lo and
         hi. Names are plain text. Without random querying, or random pools, what compares with them is absent.
     """
-    parts: dict[str, list[pd.DataFrame]] = {
-        name: [] for name in ("curves", "differences", "strategy_gains", "pool_gains")
-    }
+    parts: dict[str, list[pd.DataFrame]] = {}
     for dataset in grid.datasets:
         for embedder in grid.embedders:
             labels, hits = _hits(grid, dataset, embedder)
