@@ -171,11 +171,16 @@ def test_a_copy_on_the_device_does_not_travel(pair: tuple[Rows, Rows]) -> None:
     np.testing.assert_array_equal(pickle.loads(pickle.dumps(there)).dot(CENTRES[0], SOME), before)
 
 
-@pytest.mark.parametrize("name", ["", "gpu", "CUDA", "cuda:", "cuda:-1", "cuda:x", "cpu:0", "torch:1", " cuda"])
+@pytest.mark.parametrize("name", ["gpu", "CUDA", "cuda:", "cuda:-1", "cuda:x", "cpu:0", "torch:1", " cuda"])
 def test_an_unknown_device_is_refused(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NOFREELUNCH_DEVICE", name)
     with pytest.raises(UserError, match="must be cpu, cuda"):
         device.kind()
+
+
+def test_an_empty_device_counts_as_unset(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NOFREELUNCH_DEVICE", "")
+    assert device.kind() == "cpu"
 
 
 def test_a_missing_device_is_refused_with_its_cure(monkeypatch: pytest.MonkeyPatch) -> None:
