@@ -16,8 +16,12 @@ CODE = os.pathsep.join((str(PROJECT / "src"), str(PROJECT)))
 
 def test_from_the_hub_to_a_learning_curve(hub, parquet, model, tmp_path):
     revision, _ = model
-    rows = {"text": [f"{'good' if i % 2 else 'bad'} film {i}" for i in range(60)], "label": [i % 2 for i in range(60)]}
-    data = hub.commit("dataset", "me/tiny", {f"data/{split}.parquet": parquet(rows) for split in ("train", "test")})
+    labels = [i % 2 for i in range(60)]
+    texts = {
+        split: [f"{split}: {'good' if i % 2 else 'bad'} film {i}" for i in range(60)] for split in ("train", "test")
+    }
+    files = {f"data/{split}.parquet": parquet({"text": texts[split], "label": labels}) for split in texts}
+    data = hub.commit("dataset", "me/tiny", files)
     content = yaml.safe_load((PROJECT / "params.yaml").read_text(encoding="utf-8"))
     # Newer commits, which are not to be read.
     hub.commit("dataset", "me/tiny", {"README.md": b"# Empty"})
