@@ -1,5 +1,6 @@
 """A finished project that is pushed to a remote and then loses its texts and its model, and fresh clones of it."""
 
+import subprocess
 import sys
 from pathlib import Path
 
@@ -45,6 +46,10 @@ def push_and_lose(project: Project, outside: Path) -> str:
     said = project.dvc("push")
     (outside / "own.csv").unlink()
     (outside / "model").rename(outside / "gone")
+    # As docs/own_data.md says: DVC would stop at the link to a file that is gone, and 'check' takes it away.
+    check = [sys.executable, "-m", "nofreelunch", "check"]
+    told = subprocess.run(check, cwd=project.folder, env=project.environment, text=True, capture_output=True)
+    assert "own.csv" in told.stderr
     return said
 
 
