@@ -2,8 +2,8 @@
 
 from nofreelunch.cli.command import stage
 from nofreelunch.evaluation.summary import read_tables
-from nofreelunch.figures import draw_all
 from nofreelunch.params import Params
+from nofreelunch.report.figures import draw_all
 
 
 def plot(params: Params) -> int:

@@ -4,7 +4,7 @@ from nofreelunch.base import layout, storage
 from nofreelunch.cli.command import stage
 from nofreelunch.evaluation.summary import read_claims, read_tables
 from nofreelunch.params import Params
-from nofreelunch.report import render
+from nofreelunch.report.page import render
 
 
 def report(params: Params) -> int:

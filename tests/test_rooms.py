@@ -18,8 +18,8 @@ ROOMS = [
     "params",
     "cells",
     "evaluation",
-    "figures",
     "report",
+    "labelling",
     "cli",
     "__main__",
 ]

@@ -10,8 +10,8 @@ from nofreelunch.cli import cost as command
 from nofreelunch.evaluation.aulc import scores
 from nofreelunch.evaluation.cost import claims, cost, load_seconds, money
 from nofreelunch.evaluation.wins import ranks
-from nofreelunch.figures import cost_gain
 from nofreelunch.params import Grid
+from nofreelunch.report.figures import cost_gain
 
 GRID = Grid(
     datasets=["easy", "hard"],

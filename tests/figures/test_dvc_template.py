@@ -6,7 +6,7 @@ import yaml
 from dvc_render.vega import VegaRenderer
 
 from nofreelunch.evaluation.summary import _plot
-from nofreelunch.figures.style import look
+from nofreelunch.report.figures.style import look
 
 ROOT = Path(__file__).parents[2]
 TEMPLATE = ROOT / ".dvc" / "plots" / "curve_band.json"

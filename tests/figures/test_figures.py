@@ -8,7 +8,7 @@ from matplotlib.text import Text
 
 from nofreelunch import params
 from nofreelunch.embedders.facts import seen_by
-from nofreelunch.figures import (
+from nofreelunch.report.figures import (
     answers,
     best,
     critical_difference,
@@ -22,8 +22,8 @@ from nofreelunch.figures import (
     style,
     wins,
 )
-from nofreelunch.figures.style import look, styled
-from nofreelunch.figures.write import save
+from nofreelunch.report.figures.style import look, styled
+from nofreelunch.report.figures.write import save
 
 DRAW = {
     "answers": lambda t: answers.draw(t["aulc"], t["curves"]),

@@ -1,7 +1,7 @@
 import synthetic_runs
 
 from nofreelunch.evaluation import summary
-from nofreelunch.figures import draw_all
+from nofreelunch.report.figures import draw_all
 
 COMPARING = ("strategy_gain", "best", "wins", "critical_difference")
 ALWAYS = ("answers", "embedders", "aulc", "ranks", "labels_to_target", "pool_gain", "picks")

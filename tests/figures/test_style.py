@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from matplotlib.colors import to_rgb
 
-from nofreelunch.figures import style
+from nofreelunch.report.figures import style
 from nofreelunch.selection.strategies import STRATEGIES
 
 

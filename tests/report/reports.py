@@ -11,7 +11,7 @@ import synthetic_runs
 
 from nofreelunch import params
 from nofreelunch.evaluation.summary import summarise
-from nofreelunch.report import render
+from nofreelunch.report.page import render
 
 SHIPPED = Path(__file__).parents[2] / "params.yaml"
 TRUTH = synthetic_runs.Truth(strategy_gain={"margin": 0.02}, pool_gain={"typiclust": 0.03}, site_noise=0.004)

@@ -5,8 +5,8 @@ from urllib.parse import parse_qsl
 
 import pytest
 
-from nofreelunch.figures.style import look, luminance, on_dark
 from nofreelunch.report import page
+from nofreelunch.report.figures.style import look, luminance, on_dark
 from nofreelunch.report.sources import SOURCES
 from nofreelunch.report.tables import rounded
 from nofreelunch.selection.strategies import STRATEGIES

@@ -26,8 +26,8 @@ def run(arguments: argparse.Namespace) -> None:
     """
     from nofreelunch.evaluation.cost import PRICE, claims, cost, load_seconds, money
     from nofreelunch.evaluation.summary import read_table
-    from nofreelunch.figures import cost_gain
-    from nofreelunch.figures.write import save
+    from nofreelunch.report.figures import cost_gain
+    from nofreelunch.report.figures.write import save
 
     seconds, absent = load_seconds(params.load().grid)
     if seconds.empty:

@@ -12,7 +12,7 @@ from nofreelunch.evaluation.arms import default_of
 from nofreelunch.evaluation.claims import UNTESTABLE
 from nofreelunch.evaluation.policies import ALL, CONSTANT, RECOMMENDED
 from nofreelunch.evaluation.recommendation import FEWEST_TASKS
-from nofreelunch.figures import style
+from nofreelunch.report.figures import style
 from nofreelunch.report.sources import link
 
 

@@ -12,9 +12,9 @@ from markupsafe import Markup
 
 from nofreelunch.base.provenance import releases
 from nofreelunch.evaluation.claims import UNTESTABLE
-from nofreelunch.figures import style
 from nofreelunch.params import Params
 from nofreelunch.report.curves import curve_data
+from nofreelunch.report.figures import style
 from nofreelunch.report.findings import findings, replies
 from nofreelunch.report.sources import SOURCES
 from nofreelunch.report.tables import report_tables

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from nofreelunch.figures import style
+from nofreelunch.report.figures import style
 
 _LEFT, _RIGHT, _TOP, _ROW, _BAR = 1.25, 0.5, 0.95, 0.22, 0.13
 

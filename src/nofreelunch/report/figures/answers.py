@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from nofreelunch.evaluation.answers import effects
-from nofreelunch.figures import embedders, style
+from nofreelunch.report.figures import embedders, style
 
 _TOP, _BOTTOM, _LEFT, _NAMES, _BESIDE = 0.95, 0.5, 0.6, 0.7, 1.3
 _CURVES, _GAINS, _ROW, _LEAST = 2.9, 2.1, 0.2, 1.9

@@ -1,3 +1,3 @@
 """One module per figure, each with ``draw(tables…) -> Figure``, in one shared style."""
 
-from nofreelunch.figures.gallery import draw_all as draw_all
+from nofreelunch.report.figures.gallery import draw_all as draw_all

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from nofreelunch.figures import style
+from nofreelunch.report.figures import style
 
 # Inches: the margins hold the title, the legend and the names of the lines, whatever the number of panels.
 _LEFT, _RIGHT, _TOP, _BOTTOM = 0.95, 1.15, 1.0, 0.55

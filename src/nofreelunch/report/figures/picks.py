@@ -5,7 +5,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from nofreelunch.figures import style
+from nofreelunch.report.figures import style
 
 _LEFT, _TOP, _SIDE, _BESIDE = 0.95, 1.05, 1.25, 0.08
 _DRAWN = "#c6c6c6"

@@ -9,7 +9,7 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from nofreelunch.figures import style
+from nofreelunch.report.figures import style
 
 _LEFT, _TOP, _BESIDE = 1.2, 1.05, 0.2
 _CELL = (1.1, 0.4)

@@ -6,7 +6,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from nofreelunch.base import layout
-from nofreelunch.figures import (
+from nofreelunch.report.figures import (
     answers,
     best,
     critical_difference,
@@ -20,7 +20,7 @@ from nofreelunch.figures import (
     style,
     wins,
 )
-from nofreelunch.figures.write import save
+from nofreelunch.report.figures.write import save
 
 
 def draw_all(tables: dict[str, pd.DataFrame], pools: Sequence[str], focus: str) -> int:

@@ -5,7 +5,7 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from nofreelunch.base import storage
-from nofreelunch.figures.style import styled
+from nofreelunch.report.figures.style import styled
 
 
 def save(figure: Figure, stem: Path) -> list[Path]:

@@ -12,7 +12,7 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from nofreelunch.figures import style
+from nofreelunch.report.figures import style
 
 _MARKERS = "osD^vPXph<>*"
 

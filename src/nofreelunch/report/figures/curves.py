@@ -3,7 +3,7 @@
 import pandas as pd
 from matplotlib.figure import Figure
 
-from nofreelunch.figures import panels, style
+from nofreelunch.report.figures import panels, style
 
 
 def draw(curves: pd.DataFrame, ips: str, metric: str = "accuracy", known: style.Marks = style.NO_MARKS) -> Figure:

@@ -5,7 +5,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator
 
-from nofreelunch.figures import style
+from nofreelunch.report.figures import style
 
 
 def draw(cost: pd.DataFrame) -> Figure:

@@ -8,7 +8,7 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from nofreelunch.figures import style
+from nofreelunch.report.figures import style
 
 _LEFT, _TOP, _BOTTOM, _NAMES, _BETWEEN = 0.6, 0.6, 0.55, 1.25, 0.5
 _PANEL = (2.5, 1.7)

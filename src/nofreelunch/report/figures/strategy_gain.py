@@ -3,8 +3,8 @@
 import pandas as pd
 from matplotlib.figure import Figure
 
-from nofreelunch.figures import quality_panels, style
-from nofreelunch.figures.quality_panels import Panel
+from nofreelunch.report.figures import quality_panels, style
+from nofreelunch.report.figures.quality_panels import Panel
 
 _COLUMNS = 3
 

@@ -13,7 +13,7 @@ from matplotlib.colors import Colormap, Normalize
 from matplotlib.figure import Figure
 
 from nofreelunch.evaluation.aulc import SHARES, arrivals
-from nofreelunch.figures import style
+from nofreelunch.report.figures import style
 
 FloatArray = npt.NDArray[np.float64]
 Shown = Literal["aulc", "rank"]

@@ -5,7 +5,7 @@ import pandas as pd
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
-from nofreelunch.figures import style
+from nofreelunch.report.figures import style
 
 _LEFT, _TOP, _BOTTOM, _RIGHT = 1.25, 1.5, 0.2, 0.25
 _CELL = 0.62
