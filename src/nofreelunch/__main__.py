@@ -3,7 +3,7 @@
 import argparse
 import sys
 
-from nofreelunch.cli import check, cost, farm, grid, new, picks, plan, recommend, show, trial, verify
+from nofreelunch.cli import check, cost, farm, grid, new, picks, plan, recommend, render, show, trial, verify
 from nofreelunch.cli.command import guarded
 
 COMMANDS = {
@@ -17,6 +17,7 @@ COMMANDS = {
     "cost": cost,
     "verify": verify,
     "picks": picks,
+    "render": render,
     "try": trial,
 }
 

@@ -1,5 +1,6 @@
 """Every path of every artifact, relative to the folder that holds dvc.yaml."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
 TASKS = Path("data/tasks")
@@ -15,6 +16,36 @@ REPORT = PLOTS / "report.html"
 # What `recommend` learns from: of the grid at hand, and of the one that a project was started from.
 EVIDENCE = PLOTS / "evidence"
 SHIPPED = Path("evidence")
+
+
+@dataclass(frozen=True)
+class Results:
+    """Where what is made of the runs goes; by default where DVC expects it.
+
+    Attributes:
+        summary: a folder of tables, and the claims.
+        metrics: a folder of JSON files, one per embedder.
+        evidence: a folder of the tables that `recommend` learns from.
+        curves: a CSV file that DVC plots.
+        figures: a folder of pictures.
+        report: an HTML file.
+    """
+
+    summary: Path = SUMMARY
+    metrics: Path = METRICS
+    evidence: Path = EVIDENCE
+    curves: Path = PLOTS / "curves.csv"
+    figures: Path = PLOTS / "figures"
+    report: Path = REPORT
+
+    @classmethod
+    def within(cls, folder: Path) -> "Results":
+        """All of it in ``folder``, under the same names."""
+        names = {field: getattr(cls, field).name for field in cls.__dataclass_fields__}
+        return cls(**{field: folder / name for field, name in names.items()})
+
+
+HERE = Results()
 
 
 def task_split(dataset: str, split: str) -> Path:

@@ -131,31 +131,31 @@ def summarise(
     return Summary(_metrics(tables), _focus(placed, focus), flagged, claims, _plot(tables["curves"], focus))
 
 
-def write(summary: Summary) -> None:
-    """Write metrics/*.json, data/summary/{<table>.{parquet,csv,md,tex},claims.{json,md,tex}}, plots/curves.csv and
-    plots/evidence."""
+def write(summary: Summary, place: layout.Results = layout.HERE) -> None:
+    """Write the metrics (*.json), the summary ({<table>.{parquet,csv,md,tex},claims.{json,md,tex}}), the curves that
+    DVC plots and the evidence."""
     for embedder, values in summary.metrics.items():
-        storage.write_json(layout.METRICS / f"{embedder}.json", values)
-    storage.write_json(layout.METRICS / "focus.json", summary.focus)
+        storage.write_json(place.metrics / f"{embedder}.json", values)
+    storage.write_json(place.metrics / "focus.json", summary.focus)
     for name, table in summary.tables.items():
-        storage.write_table(layout.SUMMARY / f"{name}.parquet", _plain(table))
-        _write_csv(table, layout.SUMMARY / f"{name}.csv")
+        storage.write_table(place.summary / f"{name}.parquet", _plain(table))
+        _write_csv(table, place.summary / f"{name}.csv")
         if name not in NOT_PRINTED:
-            write_printed(table, layout.SUMMARY / name)
-    write_printed(claims_table(summary.claims), layout.SUMMARY / "claims")
-    storage.write_json(layout.SUMMARY / "claims.json", summary.claims)
-    _write_csv(summary.plot, layout.PLOTS / "curves.csv")
+            write_printed(table, place.summary / name)
+    write_printed(claims_table(summary.claims), place.summary / "claims")
+    storage.write_json(place.summary / "claims.json", summary.claims)
+    _write_csv(summary.plot, place.curves)
     for name in EVIDENCE:
-        storage.write_table(layout.EVIDENCE / f"{name}.parquet", _plain(summary.tables[name]))
+        storage.write_table(place.evidence / f"{name}.parquet", _plain(summary.tables[name]))
 
 
-def read_tables() -> dict[str, pd.DataFrame]:
-    """The tables that `write` left under data/summary; text is categorical in order of appearance.
+def read_tables(folder: Path = layout.SUMMARY) -> dict[str, pd.DataFrame]:
+    """The tables that `write` left in ``folder``; text is categorical in order of appearance.
 
     Raises:
         UserError: a table is missing.
     """
-    return {name: read_table(name) for name in TABLES}
+    return {name: read_table(name, folder) for name in TABLES}
 
 
 def read_table(name: str, folder: Path = layout.SUMMARY) -> pd.DataFrame:
@@ -166,13 +166,13 @@ def read_table(name: str, folder: Path = layout.SUMMARY) -> pd.DataFrame:
     return table
 
 
-def read_claims() -> list[dict[str, Any]]:
+def read_claims(folder: Path = layout.SUMMARY) -> list[dict[str, Any]]:
     """`claims.judge` as `write` left it.
 
     Raises:
         UserError: the file is missing.
     """
-    return list(storage.read_json(layout.SUMMARY / "claims.json"))
+    return list(storage.read_json(folder / "claims.json"))
 
 
 def _metrics(tables: dict[str, pd.DataFrame]) -> dict[str, dict[str, Any]]:

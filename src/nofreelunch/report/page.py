@@ -3,6 +3,7 @@
 import json
 from importlib.metadata import PackageNotFoundError
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -10,6 +11,7 @@ import yaml
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
+from nofreelunch.base import storage
 from nofreelunch.base.provenance import releases
 from nofreelunch.evaluation.claims import UNTESTABLE
 from nofreelunch.params import Params
@@ -56,6 +58,14 @@ def render(params: Params, tables: dict[str, pd.DataFrame], claims: list[dict[st
         script=Markup("\n".join(_part(name) for name in SCRIPTS)),  # noqa: S704 - our own files
         data=Markup(as_script_data(_payload(params, tables))),  # noqa: S704 - escaped there
     )
+
+
+def write_page(params: Params, tables: dict[str, pd.DataFrame], claims: list[dict[str, Any]], path: Path) -> int:
+    """Write `render`'s page to ``path``, and give its size in bytes."""
+    content = render(params, tables, claims).encode()
+    with storage.atomic(path) as temporary:
+        temporary.write_bytes(content)
+    return len(content)
 
 
 def as_script_data(value: Any) -> str:

@@ -1,6 +1,7 @@
 """All figures of a grid, drawn and written."""
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import pandas as pd
 from matplotlib.figure import Figure
@@ -23,15 +24,17 @@ from nofreelunch.report.figures import (
 from nofreelunch.report.figures.write import save
 
 
-def draw_all(tables: dict[str, pd.DataFrame], pools: Sequence[str], focus: str) -> int:
-    """Write plots/figures/<name>.{png,svg} for every figure of `drawn`, and give their number.
+def draw_all(
+    tables: dict[str, pd.DataFrame], pools: Sequence[str], focus: str, folder: Path = layout.HERE.figures
+) -> int:
+    """Write ``folder``/<name>.{png,svg} for every figure of `drawn`, and give their number.
 
     Args:
         tables: `evaluation.summary.read_tables`.
         pools: the pool selections, a figure of curves and one of differences for each.
         focus: the embedder whose picks are shown.
     """
-    return len([save(figure, layout.PLOTS / "figures" / name) for name, figure in drawn(tables, pools, focus)])
+    return len([save(figure, folder / name) for name, figure in drawn(tables, pools, focus)])
 
 
 def drawn(tables: dict[str, pd.DataFrame], pools: Sequence[str], focus: str) -> Iterator[tuple[str, Figure]]:
