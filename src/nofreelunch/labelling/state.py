@@ -83,7 +83,8 @@ class LabelState:
     def next_audit(self, count: int) -> IntArray:
         """(at most ``count``,) the open texts of the reserve that are asked next."""
         rows = self._reserve_in_order
-        return rows[self.labels[rows] == OPEN][:count]
+        asked: IntArray = rows[self.labels[rows] == OPEN][:count]
+        return asked
 
     def fitted(self, rows: IntArray, C: float | None = None) -> Head:
         """The head on the labelled ``rows`` ((L,), at least one), with ``C`` where it would choose one."""
@@ -131,7 +132,7 @@ def places(texts: Sequence[str], seed: int) -> npt.NDArray[np.float64]:
         total = start.copy()
         total.update(text.encode("utf-8", "surrogatepass"))
         words[i] = int.from_bytes(total.digest(), "little")
-    return (words >> np.uint64(11)) * 2.0**-53
+    return np.asarray((words >> np.uint64(11)) * 2.0**-53, np.float64)
 
 
 def _first(found: BoolArray) -> int:
