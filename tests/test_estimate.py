@@ -94,7 +94,7 @@ def test_learning_grows_with_rows_rounds_and_runs(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     shipped = changed(budget=SHIPPED.budget.model_copy(update={"track": "glae"}))
     base = estimate.learning_seconds(shipped, "sst2", "minilm", TaskSize(20_000, 872, 13, 1, True))
-    fits = estimate.CHOOSING * 7 * 384 * (estimate.FIT_SECONDS + 2 * estimate.FIT_SECONDS_PER_CLASS)
+    fits = estimate.CHOOSING * 8 * 384 * (estimate.FIT_SECONDS + 2 * estimate.FIT_SECONDS_PER_CLASS)
     queries = sum(estimate.QUERY_SECONDS[name] for name in SHIPPED.grid.strategies)
     assert base == pytest.approx(16 * 2 * 5 * (queries + fits))
     half = estimate.learning_seconds(shipped, "sst2", "minilm", TaskSize(10_000, 872, 13, 1, True))
@@ -106,7 +106,7 @@ def test_learning_grows_with_rows_rounds_and_runs(tmp_path, monkeypatch):
         {"round": [0, 1], "query_seconds": [1.0, 2.0], "fit_seconds": [0.5, 0.5]},
     )
     known = estimate.learning_seconds(shipped, "sst2", "minilm", TaskSize(20_000, 872, 13, 1, True))
-    assert known == pytest.approx(16 * 2 * 7 * 5 * 2.0)
+    assert known == pytest.approx(16 * 2 * 8 * 5 * 2.0)
 
 
 def test_bait_grows_with_the_square_of_the_dimensions(tmp_path, monkeypatch):

@@ -134,4 +134,4 @@ def test_one_is_no_plural(folder):
     content["focus"]["embedder"] = content["grid"]["embedders"][0]
     one = "1 task × 1 embedder × 1 pool × 1 strategy × 1 seed = 1 run"
     assert describe(params.Params.model_validate(content)) == one
-    assert describe(params.load()) == "4 tasks × 4 embedders × 2 pools × 7 strategies × 5 seeds = 1,120 runs"
+    assert describe(params.load()) == "4 tasks × 4 embedders × 2 pools × 8 strategies × 5 seeds = 1,280 runs"

@@ -88,7 +88,7 @@ def test_curves_are_those_of_the_summary(report, data):
 def test_cells_are_those_of_the_summary_with_their_seen_flag(report, data):
     spec = data["tables"]["cells"]
     rows = [dict(zip([column["name"] for column in spec["columns"]], row, strict=True)) for row in spec["rows"]]
-    assert len(rows) == 4 * 4 * 2 * 7
+    assert len(rows) == 4 * 4 * 2 * 8
     row = next(
         row for row in rows if [*row.values()][:5] == ["docs_param", "nv_embed_v2", "unseen", "random", "margin"]
     )

@@ -8,6 +8,9 @@ TEN_TASKS = ("ag_news", "banking77", "dbpedia", "fnc1", "mnli", "qnli", "sst2", 
 SEVEN_EMBEDDERS = ("nv_embed_v2", "bge_en_icl", "stella_1_5b", "sfr_2", "gte_qwen2_7b", "bert_base", "minilm")
 PAPER_POOLS = ("random", "typiclust", "coreset")
 PAPER_STRATEGIES = ("random", "margin", "badge", "coreset", "typiclust", "bait", "dropquery", "alfamix")
+DEFAULT_STRATEGIES = (
+    "random", "margin", "badge", "coreset", "typiclust", "dropquery", "alfamix", "uncertainty_herding",
+)  # fmt: skip
 # From weak to strong; what differs between the mpnet ones is nothing but how many layers are run.
 LADDER = (
     "hashing", "lsa", "minilm_static", "minilm", "mpnet_static", "mpnet_l3", "mpnet_l6", "mpnet_l9", "mpnet",
@@ -65,7 +68,7 @@ GRIDS = {
         ("docs_library", "docs_module", "docs_kind", "docs_param"),
         ("hashing", "lsa", "minilm_static", "minilm"),
         ("random", "typiclust"),
-        ("random", "margin", "entropy", "least_confident", "coreset", "badge", "typiclust"),
+        DEFAULT_STRATEGIES,
         5,
         "minilm",
         "custom",
