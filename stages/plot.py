@@ -8,7 +8,7 @@ from nofreelunch.report.figures import draw_all
 
 def plot(params: Params) -> int:
     """Draw every figure of the grid."""
-    return draw_all(read_tables(), params.grid.pools, params.focus.embedder)
+    return draw_all(read_tables(), params.grid.pools, params.focus.embedder, foreign=params.foreign_names)
 
 
 if __name__ == "__main__":

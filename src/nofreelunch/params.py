@@ -1,31 +1,36 @@
 """The typed, validated view of params.yaml. Every error names the bad key, the legal values and the nearest match."""
 
 import inspect
+import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import yaml
 from pydantic import (
     BaseModel,
     Field,
+    PydanticUserError,
     ValidationError,
     create_model,
+    field_serializer,
     field_validator,
     model_validator,
 )
 
 from nofreelunch.base.errors import UserError, unknown
 from nofreelunch.base.options import Count
+from nofreelunch.base.outside import Outside, find, installed, offered_names
 from nofreelunch.base.registry import Known
 from nofreelunch.base.spec import Spec
 from nofreelunch.base.yaml_core import read_yaml
 from nofreelunch.embedders.facts import facts_of, seen_by
 from nofreelunch.embedders.spec import EmbedderSpec, Transformer
 from nofreelunch.heads.spec import HeadSpec
+from nofreelunch.selection import foreign, strategies
 from nofreelunch.selection.pools import POOLS
 from nofreelunch.selection.strategies import STRATEGIES
 from nofreelunch.tasks.annotator import AnnotatorSpec, Exact
@@ -36,6 +41,16 @@ NAME = re.compile(r"[a-z0-9]+(_[a-z0-9]+)*")
 LONGEST_NAME = 64
 # The keys that say which kind of task, embedder, head or annotator an entry is.
 KINDS = ("source", "kind", "noise")
+# The key of a file or package.module:name that an entry's code is in.
+FROM = "from"
+
+
+Common = tuple[tuple[str, Any], ...]
+"""Options of all entries of a section: name, and type with default."""
+QUERY_SUBSET: Common = (("query_subset", (Count | None, None)),)
+# Under which installed packages offer theirs.
+GROUPS = {"pool": "nofreelunch.pools", "strategy": "nofreelunch.strategies"}
+Loaded = TypeVar("Loaded")
 
 
 def _name(value: str) -> str:
@@ -113,6 +128,30 @@ class Params(Spec):
         """The budget in labels of a task of ``classes`` classes."""
         return self.budget.resolve(self.datasets[dataset].budget, classes)
 
+    @property
+    def foreign(self) -> dict[str, dict[str, Outside]]:
+        """The grid's pools and strategies that are code from outside this package."""
+        return {
+            key: {
+                name: getattr(self, key)[name][FROM]
+                for name in getattr(self.grid, key)
+                if FROM in getattr(self, key)[name]
+            }
+            for key in ("pools", "strategies")
+        }
+
+    @property
+    def foreign_names(self) -> list[str]:
+        """Names of the grid's pools and strategies that are no part of the benchmark."""
+        return [name for named in self.foreign.values() for name in named]
+
+    @field_serializer("pools", "strategies")
+    def _as_named(self, registry: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+        return {
+            name: {key: value.where if isinstance(value, Outside) else value for key, value in entry.items()}
+            for name, entry in registry.items()
+        }
+
     @field_validator("datasets", "embedders", "pools", "strategies", mode="before")
     @classmethod
     def _names(cls, registry: Any) -> Any:
@@ -129,7 +168,7 @@ class Params(Spec):
     @classmethod
     def _strategy_options(cls, registry: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
         known = {name: entry.select for name, entry in STRATEGIES.items()}
-        return _check_options("strategy", "query strategy", registry, known, query_subset=(Count | None, None))
+        return _check_options("strategy", "query strategy", registry, known, QUERY_SUBSET)
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -148,8 +187,12 @@ class Params(Spec):
             raise ValueError(
                 f"focus.embedder: {unknown('embedder of the grid', self.focus.embedder, self.grid.embedders)}"
             )
+        _load_foreign("pools", self.pools, self.grid.pools)
+        _load_foreign("strategies", self.strategies, self.grid.strategies, QUERY_SUBSET)
         for name in self.grid.strategies:
-            if STRATEGIES[self.strategies[name]["strategy"]].needs_linear_head and not self.head.linear:
+            if _loaded("strategies", name, strategies.parts, self.strategies[name])[0].needs_linear_head and (
+                not self.head.linear
+            ):
                 raise ValueError(
                     f"grid.strategies: {name} needs a linear head, and head.kind is '{self.head.kind}'; choose "
                     f"logistic, lda or ridge, or take {name} out of the grid"
@@ -173,39 +216,109 @@ def _check_options(
     kind: str,
     registry: Mapping[str, dict[str, Any]],
     known: Mapping[str, Callable[..., Any]],
-    **common: Any,
+    common: Common = (),
 ) -> dict[str, dict[str, Any]]:
     """Each entry with the name of its function, by default its own, under ``key`` and all options, or what is wrong.
 
     Options are the keyword-only parameters of the function and those that are ``common`` to all (type and default).
+    Code from outside is named under ``from``; it is loaded later, and only where the grid has the entry.
     """
     checked = {}
     for name, options in registry.items():
         given = dict(options or {})
+        if FROM in given:
+            checked[name] = _foreign_entry(key, kind, name, given, known)
+            continue
         function = given.pop(key, name)
+        offered = None if function in known else _offered(key, str(function))
+        if offered is not None:
+            checked[name] = {FROM: offered} | given
+            continue
         if function not in known:
             near = get_close_matches(name, known, n=1, cutoff=0.5)
             named = f" An entry with a name of its own says '{key}: {near[0] if near else 'random'}'."
-            raise ValueError(unknown(kind, str(function), known) + (named if function == name else ""))
+            legal = [*known, *offered_names(GROUPS[key])]
+            raise ValueError(unknown(kind, str(function), legal) + (named if function == name else ""))
         if name in known and function != name:
             raise ValueError(f"{name}.{key}: '{name}' is itself a {kind}; for one with {function} call it otherwise")
         try:
-            model = options_model(known[function], tuple(common.items()))
+            model = options_model(known[function], common)
             checked[name] = {key: function} | model(**given).model_dump()
         except ValidationError as error:
-            raise ValueError("; ".join(f"{name}.{line}" for line in explain(error, given))) from error
+            raise ValueError(_explained(name, error, given)) from error
     return checked
 
 
+def _foreign_entry(
+    key: str, kind: str, name: str, given: dict[str, Any], known: Mapping[str, Callable[..., Any]]
+) -> dict[str, Any]:
+    """``given``, if it may name code from outside.
+
+    Raises:
+        ValueError: it has the name of a built-in function, names one as well, or ``from`` is no text.
+    """
+    if name in known:
+        raise ValueError(f"{name}.{FROM}: '{name}' is a built-in {kind}; call yours otherwise")
+    if key in given:
+        raise ValueError(f"{name}: it says both '{key}' and '{FROM}'; remove one of them")
+    if not isinstance(given[FROM], str | Outside):
+        raise ValueError(f"{name}.{FROM}: must be a Python file or 'package.module:name', not {given[FROM]!r}")
+    return given
+
+
+def _offered(key: str, function: str) -> str | None:
+    try:
+        return installed(GROUPS[key], function)
+    except UserError as error:
+        raise ValueError(str(error)) from error
+
+
+def _load_foreign(section: str, registry: dict[str, dict[str, Any]], grid: Sequence[str], common: Common = ()) -> None:
+    """Load the code from outside that entries of the ``grid`` name, and check their options, in place."""
+    for name in grid:
+        if FROM not in registry[name]:
+            continue
+        given = dict(registry[name])
+        where = given.pop(FROM)
+        outside = where if isinstance(where, Outside) else _loaded(section, name, find, where)
+        method = _loaded(section, name, foreign.function, outside)
+        try:
+            registry[name] = {FROM: outside} | options_model(method, common)(**given).model_dump()
+            json.dumps({key: value for key, value in registry[name].items() if key != FROM}, allow_nan=False)
+        except ValidationError as error:
+            raise ValueError(_explained(f"{section}.{name}", error, given)) from error
+        except (NameError, TypeError, ValueError, PydanticUserError) as error:
+            raise ValueError(
+                f"{section}.{name}: an option of '{outside.where}' is neither a number, a text, true, false nor a list "
+                f"of those, with its type and default written beside it ({error})"
+            ) from error
+
+
+def _loaded(section: str, name: str, load: Callable[[Any], Loaded], where: Any) -> Loaded:
+    try:
+        return load(where)
+    except UserError as error:
+        raise ValueError(f"{section}.{name}: {error}") from error
+
+
 @cache
-def options_model(method: Callable[..., Any], common: tuple[tuple[str, Any], ...] = ()) -> type[BaseModel]:
+def options_model(method: Callable[..., Any], common: Common = ()) -> type[BaseModel]:
     """A model of the keyword-only parameters of ``method`` and the ``common`` ones: names, types and defaults."""
     fields: dict[str, Any] = {
-        parameter.name: (parameter.annotation, parameter.default)
-        for parameter in inspect.signature(method).parameters.values()
+        parameter.name: (
+            Any if parameter.annotation is parameter.empty else parameter.annotation,
+            ... if parameter.default is parameter.empty else parameter.default,
+        )
+        for parameter in inspect.signature(method, eval_str=True).parameters.values()
         if parameter.kind is inspect.Parameter.KEYWORD_ONLY
     }
-    return create_model(method.__name__, __base__=Spec, **dict(common), **fields)
+    return create_model(getattr(method, "__name__", "options"), __base__=Spec, **dict(common), **fields)
+
+
+def _explained(entry: str, error: ValidationError, given: Any) -> str:
+    """What is wrong with the options ``given`` of an ``entry``, in one line."""
+    lines = zip(explain(error, given), error.errors(), strict=True)
+    return "; ".join(f"{entry}.{line}" if problem["loc"] else f"{entry}: {line}" for line, problem in lines)
 
 
 def explain(error: ValidationError, content: Any) -> list[str]:

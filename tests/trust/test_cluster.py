@@ -22,7 +22,9 @@ from nofreelunch.compute.engine import map_unordered
 
 pytestmark = pytest.mark.slow
 sys.path.append(str(ROOT / "tests" / "embedders"))
-STRATEGIES = ["random", "margin", "badge", "typiclust", "probcover"]
+# One is a file that the workers do not have.
+STRATEGIES = ["random", "margin", "badge", "typiclust", "probcover", "mine"]
+MINE = "def select(query):\n    return sorted(query.candidates.tolist())[: query.batch_size]\n"
 
 
 @pytest.fixture(scope="class")
@@ -45,7 +47,9 @@ def runs(own, monkeypatch):
     """Bytes of the runs of a cell, computed anew into the memo ``name``."""
     # So that the arrays of this small cell count as large ones.
     monkeypatch.setattr(parcels, "LARGE", 512)
-    params = own.params(grid={"strategies": STRATEGIES, "seeds": 4, "pools": ["random", "typiclust"]})
+    Path("mine.py").write_text(MINE)
+    grid = {"strategies": STRATEGIES, "seeds": 4, "pools": ["random", "typiclust"]}
+    params = own.params(grid=grid, strategies={"mine": {"from": "mine.py"}})
     own.run(params, "download", "embed", "initialize")
 
     def computed(name):

@@ -7,6 +7,7 @@ TASKS = Path("data/tasks")
 EMBEDDINGS = Path("data/embeddings")
 POOLS = Path("data/pools")
 RUNS = Path("data/runs")
+OUTSIDE = Path("data/outside")
 # Of this machine alone: no output of any stage, neither hashed nor committed, and absent where DVC restored a stage.
 TIMINGS = Path("data/timings")
 METRICS = Path("metrics")
@@ -62,6 +63,16 @@ def own_file(dataset: str, split: str) -> Path:
 def task_card(dataset: str) -> Path:
     """Where a task comes from and what is in it."""
     return TASKS / dataset / "card.json"
+
+
+def outside(section: str) -> Path:
+    """Digests of the code from outside that the grid's ``pools`` or ``strategies`` are made of."""
+    return OUTSIDE / f"{section}.json"
+
+
+def outside_links() -> Path:
+    """A folder of links to that code, through which DVC watches it."""
+    return OUTSIDE / "files"
 
 
 def embedding(dataset: str, embedder: str, split: str) -> Path:

@@ -9,7 +9,7 @@ import importlib
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import metadata
 from importlib.abc import SourceLoader
 from importlib.machinery import ModuleSpec
@@ -28,18 +28,18 @@ class Outside:
     """An object of code from outside.
 
     Attributes:
-        where: as params.yaml names it.
+        where: as params.yaml names it; another path to the same text is the same code.
         name: of the object in its module.
         module: the module's import path; for a file, a name made of its digest.
         digest: SHA-256 (hex) of the module's text and, for a package, its release.
         text: of a file; None where the module is installed.
     """
 
-    where: str
+    where: str = field(compare=False)
     name: str
     module: str
     digest: str
-    text: str | None = None
+    text: str | None = field(default=None, compare=False)
 
     def load(self) -> Any:
         """The object itself, imported at the first call of a process.
@@ -52,6 +52,21 @@ class Outside:
             public = [name for name in vars(module) if not name.startswith("_")]
             raise UserError(f"'{self.where}': {unknown('name of the module', self.name, public)}")
         return getattr(module, self.name)
+
+    @property
+    def files(self) -> list[Path]:
+        """The files that change when it does: a file itself; of a package the module, and where its release stands."""
+        if self.text is not None:
+            return [Path(self.where.partition(":")[0]).expanduser()]
+        found = [Path(str(self._module().__file__))] if getattr(self._module(), "__file__", None) else []
+        for distribution in _distributions(self.module):
+            found += [Path(str(file.locate())) for file in distribution.files or () if file.name == "METADATA"]
+        return [path for path in found if path.is_file()]
+
+    @property
+    def releases(self) -> dict[str, str]:
+        """The installed packages that the module belongs to."""
+        return {} if self.text is not None else _releases(self.module)
 
     def _module(self) -> ModuleType:
         if self.module in sys.modules:
@@ -97,10 +112,37 @@ def find(where: str, default: str = "select") -> Outside:
     return Outside(where, name, place, _package_digest(module, place))
 
 
+def installed(group: str, name: str) -> str | None:
+    """What an installed package offers as ``name`` in a group of entry points, as `find` takes it; nothing is imported.
+
+    Raises:
+        UserError: several packages offer it.
+    """
+    found = metadata.entry_points(group=group, name=name)
+    values = sorted({point.value for point in found})
+    if len(values) > 1:
+        raise UserError(f"'{name}' is offered by {' and '.join(values)}; name one of them with 'from:'.")
+    return values[0] if values else None
+
+
+def offered_names(group: str) -> list[str]:
+    """What installed packages offer in a group of entry points."""
+    return sorted({point.name for point in metadata.entry_points(group=group)})
+
+
+def _distributions(module: str) -> list[metadata.Distribution]:
+    names = metadata.packages_distributions().get(module.partition(".")[0], [])
+    return [metadata.distribution(name) for name in sorted(set(names))]
+
+
+def _releases(module: str) -> dict[str, str]:
+    return {distribution.name: distribution.version for distribution in _distributions(module)}
+
+
 def _package_digest(module: ModuleType, place: str) -> str:
     total = hashlib.sha256(place.encode())
-    for distribution in sorted(metadata.packages_distributions().get(place.partition(".")[0], [])):
-        total.update(f"{distribution} {metadata.version(distribution)}\n".encode())
+    for name, version in _releases(place).items():
+        total.update(f"{name} {version}\n".encode())
     file = getattr(module, "__file__", None)
     if file and Path(file).is_file():
         total.update(Path(file).read_bytes())

@@ -71,9 +71,10 @@ def _simd() -> str:
 
 
 def definition(entry: Any) -> Any:
-    """A registry's entry as a JSON value: a function by module and qualified name, a dataclass by all its fields."""
+    """A registry's entry as a JSON value: a function by module and qualified name, a dataclass by all its fields that
+    tell it from others."""
     if is_dataclass(entry) and not isinstance(entry, type):
-        return {field.name: definition(getattr(entry, field.name)) for field in fields(entry)}
+        return {field.name: definition(getattr(entry, field.name)) for field in fields(entry) if field.compare}
     return f"{entry.__module__}:{entry.__qualname__}" if callable(entry) else entry
 
 

@@ -15,6 +15,7 @@ from nofreelunch.base.provenance import code_digest, defining_modules, definitio
 from nofreelunch.base.randomness import generator
 from nofreelunch.base.storage import Entry, Memo
 from nofreelunch.cells.cell_files import Data, budget_for, read_pools
+from nofreelunch.cells.made import Made, make, named, refuse
 from nofreelunch.cells.scores import METRICS
 from nofreelunch.cells.simulation import Cell, Curve, Run, probe, simulate
 from nofreelunch.compute import engine
@@ -29,7 +30,8 @@ from nofreelunch.tasks.budget import Rounds
 
 IntArray = npt.NDArray[np.int64]
 Columns = dict[str, Any]
-Piece = Sequence[tuple[str, Run]] | str
+Keyed = tuple[str, Run]
+Piece = Sequence[Keyed] | str
 """A block of runs with their keys, or the key of the probe."""
 
 PER_ROUND = ("classes_seen", "filled", "C")
@@ -123,8 +125,12 @@ class Plan:
         """What the memo holds of the runs and the probe, by key."""
         return memo.load_all((self.probe, *self.runs))
 
-    def work(self, found: Container[str]) -> Work[dict[str, Entry]]:
-        """The work on all that is not among the keys ``found``: each piece gives entries of the memo."""
+    def work(self, found: Container[str]) -> Work[Made]:
+        """The work on all that is not among the keys ``found``: each piece makes entries of the memo.
+
+        Raises:
+            UserError: what a strategy prepares for its queries cannot be computed.
+        """
         missing = [(key, run) for key, run in self.runs.items() if key not in found]
         pieces: list[Piece] = [*_blocks(missing)]
         if self.probe not in found:
@@ -138,7 +144,8 @@ class Plan:
             for name in {run.strategy for _, run in missing if run.query_subset is None}:
                 strategy, options, _ = parts(params.strategies[name])
                 if strategy.prepare is not None:
-                    strategy.prepare(cell.geometry(0), **options)
+                    with named(f"what strategy '{name}' prepares for {self.dataset} × {self.embedder}"):
+                        strategy.prepare(cell.geometry(0), **options)
         said = {
             seed: answers(
                 params.annotator, data.pool_labels, data.class_count, generator(self.dataset, seed, "annotator")
@@ -152,7 +159,8 @@ def active_learn(params: Params, dataset: str, embedder: str, data: Data, memo: 
     """Run every AL run of the cell that the memo does not hold.
 
     Raises:
-        UserError: k₀ is larger than the pool, or the initial pools are not those of ``params``.
+        UserError: k₀ is larger than the pool, the initial pools are not those of ``params``, or runs are at fault;
+            all others are in the memo then.
     """
     plan = Plan.of(params, dataset, embedder, data, read_pools(dataset, embedder, len(data.pool)))
     entries = plan.found(memo)
@@ -160,10 +168,13 @@ def active_learn(params: Params, dataset: str, embedder: str, data: Data, memo: 
     work = plan.work(entries)
     if work.arguments:
         with Progress(f"{dataset} × {embedder}", missing, "runs") as progress:
+            faults: list[str] = []
             for made in engine.map_unordered(work.function, work.shared, work.arguments):
-                memo.save_all(made)
-                entries |= made
-                progress.update(len(made.keys() & plan.runs.keys()))
+                memo.save_all(made.entries)
+                entries |= made.entries
+                faults += made.faults
+                progress.update(len(made.entries.keys() & plan.runs.keys()))
+        refuse(faults, "runs")
     runs, curves = list(plan.runs.values()), [Curve(**entries[key]) for key in plan.runs]
     ends = entries[plan.probe]
     return Results(
@@ -239,13 +250,16 @@ def _key(base: dict[str, Any], run: Run, entry: Strategy) -> str:
     return storage.digest(base, settings, run.initial, code)
 
 
-def _compute(cell: Cell, labels: IntArray, said: dict[int, IntArray], piece: Piece) -> dict[str, Entry]:
+def _compute(cell: Cell, labels: IntArray, said: dict[int, IntArray], piece: Piece) -> Made:
+    def simulated(block: Sequence[Keyed]) -> dict[str, Entry]:
+        runs = [run for _, run in block]
+        curves = simulate(cell, lambda rows, seed: said[seed][rows], runs, truth=labels)
+        return {key: dict(vars(curve)) for (key, _), curve in zip(block, curves, strict=True)}
+
     with threadpool_limits(1):
         if isinstance(piece, str):
-            return {piece: probe(cell, labels)}
-        runs = [run for _, run in piece]
-        curves = simulate(cell, lambda rows, seed: said[seed][rows], runs, truth=labels)
-    return {key: dict(vars(curve)) for (key, _), curve in zip(piece, curves, strict=True)}
+            return Made({piece: probe(cell, labels)})
+        return make(simulated, piece)
 
 
 def _tables(runs: Sequence[Run], curves: Sequence[Curve]) -> tuple[Columns, Columns, Columns]:

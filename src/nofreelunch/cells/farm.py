@@ -8,14 +8,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from nofreelunch.base import layout
 from nofreelunch.base.errors import UserError
 from nofreelunch.base.progress import Progress
-from nofreelunch.base.storage import Entry, Memo
+from nofreelunch.base.storage import Memo
 from nofreelunch.cells.cell_files import Data, budget_for, data_at, read_data
 from nofreelunch.cells.experiment import Plan
 from nofreelunch.cells.initial_pools import PoolPlan
+from nofreelunch.cells.made import Made, refuse
 from nofreelunch.cells.portrait import draw, portrait_key
 from nofreelunch.compute.engine import map_works, on_cluster
 from nofreelunch.compute.parcels import spool
@@ -94,14 +96,15 @@ class Farm:
         """Select the initial pools and compute the AL runs of every cell; how many runs were not in the memo.
 
         Raises:
-            UserError: a cell is not embedded.
+            UserError: a cell is not embedded, or runs or pools are at fault; all others are in the memo then.
         """
         self._initialize()
+        faults: list[str] = []
         wanted: set[str] = set()
         total = self.params.grid.runs_per_cell * len(self.datasets) * len(self.embedders)
         with Progress("active learning", total, "runs") as progress:
 
-            def works() -> Iterator[Work[dict[str, Entry]]]:
+            def works() -> Iterator[Work[Made]]:
                 for dataset, embedder, data in self._cells():
                     pools = PoolPlan.of(self.params, dataset, embedder, data.pool, data.class_count)
                     table = pools.table(pools.found(self.memo))
@@ -111,17 +114,20 @@ class Farm:
                     progress.known(len(plan.runs.keys() & found.keys()))
                     yield plan.work(found)
 
-            for _, entries in map_works(works()):
-                self.memo.save_all(entries)
-                progress.update(len(entries.keys() & wanted))
+            for _, made in map_works(works()):
+                self.memo.save_all(made.entries)
+                faults += made.faults
+                progress.update(len(made.entries.keys() & wanted))
+        refuse(faults, "runs")
         return len(wanted)
 
     def _initialize(self) -> None:
         grid = self.params.grid
         total = (len(grid.pools) * grid.seeds + 1) * len(self.datasets) * len(self.embedders)
+        faults: list[str] = []
         with Progress("initial pools and portraits", total, "entries") as progress:
 
-            def works() -> Iterator[Work[dict[str, Entry]]]:
+            def works() -> Iterator[Work[Made]]:
                 for dataset, embedder, data in self._cells():
                     pools = PoolPlan.of(self.params, dataset, embedder, data.pool, data.class_count)
                     found = pools.found(self.memo)
@@ -129,13 +135,15 @@ class Farm:
                     yield pools.work(found)
                     key = portrait_key(data.pool, data.pool_labels)
                     if self.memo.load(key) is None:
-                        yield Work(draw, (np.asarray(data.pool), data.pool_labels), [key])
+                        yield Work(_drawn, (np.asarray(data.pool), data.pool_labels), [key])
                     else:
                         progress.known(1)
 
-            for _, entries in map_works(works()):
-                self.memo.save_all(entries)
-                progress.update(len(entries))
+            for _, made in map_works(works()):
+                self.memo.save_all(made.entries)
+                faults += made.faults
+                progress.update(len(made.entries))
+        refuse(faults, "initial pools")
 
     def _cells(self) -> Iterator[tuple[str, str, Data]]:
         """Each cell with its data, which is there until the next one is asked for."""
@@ -172,6 +180,10 @@ class Farm:
         return all(
             layout.embedding(dataset, embedder, split).is_file() for embedder in self.embedders for split in SPLITS
         )
+
+
+def _drawn(features: npt.NDArray[np.floating], labels: npt.NDArray[np.int64], key: str) -> Made:
+    return Made(draw(features, labels, key))
 
 
 def _has_texts(dataset: str) -> bool:

@@ -1,6 +1,6 @@
 """Initial pools of one (task, embedder) cell: planned, selected where the memo lacks them, and put into a table."""
 
-from collections.abc import Container, Hashable, Mapping
+from collections.abc import Container, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,11 +11,13 @@ from threadpoolctl import threadpool_limits
 from nofreelunch.base.provenance import code_digest, defining_modules, definition, environment
 from nofreelunch.base.storage import Entry, Memo, digest
 from nofreelunch.cells.cell_files import budget_for
+from nofreelunch.cells.made import Made, make, named, refuse
 from nofreelunch.compute.work import Work
 from nofreelunch.heads.scaling import scale
 from nofreelunch.params import Params
 from nofreelunch.selection.pools import parts
 from nofreelunch.selection.pools.start import select_all
+from nofreelunch.selection.query import PoolSelection
 from nofreelunch.space import device
 from nofreelunch.space.rows import squared_norms
 
@@ -78,21 +80,21 @@ class PoolPlan:
         """What the memo holds of them, by key."""
         return memo.load_all(self.keys.values())
 
-    def work(self, found: Container[str]) -> Work[dict[str, Entry]]:
-        """The work on those that are not among the keys ``found``: a piece for each seed gives entries of the memo."""
+    def work(self, found: Container[str]) -> Work[Made]:
+        """The work on those that are not among the keys ``found``: a piece for each seed makes entries of the memo."""
         missing: dict[int, dict[str, str]] = {}
         for (seed, ips), key in self.keys.items():
             if key not in found:
                 missing.setdefault(seed, {})[ips] = key
         if not missing:
-            return Work(select_all, (), [])
+            return Work(_select, (), [])
         with threadpool_limits(1):
             pool, _ = scale(self.features, self.features[:0], self.params.head.scaling, centre=self.params.head.centre)
             norms = squared_norms(pool)
         shared: dict[Hashable, Any] = {}
         selections = {ips: parts(self.params.pools[ips]) for ips in self.params.grid.pools}
         names = self.dataset, self.embedder
-        return Work(select_all, (pool, norms, shared, self.size, names, selections), list(missing.items()))
+        return Work(_select, (pool, norms, shared, self.size, names, selections), list(missing.items()))
 
     def table(self, entries: Mapping[str, Entry]) -> Columns:
         """All of them, long form: ips, seed, rank, row."""
@@ -110,13 +112,35 @@ def initial_pools(
     """The initial pools of every selection and seed, those selected that the memo does not hold; see `PoolPlan.table`.
 
     Raises:
-        UserError: k₀ is larger than the pool.
+        UserError: k₀ is larger than the pool, or selections are at fault; all others are in the memo then.
     """
     plan = PoolPlan.of(params, dataset, embedder, features, classes)
     entries = plan.found(memo)
     work = plan.work(entries)
+    faults: list[str] = []
     for argument in work.arguments:
         made = work.function(*work.shared, argument)
-        memo.save_all(made)
-        entries |= made
+        memo.save_all(made.entries)
+        entries |= made.entries
+        faults += made.faults
+    refuse(faults, "initial pools")
     return plan.table(entries)
+
+
+def _select(
+    features: npt.NDArray[np.float32],
+    norms: npt.NDArray[np.float32],
+    shared: dict[Hashable, Any],
+    size: int,
+    names: tuple[str, str],
+    selections: Mapping[str, tuple[PoolSelection, Mapping[str, Any]]],
+    wanted: tuple[int, Mapping[str, str]],
+) -> Made:
+    """`select_all`, whatever goes wrong with one of them."""
+    seed, keys = wanted
+
+    def selected(some: Sequence[tuple[str, str]]) -> dict[str, Entry]:
+        with named(f"pool {', '.join(repr(ips) for ips, _ in some)} on {names[0]} × {names[1]}, seed {seed}"):
+            return select_all(features, norms, shared, size, names, selections, (seed, dict(some)))
+
+    return make(selected, list(keys.items()))

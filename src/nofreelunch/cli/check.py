@@ -10,6 +10,7 @@ from nofreelunch import params
 from nofreelunch.base import layout, storage
 from nofreelunch.base.errors import UserError
 from nofreelunch.base.storage import file_digest
+from nofreelunch.cells import outside_files
 from nofreelunch.cells.cell_files import budget_for
 from nofreelunch.cli.text_table import counted
 from nofreelunch.embedders.model_files import weights_digest, wheels_to_fetch
@@ -38,8 +39,11 @@ def run(arguments: argparse.Namespace) -> None:
         UserError: params.yaml or NOFREELUNCH_DEVICE is wrong, or DVC would stop at a file of its own.
     """
     device.configured()
+    outside_files.unwatch_lost()
     loaded = params.load()
     print(f"params.yaml is valid: {describe(loaded)}")
+    for line in outside_files.in_words(loaded):
+        print(line)
     unwatch_lost(loaded.grid.datasets)
     wrong = [problem for name in loaded.grid.datasets for problem in _read_own_files(loaded, name)]
     if wrong:

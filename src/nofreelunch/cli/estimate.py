@@ -213,7 +213,7 @@ def learning_seconds(params: Params, dataset: str, embedder: str, size: TaskSize
         columns = storage.read_table(known)
         spent = sum(float(values.sum()) for key, values in columns.items() if key.endswith("seconds"))
         return rounds * runs * len(grid.strategies) * spent / max(1, len(columns["round"]))
-    strategies = [params.strategies[name]["strategy"] for name in grid.strategies]
+    strategies = [params.strategies[name].get("strategy", name) for name in grid.strategies]
     query = sum(QUERY_SECONDS.get(name, OTHER_QUERY_SECONDS) for name in strategies if name != "bait")
     query *= size.train * width / (QUERY_ROWS * QUERY_DIMENSIONS)
     if "bait" in strategies:
@@ -227,7 +227,8 @@ def learning_seconds(params: Params, dataset: str, embedder: str, size: TaskSize
 def start_seconds(params: Params, dataset: str, embedder: str, size: TaskSize) -> float:
     """Seconds of one core for the initial pools of a cell, by rows × dimensions."""
     width = dimensions(embedder, params.embedders[embedder], dataset) * (4 if size.parts == 2 else 1)
-    seconds = sum(POOL_SECONDS.get(params.pools[name]["pool"], OTHER_POOL_SECONDS) for name in params.grid.pools)
+    pools = [params.pools[name].get("pool", name) for name in params.grid.pools]
+    seconds = sum(POOL_SECONDS.get(name, OTHER_POOL_SECONDS) for name in pools)
     return params.grid.seeds * seconds * size.train * width / (QUERY_ROWS * QUERY_DIMENSIONS)
 
 

@@ -8,6 +8,7 @@ import sys
 
 from nofreelunch import params
 from nofreelunch.base.errors import UserError
+from nofreelunch.cells import outside_files
 from nofreelunch.cli.calibration import cpu_flops, gpu_flops
 from nofreelunch.cli.check import changed_files, describe, wheels_to_come
 from nofreelunch.cli.estimate import (
@@ -60,6 +61,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Print the plan."""
+    outside_files.unwatch_lost()
     loaded = params.load()
     grid = loaded.grid
     if arguments.all:

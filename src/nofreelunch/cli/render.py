@@ -54,5 +54,5 @@ def render(folder: Path) -> tuple[int, int, int]:
     collected = kept(folder / RUNS, wanted.grid)
     summary.write(summary_of(collected, wanted), place)
     tables, claims = summary.read_tables(place.summary), summary.read_claims(place.summary)
-    figures = draw_all(tables, wanted.grid.pools, wanted.focus.embedder, place.figures)
+    figures = draw_all(tables, wanted.grid.pools, wanted.focus.embedder, place.figures, wanted.foreign_names)
     return len(collected.runs), figures, write_page(wanted, tables, claims, place.report)

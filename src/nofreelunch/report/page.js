@@ -4,7 +4,7 @@ const DATA = JSON.parse(document.getElementById("data").textContent);
 const SEEN = { yes: " †", related: " (†)", no: "", unknown: " ?" };
 const SVG = "http://www.w3.org/2000/svg";
 // Registry names for people; anything else is left as it is.
-const words = (name) => (/^[a-z0-9_.|]+$/.test(name) ? name.replaceAll("_", " ").replaceAll(".", " · ") : name);
+const words = (name) => (/^[a-z0-9_.|]+$/.test(name) ? name.replaceAll("_", " ").replaceAll(".", " · ") : name) + (DATA.foreign.includes(name) ? " ‡" : "");
 
 function fill(node, attributes, children) {
   for (const [name, value] of Object.entries(attributes)) {

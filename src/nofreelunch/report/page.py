@@ -1,6 +1,7 @@
 """From the summary to the page: what is shown as HTML, and what JavaScript gets as JSON."""
 
 import json
+from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError
 from importlib.resources import files
 from pathlib import Path
@@ -12,6 +13,7 @@ from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
 from nofreelunch.base import storage
+from nofreelunch.base.outside import Outside
 from nofreelunch.base.provenance import releases
 from nofreelunch.evaluation.claims import UNTESTABLE
 from nofreelunch.params import Params
@@ -38,6 +40,11 @@ def render(params: Params, tables: dict[str, pd.DataFrame], claims: list[dict[st
         tables: `evaluation.summary.read_tables`.
         claims: `evaluation.claims.judge`.
     """
+    with style.marking(params.foreign_names):
+        return _render(params, tables, claims)
+
+
+def _render(params: Params, tables: dict[str, pd.DataFrame], claims: list[dict[str, Any]]) -> str:
     grid = params.grid
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     environment.filters |= {"number": _number, "p": _p, "words": style.words}
@@ -54,6 +61,8 @@ def render(params: Params, tables: dict[str, pd.DataFrame], claims: list[dict[st
         marks=MARKS,
         parameters=yaml.safe_dump(_parameters(params), sort_keys=False, allow_unicode=True, width=100),
         versions=_versions(),
+        foreign=[one for named in params.foreign.items() for one in _foreign(*named)],
+        foreign_note=style.FOREIGN_NOTE,
         style=Markup(_part("report.css")),  # noqa: S704 - our own file
         script=Markup("\n".join(_part(name) for name in SCRIPTS)),  # noqa: S704 - our own files
         data=Markup(as_script_data(_payload(params, tables))),  # noqa: S704 - escaped there
@@ -82,6 +91,7 @@ def _payload(params: Params, tables: dict[str, pd.DataFrame]) -> dict[str, Any]:
         "pools": grid.pools,
         "focus": params.focus.embedder,
         "strategies": [_strategy(name) for name in grid.strategies],
+        "foreign": params.foreign_names,
         "seen": {f"{d}/{e}": mark for (e, d), mark in params.known().marks.items()},
         "curves": curve_data(tables),
         "tables": {name: table.plain() for name, table in report_tables(tables).items()},
@@ -92,6 +102,19 @@ def _strategy(name: str) -> dict[str, str]:
     look = style.look(name)
     dash = "" if look.dash == "-" else " ".join(str(2 * length) for length in look.dash[1])
     return {"name": name, "light": look.colour, "dark": style.on_dark(look.colour, DARK_GROUND), "dash": dash}
+
+
+def _foreign(section: str, named: Mapping[str, Outside]) -> list[dict[str, str]]:
+    """Entries of a section that are code from outside: what was run."""
+    return [
+        {
+            "name": f"{section}.{name}",
+            "where": one.where,
+            "digest": one.digest,
+            "releases": ", ".join(f"{package} {version}" for package, version in one.releases.items()) or "–",
+        }
+        for name, one in named.items()
+    ]
 
 
 def _parameters(params: Params) -> dict[str, Any]:

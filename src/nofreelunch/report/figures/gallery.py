@@ -25,7 +25,11 @@ from nofreelunch.report.figures.write import save
 
 
 def draw_all(
-    tables: dict[str, pd.DataFrame], pools: Sequence[str], focus: str, folder: Path = layout.HERE.figures
+    tables: dict[str, pd.DataFrame],
+    pools: Sequence[str],
+    focus: str,
+    folder: Path = layout.HERE.figures,
+    foreign: Sequence[str] = (),
 ) -> int:
     """Write ``folder``/<name>.{png,svg} for every figure of `drawn`, and give their number.
 
@@ -33,8 +37,11 @@ def draw_all(
         tables: `evaluation.summary.read_tables`.
         pools: the pool selections, a figure of curves and one of differences for each.
         focus: the embedder whose picks are shown.
+        folder: to write to.
+        foreign: strategies and pools to mark as not part of the benchmark.
     """
-    return len([save(figure, folder / name) for name, figure in drawn(tables, pools, focus)])
+    with style.marking(foreign):
+        return len([save(figure, folder / name) for name, figure in drawn(tables, pools, focus)])
 
 
 def drawn(tables: dict[str, pd.DataFrame], pools: Sequence[str], focus: str) -> Iterator[tuple[str, Figure]]:

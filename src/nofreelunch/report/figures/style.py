@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
@@ -83,12 +84,30 @@ _LOOKS = {
     "oracle": Look("#404040", (0, (8, 1, 1, 1, 1, 1))),
 }
 _SPARE = ("#117733", "#6699CC", "#AA4466", "#B8860B", "#5D3A9B", "#40B0A6")
+_FOREIGN = ("#E6007E", "#0B8A3E", "#7A4B00", "#4B4BD8", "#C1440E", "#00798C")
+FOREIGN = "‡"
+FOREIGN_NOTE = f"{FOREIGN} code from outside, not part of the benchmark"
+# Names of the strategies and pools that are code from outside, while a grid's figures and report are made.
+_foreign: ContextVar[tuple[str, ...]] = ContextVar("foreign", default=())
+
+
+@contextmanager
+def marking(foreign: Sequence[str]) -> Iterator[None]:
+    """Mark these strategies and pools, within this, as not part of the benchmark."""
+    token = _foreign.set(tuple(foreign))
+    try:
+        yield
+    finally:
+        _foreign.reset(token)
 
 
 def look(strategy: str) -> Look:
-    """The look of ``strategy``; one not known here gets a spare colour that its name alone decides."""
+    """The look of ``strategy``; one from outside has a colour of its own, and one not known here gets a spare colour
+    that its name alone decides."""
     if strategy in _LOOKS:
         return _LOOKS[strategy]
+    if strategy in _foreign.get():
+        return Look(_FOREIGN[_foreign.get().index(strategy) % len(_FOREIGN)], (0, (6, 1, 2, 1)))
     return Look(_SPARE[sum(strategy.encode()) % len(_SPARE)], (0, (2, 1)))
 
 
@@ -135,11 +154,13 @@ def headline(made: Figure, title: str, note: str) -> None:
     width, height = made.get_size_inches()
     made.suptitle(title, x=0.15 / width, y=1 - 0.12 / height, ha="left", va="top")
     made.text(0.15 / width, 1 - 0.36 / height, note, color=MUTED, va="top", size=8)
+    if _foreign.get():
+        made.text(0.15 / width, 0.05 / height, FOREIGN_NOTE, color=MUTED, va="bottom", size=7)
 
 
 def words(name: str) -> str:
-    """A registry name as read by people: ``least_confident`` → ``least confident``."""
-    return name.replace("_", " ")
+    """A registry name as read by people: ``least_confident`` → ``least confident``; marked where it is from outside."""
+    return name.replace("_", " ") + (f" {FOREIGN}" if name in _foreign.get() else "")
 
 
 SEEN = {"yes": " †", "related": " (†)"}

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from nofreelunch.selection import coverage
+from nofreelunch.selection import coverage, foreign
 from nofreelunch.selection.query import Strategy
 from nofreelunch.selection.strategies import (
     alfamix,
@@ -45,5 +45,7 @@ STRATEGIES: dict[str, Strategy] = {
 def parts(entry: Mapping[str, Any]) -> tuple[Strategy, dict[str, Any], int | None]:
     """The strategy, the options and ``query_subset`` of an entry of params.yaml, which may have a name of its own."""
     options = dict(entry)
-    strategy, subset = options.pop("strategy"), options.pop("query_subset")
-    return STRATEGIES[strategy], options, subset
+    subset = options.pop("query_subset")
+    if "from" in options:
+        return foreign.strategy(options.pop("from")), options, subset
+    return STRATEGIES[options.pop("strategy")], options, subset

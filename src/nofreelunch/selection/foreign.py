@@ -1,0 +1,100 @@
+"""Query strategies and pool selections from outside this package, which params.yaml names with ``from:``.
+
+They are marked wherever their results are shown: they are no part of the benchmark.
+"""
+
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from nofreelunch.base.errors import UserError
+from nofreelunch.base.outside import Outside
+from nofreelunch.selection.guard import checked
+from nofreelunch.selection.query import IntArray, PoolSelection, Start, Strategy
+
+
+@dataclass(frozen=True)
+class Foreign:
+    """A function from outside, as it reaches any process: there it is loaded from its text or its package.
+
+    Attributes:
+        outside: names it, or a `Strategy`.
+        part: which function of a `Strategy`.
+    """
+
+    outside: Outside
+    part: str = "select"
+
+    def __call__(self, request: Any, **options: Any) -> Any:
+        """What it returns.
+
+        Raises:
+            UserError: it raises anything; in one line that names the place.
+        """
+        found = self.outside.load()
+        called = getattr(found, self.part) if isinstance(found, Strategy) else found
+        try:
+            return called(request, **options)
+        except UserError:
+            raise
+        except Exception as error:
+            last = traceback.extract_tb(error.__traceback__)[-1]
+            hint = "; arrays of a request are shared: copy them" if "read-only" in str(error) else ""
+            raise UserError(
+                f"it raises {type(error).__name__}: {error} ({last.filename}, line {last.lineno}{hint})"
+            ) from error
+
+
+class ForeignPool(Foreign):
+    """A pool selection from outside."""
+
+    def __call__(self, request: Start, **options: Any) -> IntArray:
+        """What it returns, checked, as `PoolSelection`.
+
+        Raises:
+            UserError: it raises anything, or what it returns are not ``size`` distinct rows of the pool.
+        """
+        for array in (request.features, request.candidates):
+            array.flags.writeable = False
+        picked = super().__call__(request, **options)
+        return checked(picked, request.candidates, len(request.features), request.size, f"'{self.outside.where}'")
+
+
+def function(outside: Outside) -> Callable[..., Any]:
+    """The function that ``outside`` names, or that of the `Strategy`; its keyword-only parameters are its options.
+
+    Raises:
+        UserError: it cannot be loaded, or is neither.
+    """
+    found = outside.load()
+    made = found.select if isinstance(found, Strategy) else found
+    if not callable(made):
+        raise UserError(f"'{outside.where}' is a {type(found).__name__}, no function (see docs/extend.md).")
+    return made
+
+
+def strategy(outside: Outside) -> Strategy:
+    """The strategy that ``outside`` names: a function of a `Query`, or a `Strategy`.
+
+    Raises:
+        UserError: it cannot be loaded, is neither, or asks for the true labels.
+    """
+    function(outside)
+    found = outside.load()
+    if not isinstance(found, Strategy):
+        return Strategy(Foreign(outside))
+    if found.uses_truth:
+        raise UserError(f"'{outside.where}' wants the true labels (uses_truth); no strategy from outside is told them.")
+    prepare = None if found.prepare is None else Foreign(outside, "prepare")
+    return replace(found, select=Foreign(outside), prepare=prepare)
+
+
+def pool(outside: Outside) -> PoolSelection:
+    """The pool selection that ``outside`` names, a function of a `Start`.
+
+    Raises:
+        UserError: it cannot be loaded, or is no function.
+    """
+    function(outside)
+    return ForeignPool(outside)

@@ -1,0 +1,53 @@
+"""A strategy file outside the repository: through the pipeline, into figures and report, anew alone when it changes."""
+
+import json
+
+import pytest
+from dvc_project import Project, ran
+
+pytestmark = pytest.mark.slow
+STRATEGY = """
+def select(query):
+    return sorted(query.candidates.tolist())[: query.batch_size]
+"""
+LEARNED = {f"active_learn@docs_library-{embedder}" for embedder in ("hashing", "lsa")}
+
+
+def test_a_file_from_outside_takes_part_and_its_changes_compute_its_runs_alone(tmp_path):
+    (tmp_path / "project").mkdir()
+    project = Project(tmp_path / "project")
+    file = tmp_path / "my_strategy.py"
+    file.write_text(STRATEGY)
+    project.change({"strategies": {"mine": {"from": "../my_strategy.py"}}})
+    project.change({"grid": {"strategies": ["random", "mine"]}})
+    assert "strategies.mine is code from outside" in project.python("-m", "nofreelunch", "check")
+    stages, computed = project.repro()
+    assert {"outside", *LEARNED} <= stages
+    assert computed == ["8 of 8 runs computed"] * 2
+    figure = (project.folder / "plots/figures/curves_random.svg").read_text()
+    assert "mine ‡" in figure
+    assert "not part of the benchmark" in figure
+    report = (project.folder / "plots/report.html").read_text()
+    said = json.loads((project.folder / "data/outside/strategies.json").read_text())["mine"]
+    assert "strategies.mine" in report
+    assert said["sha256"][:16] in report
+    assert '"foreign":["mine"]' in report
+    assert project.repro() == (set(), [])
+
+    file.write_text(STRATEGY.replace("sorted(", "sorted(reversed(").replace("())", "()))"))
+    stages, computed = project.repro()
+    assert stages == {"outside", *LEARNED}
+    assert computed == ["4 of 8 runs computed"] * 2
+
+    # By the farm first: the stages take what it made.
+    file.write_text(STRATEGY.replace("[: query.batch_size]", "[-query.batch_size :]"))
+    said = project.python("-m", "nofreelunch", "farm")
+    assert "2 cells: 8 of 16 runs computed" in said, said
+    stages, computed = project.repro()
+    assert {"outside", *LEARNED} <= stages
+    assert computed == ["0 of 8 runs computed"] * 2
+
+    file.unlink()
+    assert "'../my_strategy.py' cannot be read: No such file" in project.python("-m", "nofreelunch", "check")
+    project.change({"grid": {"strategies": ["random", "margin"]}})
+    assert "outside" in ran(project.dvc("repro"))
