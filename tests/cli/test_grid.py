@@ -37,6 +37,8 @@ def test_a_named_grid_is_valid_and_changes_nothing_else(name):
     assert new["focus"]["embedder"] in new["grid"]["embedders"]
     for dataset, entry in new["datasets"].items():
         assert entry.pop("budget", None) == (GRIDS[name].own_budget(dataset) if dataset in TEN_TASKS else None)
+        if GRIDS[name].caps and dataset in TEN_TASKS:
+            assert (entry.pop("train"), entry.pop("test")) == GRIDS[name].caps
     assert new.pop("head") == old.pop("head") | dict(GRIDS[name].head)
     for section in old.keys() - {"grid", "focus"}:
         assert new[section] == old[section]
@@ -125,7 +127,7 @@ def test_the_budget_in_use_comes_back_and_what_does_not_is_said(folder, capsys):
     assert Path("params.yaml").read_text(encoding="utf-8") == SHIPPED
     said = capsys.readouterr().out
     assert "budget.custom.initial: 7 → 50" in said
-    assert "left as they stand: annotator, the entries of datasets but for budgets, of embedders" in said
+    assert "left as they stand: annotator, the entries of datasets but for budgets and caps, of embedders" in said
 
 
 def test_one_is_no_plural(folder):
@@ -135,3 +137,14 @@ def test_one_is_no_plural(folder):
     one = "1 task × 1 embedder × 1 pool × 1 strategy × 1 seed = 1 run"
     assert describe(params.Params.model_validate(content)) == one
     assert describe(params.load()) == "4 tasks × 4 embedders × 2 pools × 8 strategies × 5 seeds = 1,280 runs"
+
+
+def test_the_study_caps_its_tasks_and_another_grid_takes_only_these_caps_away(folder):
+    own = SHIPPED.replace("source: hub, hub: mteb/banking77,", "source: hub, train: 700, hub: mteb/banking77,")
+    assert own != SHIPPED
+    studied, _ = grid.with_grid(own, "study")
+    tasks = yaml.safe_load(studied)["datasets"]
+    assert {(tasks[name]["train"], tasks[name]["test"]) for name in grid.TEN_TASKS} == {(2000, 1000)}
+    assert tasks["banking77"]["budget"] == {"initial": 77, "batch": 20, "rounds": 20}
+    assert "train" not in yaml.safe_load(grid.with_grid(studied, "quickstart")[0])["datasets"]["ag_news"]
+    assert yaml.safe_load(grid.with_grid(own, "quickstart")[0])["datasets"]["banking77"]["train"] == 700

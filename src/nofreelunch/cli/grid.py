@@ -1,7 +1,7 @@
 """Write a grid that has a name into params.yaml; everything else in it, comments too, stays as it is."""
 
 import argparse
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +11,12 @@ from nofreelunch import params
 from nofreelunch.base import storage
 from nofreelunch.base.errors import UserError
 from nofreelunch.cli.check import describe
-from nofreelunch.cli.named_grids import GRIDS, NamedGrid
+from nofreelunch.cli.named_grids import GRIDS, TEN_TASKS, NamedGrid
 from nofreelunch.cli.yaml_edit import Scalar, Value, put, set_values
 
 PARAMS = Path("params.yaml")
 AXES = ("datasets", "embedders", "pools", "strategies")
-LEFT = ("annotator", "the entries of datasets but for budgets, of embedders, pools and strategies")
+LEFT = ("annotator", "the entries of datasets but for budgets and caps, of embedders, pools and strategies")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -92,12 +92,25 @@ def _available(named: NamedGrid, old: Any) -> tuple[dict[tuple[str, ...], Value]
 
 
 def _settings(named: NamedGrid, old: Any) -> dict[tuple[str, ...], Scalar | dict[str, int] | None]:
-    """The head's options and the tasks' own budgets, of all tasks that a named grid knows; None takes one away."""
+    """The head's options and the tasks' own budgets and caps, of all tasks that a named grid knows; None takes one
+    away."""
     known = dict.fromkeys(name for grid in GRIDS.values() for name in grid.datasets if name in old["datasets"])
     return {
         **{("head", key): value for key, value in named.head},
         **{("datasets", name, "budget"): named.own_budget(name) for name in known},
+        **{path: cap for name in TEN_TASKS if name in known for path, cap in _caps(named, old, name)},
     }
+
+
+def _caps(named: NamedGrid, old: Any, name: str) -> Iterator[tuple[tuple[str, ...], int | None]]:
+    """The grid's caps of a task, or none in place of another grid's; a user's own stay."""
+    for number, split in enumerate(("train", "test")):
+        others = {grid.caps[number] for grid in GRIDS.values() if grid.caps}
+        path = ("datasets", name, split)
+        if named.caps:
+            yield path, named.caps[number]
+        elif _at(old, path) in others:
+            yield path, None
 
 
 def _at(content: Any, path: tuple[str, ...]) -> Any:

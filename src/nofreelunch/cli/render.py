@@ -8,7 +8,7 @@ from nofreelunch import params
 from nofreelunch.base import layout
 from nofreelunch.base.errors import UserError
 
-PARAMS, RUNS = "params.yaml", "runs"
+PARAMS, RUNS, QUESTIONS = "params.yaml", "runs", "questions"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -40,13 +40,15 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def render(folder: Path) -> tuple[int, int, int]:
-    """Make all of `layout.Results` within ``folder`` from its params.yaml and runs/, to the same bytes every time.
+    """Make all of `layout.Results` within ``folder``, and questions/, from its params.yaml and runs/, to the same bytes
+    every time.
 
     Returns:
         Rows of runs, number of figures, bytes of the report.
     """
     from nofreelunch.evaluation import summary
     from nofreelunch.evaluation.collected import kept, summary_of
+    from nofreelunch.report import questions
     from nofreelunch.report.figures import draw_all
     from nofreelunch.report.page import write_page
 
@@ -55,4 +57,5 @@ def render(folder: Path) -> tuple[int, int, int]:
     summary.write(summary_of(collected, wanted), place)
     tables, claims = summary.read_tables(place.summary), summary.read_claims(place.summary)
     figures = draw_all(tables, wanted.grid.pools, wanted.focus.embedder, place.figures, wanted.foreign_names)
+    figures += questions.write(collected, wanted, folder / QUESTIONS, place.figures, folder / RUNS)
     return len(collected.runs), figures, write_page(wanted, tables, claims, place.report)
