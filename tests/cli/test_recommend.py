@@ -45,6 +45,7 @@ def project(tmp_path_factory):
 @pytest.fixture
 def command(project, monkeypatch, capsys):
     monkeypatch.chdir(project)
+    monkeypatch.setattr(layout, "STUDY", Path("no study"))
 
     def run(*arguments):
         from nofreelunch.__main__ import main

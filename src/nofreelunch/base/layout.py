@@ -14,9 +14,11 @@ METRICS = Path("metrics")
 PLOTS = Path("plots")
 SUMMARY = Path("data/summary")
 REPORT = PLOTS / "report.html"
-# What `recommend` learns from: of the grid at hand, and of the one that a project was started from.
+# What `recommend` learns from: of the grid at hand, of the one that a project was started from, and of the study, which
+# comes with the package.
 EVIDENCE = PLOTS / "evidence"
 SHIPPED = Path("evidence")
+STUDY = Path(__file__).parents[1] / "evaluation" / "study"
 
 
 @dataclass(frozen=True)

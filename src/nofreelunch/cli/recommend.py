@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
+from functools import reduce
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -65,7 +66,7 @@ def run(arguments: argparse.Namespace) -> None:
 
     advised = recommend(arms, found, budget)
     measures = arms.loc[arms["dataset"].isin(advised.tasks), LABEL_FREE]
-    learned = " and ".join(map(str, folders))
+    learned = " and ".join(folders)
     print(f"{arguments.texts}: {len(texts):,} texts, embedded by {embedder}; learned from {learned}\n")
     print(diagnostics_table(found, measures) + "\n")
     print("\n".join([*answer(advised), *notes]) + "\n")
@@ -73,12 +74,12 @@ def run(arguments: argparse.Namespace) -> None:
     print("\n".join(doubts(advised, outside, len(texts) < ROWS)))
 
 
-def read_evidence(wanted: Path | None) -> tuple[list[Path], pd.DataFrame]:
-    """The folders to learn from, and their evidence as one table (`evaluation.arms.evidence`).
+def read_evidence(wanted: Path | None) -> tuple[list[str], pd.DataFrame]:
+    """Where there is something to learn from, and the evidence as one table (`evaluation.arms.evidence`).
 
     Args:
-        wanted: the folder; where None, that of this grid and what came with the project. A task that both have counts
-            as this grid found it.
+        wanted: the folder; where None, that of this grid, what came with the project, and the study that comes with the
+            package. A task that several have counts as the first of them found it.
 
     Raises:
         UserError: there is none, or its grid compares nothing.
@@ -86,7 +87,8 @@ def read_evidence(wanted: Path | None) -> tuple[list[Path], pd.DataFrame]:
     from nofreelunch.evaluation.arms import COLUMNS, joined
     from nofreelunch.evaluation.summary import read_table
 
-    folders = [layout.EVIDENCE, layout.SHIPPED] if wanted is None else [wanted]
+    places = {layout.EVIDENCE: str(layout.EVIDENCE), layout.SHIPPED: str(layout.SHIPPED), layout.STUDY: "the study"}
+    folders = list(places) if wanted is None else [wanted]
     there = [folder for folder in folders if (folder / "arms.parquet").is_file()]
     if not there:
         raise UserError(f"{' and '.join(map(str, folders))}: no evidence to learn from. Run 'dvc repro'.")
@@ -95,10 +97,10 @@ def read_evidence(wanted: Path | None) -> tuple[list[Path], pd.DataFrame]:
         missing = [name for name in COLUMNS if name not in table]
         if missing:
             raise UserError(f"{folder / 'arms.parquet'} lacks {', '.join(missing)}: 'dvc repro' makes it anew.")
-    arms = tables[0] if len(tables) == 1 else joined(*tables)
+    arms = reduce(joined, tables)
     if arms.empty:
         raise UserError("nothing to learn from: put 'badge', 'margin' or 'random' into grid.strategies, 'dvc repro'.")
-    return there, arms
+    return [places.get(folder, str(folder)) for folder in there], arms
 
 
 def read_texts(path: Path, column: str, reading: Reading = AS_IT_IS) -> list[str]:
