@@ -20,7 +20,7 @@ from nofreelunch.evaluation.aulc import labels_to
 from nofreelunch.heads.scaling import scale
 from nofreelunch.heads.spec import HeadSpec
 from nofreelunch.selection.pools import POOLS
-from nofreelunch.selection.query import Query, Start
+from nofreelunch.selection.query import Query, Start, Strategy
 from nofreelunch.selection.strategies import STRATEGIES
 from nofreelunch.space.geometry import Geometry
 from nofreelunch.space.rows import squared_norms
@@ -180,23 +180,31 @@ def run(world: World, arm: Arm, plan: Plan) -> Run:
     audit = 0 if arm == BASELINE else plan.audit
     entry, rounds = STRATEGIES[strategy], -(-min(plan.most, len(world.labels)) // plan.batch) - 1
     first = _first(world, start, plan.batch, audit)
-    select = entry.select if not audit else audited(entry.select, world.queue[: world.reserved], audit)
+    select = audited(entry, world, audit) if audit else entry.select
     return Run(start, strategy, world.seed, first, select, {}, entry.uses_head, plan.batch, rounds)
 
 
-def audited(select: Callable[..., IntArray], reserve: IntArray, audit: int) -> Callable[..., IntArray]:
-    """``select`` on the rows outside ``reserve``, behind the next ``audit`` rows of it; either gives way to the other
-    where it has no rows left."""
+def audited(strategy: Strategy, world: World, audit: int) -> Callable[..., IntArray]:
+    """The next ``audit`` rows of the reserve, then what ``strategy`` takes of the rows outside, knowing no answer of the
+    reserve, as `batch.next_batch` does it; either gives way to the other where it has no rows left."""
+    reserve = world.queue[: world.reserved]
+    outside = np.ones(len(world.labels), bool)
+    outside[reserve] = False
+    fitting = world.cell.fitting(world.seed)
 
     def chosen(query: Query, **options: Any) -> IntArray:
-        is_open = np.zeros(len(query.features), bool)
+        is_open = np.zeros(len(outside), bool)
         is_open[query.candidates] = True
         waiting = reserve[is_open[reserve]]
-        is_open[reserve] = False
-        free = query.candidates[is_open[query.candidates]]
+        free = query.candidates[outside[query.candidates]]
         count = min(max(audit, query.batch_size - len(free)), len(waiting), query.batch_size)
-        rest = replace(query, candidates=free, batch_size=query.batch_size - count)
-        return np.concatenate([waiting[:count], select(rest, **options)])
+        known = outside[query.labelled]
+        rows, answers = query.labelled[known], query.labels[known]
+        view = replace(query, labelled=rows, labels=answers, candidates=free, batch_size=query.batch_size - count)
+        if strategy.uses_head:
+            head = fitting(rows, answers)
+            view = replace(view, head=head, probabilities=head.probabilities(query.features))
+        return np.concatenate([waiting[:count], strategy.select(view, **options)])
 
     return chosen
 
