@@ -20,14 +20,14 @@ from threadpoolctl import threadpool_limits
 from benchmarks.machine import clock
 from nofreelunch.base import storage
 from nofreelunch.cells.simulation import Curve
+from nofreelunch.heads.head import Learner
 from nofreelunch.heads.spec import LogisticSpec
 from nofreelunch.labelling.simulate import BASELINE, Plan, World, replay
+from nofreelunch.labelling.stopping import uncertainties
 
 ARM = ("random", "badge")
 PLAN = Plan(batch=50, audit=10, reserve=0.2, most=1000, head=LogisticSpec())
-FOLDS, TRUTH_FOLDS = 5, 10
-# Rounds at which the model's accuracy on the whole file is computed, for which every labelled row is left out once.
-TRUTH_EVERY = 2
+FOLDS = 5
 
 Arrays = dict[str, npt.NDArray[Any]]
 
@@ -54,66 +54,59 @@ def one(folder: Path, task: str, embedder: str, seed: int) -> Arrays:
 
 
 def watched(world: World, curve: Curve, rounds: int) -> Arrays:
-    """What the loop can know after each batch, and what is true of the file.
+    """What the loop can know after each batch, and what is true.
 
     Returns:
-        audit: (M,) classes of the audit's rows in order; audits: (R,) how many there are; said, sure: (R, M) class and
-        its probability by heads that were fitted without the row, on the batches so far; truth: (R,) share of the file
-        that is right when each row is held out, NaN where not computed; mean_sure: (R,) the mean probability of the
-        class that is named, likewise; entropy: (R,) mean over open rows, in units of log C; least: (R,) the largest;
-        called: (R, n) the model's class of every row; test: (R, m) which held-out rows are right.
+        audit: (M,) classes of the reserve's rows in the order in which they are asked; audits: (R,) how many have been;
+        said, sure: (R, M) class and its probability by heads that were fitted without the row, on the batches so far;
+        reserve: (M,) their rows; acquired: (L,) all rows in the order in which they were asked; uncertainty and doubt: (R,) mean and largest over open rows; called: (R, n)
+        the model's class of every row; test: (R, m) which held-out rows are right.
     """
-    cell, labels = world.cell, world.labels
-    reserve = np.isin(curve.acquired, world.queue[: world.reserved])
-    audit = curve.acquired[reserve]
-    rank = np.full(len(labels), -1)
-    rank[audit] = np.arange(len(audit))
-    found: dict[str, list[Any]] = {name: [] for name in ("audits", "said", "sure", "truth", "mean_sure", "entropy", "least", "called", "test")}
+    cell, labels, audit = world.cell, world.labels, world.queue[: world.reserved]
+    learner, whole = cell.learner(world.seed), cell.learner(world.seed)
+    folds: list[Learner] = []
+    strength = np.nan
+    found: dict[str, list[Any]] = {}
     for number in range(rounds):
         rows = curve.acquired[: curve.labels[number]]
-        chosen = rows[rank[rows] < 0]
-        own = rows[rank[rows] >= 0]
-        C = cell.fitting(world.seed)(chosen, labels[chosen]).training.C
-        said, sure = _held_out(world, chosen, own, audit, C)
-        model = cell.fitting(world.seed, curve.C[number])(rows, labels[rows])
+        asked = np.isin(rows, audit)
+        chosen, own = rows[~asked], rows[asked]
+        C = learner.fit(chosen, labels[chosen]).training.C
+        if strength != C:
+            folds, strength = [cell.learner(world.seed, C) for _ in range(FOLDS)], C
+        said, sure = _held_out(world, rows, own, audit, folds)
+        model = whole.fit(rows, labels[rows])
         everywhere = model.probabilities(cell.pool)
-        is_open = np.ones(len(labels), bool)
-        is_open[rows] = False
-        spread = -(everywhere * np.log(np.maximum(everywhere, 1e-12))).sum(axis=1) / np.log(cell.class_count)
-        top, best = everywhere.argmax(axis=1), everywhere.max(axis=1)
-        found["audits"].append(len(own))
-        found["said"].append(said)
-        found["sure"].append(sure)
-        found["entropy"].append(spread[is_open].mean())
-        found["least"].append(spread[is_open].max())
-        found["called"].append(top)
-        found["test"].append(model.probabilities(cell.test).argmax(axis=1) == cell.test_labels)
-        right, mean_sure = np.nan, np.nan
-        if number % TRUTH_EVERY == TRUTH_EVERY - 1:
-            hits, named = (top == labels).astype(float), best.astype(float)
-            hits[own], named[own] = said[rank[own]] == labels[own], sure[rank[own]]
-            for fold in range(TRUTH_FOLDS):
-                held = chosen[fold::TRUTH_FOLDS]
-                kept = np.setdiff1d(rows, held)
-                said_of = cell.fitting(world.seed, C)(kept, labels[kept]).probabilities(cell.pool[held])
-                hits[held], named[held] = said_of.argmax(axis=1) == labels[held], said_of.max(axis=1)
-            right, mean_sure = hits.mean(), named.mean()
-        found["truth"].append(right)
-        found["mean_sure"].append(mean_sure)
-    narrow = {"called": np.int16, "said": np.int16, "sure": np.float32}
-    return {"audit": labels[audit]} | {name: np.array(values).astype(narrow.get(name, np.array(values).dtype)) for name, values in found.items()}
+        unsure = uncertainties(np.delete(everywhere, rows, axis=0))
+        now = {
+            "audits": len(own),
+            "said": said.astype(np.int16),
+            "sure": sure,
+            "uncertainty": unsure.mean(),
+            "doubt": unsure.max(),
+            "called": everywhere.argmax(axis=1).astype(np.int16),
+            "test": model.probabilities(cell.test).argmax(axis=1) == cell.test_labels,
+        }
+        for name, value in now.items():
+            found.setdefault(name, []).append(value)
+    return {"audit": labels[audit], "reserve": audit, "acquired": curve.acquired} | {
+        name: np.array(values) for name, values in found.items()
+    }
 
 
 def _held_out(
-    world: World, chosen: npt.NDArray[np.int64], own: npt.NDArray[np.int64], audit: npt.NDArray[np.int64], C: float
+    world: World,
+    rows: npt.NDArray[np.int64],
+    own: npt.NDArray[np.int64],
+    audit: npt.NDArray[np.int64],
+    learners: list[Learner],
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
-    """Class and its probability of every row of the ``audit``, by heads on ``chosen`` and those of ``own`` (its first
-    rows) of other folds."""
+    """Class and its probability of every row of the ``audit``, by heads on ``rows`` without those of ``own``, the first
+    of the audit, that are of the same fold."""
     said, sure = np.empty(len(audit), np.int64), np.empty(len(audit), np.float32)
-    for fold in range(FOLDS):
-        rows = np.concatenate([chosen, np.delete(own, np.s_[fold::FOLDS])])
-        head = world.cell.fitting(world.seed, C)(rows, world.labels[rows])
-        of = head.probabilities(world.cell.pool[audit[fold::FOLDS]])
+    for fold, learner in enumerate(learners):
+        known = rows[~np.isin(rows, own[fold::FOLDS])]
+        of = learner.fit(known, world.labels[known]).probabilities(world.cell.pool[audit[fold::FOLDS]])
         said[fold::FOLDS], sure[fold::FOLDS] = of.argmax(axis=1), of.max(axis=1)
     return said, sure
 

@@ -190,7 +190,7 @@ def audited(strategy: Strategy, world: World, audit: int) -> Callable[..., IntAr
     reserve = world.queue[: world.reserved]
     outside = np.ones(len(world.labels), bool)
     outside[reserve] = False
-    fitting = world.cell.fitting(world.seed)
+    learner = world.cell.learner(world.seed)
 
     def chosen(query: Query, **options: Any) -> IntArray:
         is_open = np.zeros(len(outside), bool)
@@ -202,7 +202,7 @@ def audited(strategy: Strategy, world: World, audit: int) -> Callable[..., IntAr
         rows, answers = query.labelled[known], query.labels[known]
         view = replace(query, labelled=rows, labels=answers, candidates=free, batch_size=query.batch_size - count)
         if strategy.uses_head:
-            head = fitting(rows, answers)
+            head = learner.fit(rows, answers)
             view = replace(view, head=head, probabilities=head.probabilities(query.features))
         return np.concatenate([waiting[:count], strategy.select(view, **options)])
 
