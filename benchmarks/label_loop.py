@@ -1,7 +1,7 @@
 """The labelling loop judged where all labels are known: labels it saves, and whether its statistics tell the truth.
 
-Run: nice python -m benchmarks.label_loop --folder data/embeddings --keep label_loop     (minutes a task; resumable)
-     python -m benchmarks.label_loop --keep label_loop --tables                       (the tables of docs/label_evidence.md)
+Run: nice python -m benchmarks.label_loop --folder data/embeddings --keep label_loop   (minutes; resumable)
+     python -m benchmarks.label_loop --keep label_loop --tables                     (those of docs/label_evidence.md)
 
 --folder holds <task>/<embedder>.{train,test}.npy and .labels.json, as the stage embed writes them; train and test rows
 together are a task's file, of which each repetition holds out a third. A file for each task and repetition goes to
@@ -59,8 +59,9 @@ def watched(world: World, curve: Curve, rounds: int) -> Arrays:
     Returns:
         audit: (M,) classes of the reserve's rows in the order in which they are asked; audits: (R,) how many have been;
         said, sure: (R, M) class and its probability by heads that were fitted without the row, on the batches so far;
-        reserve: (M,) their rows; acquired: (L,) all rows in the order in which they were asked; uncertainty and doubt: (R,) mean and largest over open rows; called: (R, n)
-        the model's class of every row; test: (R, m) which held-out rows are right.
+        reserve: (M,) their rows; acquired: (L,) all rows in the order in which they were asked; uncertainty, doubt:
+        (R,) mean and largest over open rows; called: (R, n) the model's class of every row; test: (R, m) which held-out
+        rows are right.
     """
     cell, labels, audit = world.cell, world.labels, world.queue[: world.reserved]
     learner, whole = cell.learner(world.seed), cell.learner(world.seed)

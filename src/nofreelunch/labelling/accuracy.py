@@ -83,7 +83,9 @@ def assess(truth: IntArray, predicted: IntArray, population: int, classes: int) 
     # A class's size in the file is what its share of the sample makes it.
     by_class = {
         int(name): accuracy(
-            int(right[truth == name].sum()), int(counts[name]), max(int(counts[name]), round(population * counts[name] / rows))
+            int(right[truth == name].sum()),
+            int(counts[name]),
+            max(int(counts[name]), round(population * counts[name] / rows)),
         )
         for name in np.flatnonzero(counts >= CLASS_ROWS)
     }

@@ -1,4 +1,4 @@
-"""What can be known of a file after each of its batches: heads of earlier batches, fitted again, against that of now."""
+"""What can be known of a file after each of its batches: heads of earlier batches, fitted again, and that of now."""
 
 from functools import cache
 

@@ -1,8 +1,8 @@
 """The loop replayed on a file whose labels are all known: what a start and a strategy save against random rows.
 
 Each repetition holds out a random third of the file to measure on and takes the rest for the file to be labelled. The
-loop is that of the command: an audit share in every batch, from a reserve that no strategy touches; its labels train the
-model too and are counted. Random rows need no audit beside them, as all of them are one.
+loop is that of the command: an audit share in every batch, from a reserve that no strategy touches; its labels train
+the model too and are counted. Random rows need no audit beside them, as all of them are one.
 """
 
 from collections.abc import Callable, Sequence
@@ -158,8 +158,8 @@ def simulate(
     rows = len(features) - int(len(features) * HELD_OUT)
     if rows < 2 * plan.batch:
         raise UserError(
-            f"a replay needs two batches of {plan.batch} beside the third that is held out; the file has {len(features)} "
-            "labelled rows. Label more, or take a smaller --batch."
+            f"a replay needs two batches of {plan.batch} beside the third that is held out; the file has "
+            f"{len(features)} labelled rows. Label more, or take a smaller --batch."
         )
     found = [replay(World.of(name, features, labels, classes, seed, plan), tried, plan) for seed in range(seeds)]
     shortest = min(len(curve.labels) for curves, _ in found for curve in curves)
@@ -185,8 +185,8 @@ def run(world: World, arm: Arm, plan: Plan) -> Run:
 
 
 def audited(strategy: Strategy, world: World, audit: int) -> Callable[..., IntArray]:
-    """The next ``audit`` rows of the reserve, then what ``strategy`` takes of the rows outside, knowing no answer of the
-    reserve, as `batch.next_batch` does it; either gives way to the other where it has no rows left."""
+    """The next ``audit`` rows of the reserve, then what ``strategy`` takes of the rows outside, knowing no answer of
+    the reserve, as `batch.next_batch` does it; either gives way to the other where it has no rows left."""
     reserve = world.queue[: world.reserved]
     outside = np.ones(len(world.labels), bool)
     outside[reserve] = False

@@ -166,9 +166,7 @@ def parse(text: str) -> Rule:
         UserError: it is none; says how to write one.
     """
     return Rule(
-        tuple(
-            tuple(_condition(part, text) for part in re.split(r"\band\b", way)) for way in re.split(r"\bor\b", text)
-        )
+        tuple(tuple(_condition(part, text) for part in re.split(r"\band\b", way)) for way in re.split(r"\bor\b", text))
     )
 
 
@@ -184,7 +182,9 @@ def _condition(part: str, text: str) -> Condition:
         raise UserError(unknown("name in a rule for stopping", name, MEASURES))
     if ("<" in sign) != MEASURES[name].below:
         right = sign.translate(str.maketrans("<>", "><"))
-        raise UserError(f"'{part.strip()}' would stop at the start: a rule says when it is enough. Write {name}{right}{found[3]}.")
+        raise UserError(
+            f"'{part.strip()}' would stop at the start: a rule says when it is enough. Write {name}{right}{found[3]}."
+        )
     if found[4] and name != "gain":
         bound /= 100
     if name == "accuracy" and bound >= 1:
