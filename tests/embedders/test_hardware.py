@@ -31,7 +31,7 @@ def chunks_of(spec, memo, where):
     embedder = ModelEmbedder(spec, memo, where)
     wanted = embedder.missing(embedder.texts(*TASK, *NAMES))
     model = ModelEmbedder(spec, memo, where, ["cpu"])
-    return {key: shards.encode_chunk(model.encoders("")[0], chunk)[0] for (key,), chunk in wanted.items()}
+    return {key: shards.encode_chunk(model.encoders("")[0], chunk, model.clock)[0] for (key,), chunk in wanted.items()}
 
 
 def vectors(embedding):

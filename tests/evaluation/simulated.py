@@ -12,7 +12,7 @@ from scipy import stats
 from synthetic_runs import NO_CLONES
 
 from nofreelunch.base.randomness import generator
-from nofreelunch.evaluation import evidence, significance
+from nofreelunch.evaluation import answers, evidence, hypotheses, significance
 from nofreelunch.evaluation.intervals import bootstrap_interval, resamples
 from nofreelunch.evaluation.quality import correlations
 from nofreelunch.evaluation.regret import cross_fitted
@@ -23,10 +23,10 @@ EFFECT = 0.01
 ALPHA = 0.05
 
 
-def paired(rng, tasks, strategies=2, effect=0.0):
+def paired(rng, tasks, strategies=2, effect=0.0, task=TASK, cell=CELL):
     """(task, embedder, pool, seed) × strategy as `wins.paired_scores`; the first strategy is better by ``effect``."""
     shape = (tasks, EMBEDDERS, POOLS, SEEDS, strategies)
-    values = TASK * rng.normal(size=(tasks, 1, 1, 1, strategies)) + CELL * rng.normal(size=(*shape[:3], 1, strategies))
+    values = task * rng.normal(size=(tasks, 1, 1, 1, strategies)) + cell * rng.normal(size=(*shape[:3], 1, strategies))
     values = 0.5 + (values + SEED * rng.normal(size=shape)) / np.sqrt(2)
     values[..., 0] += effect
     names = [range(n) for n in shape[:4]]
@@ -61,6 +61,50 @@ def holm_pairs(rng, tasks, effect):
 def claim_over_tasks(rng, tasks, effect):
     means = pd.Series(gap(significance.task_means(paired(rng, tasks, effect=effect))))
     return evidence.over_datasets("", means).p_for < ALPHA / 2
+
+
+def material(table, names):
+    """What claims 5 and 6 rest on, from a table like `paired`'s; ranks are drawn by nobody and all alike."""
+    scores = table.set_axis(pd.Index(names, name="strategy"), axis=1).stack().rename("aulc").reset_index()
+    ranks = scores.assign(rank=1.0)
+    probes = scores[["dataset", "embedder"]].drop_duplicates()
+    peaks = pd.DataFrame(columns=["definition", "strategy", "dataset", "rate"])
+    none = pd.DataFrame()
+    return hypotheses.Material(scores, none, none, ranks, probes, peaks, NO_CLONES, {})
+
+
+STRATEGIES = ["random", "margin", "badge", "coreset", "typiclust"]
+
+
+def best_differs(rng, tasks, effect):
+    """Claim 5 speaks of these very cells: without an effect five strategies differ by the luck of seeds alone, with one
+    each embedder has a best strategy of its own."""
+    table = paired(rng, tasks, 5, task=0, cell=0)
+    for embedder in range(EMBEDDERS):
+        table.loc[table.index.get_level_values("embedder") == embedder, f"s{embedder}"] += effect
+    return hypotheses._best_differs(material(table, STRATEGIES)).p_for < ALPHA / 2
+
+
+def rankings_differ(rng, tasks, effect):
+    """Without an effect strategies differ between tasks, and alike with every embedder."""
+    table = paired(rng, tasks, 5, cell=effect)
+    return hypotheses._rankings_differ(material(table, STRATEGIES)).p_for < ALPHA / 2
+
+
+def margin_peaks(rng, tasks, effect):
+    """Claim 6 speaks of margin's best task, its units being that task's embedders; beside margin there is one other
+    that is no worse, over which a lead is easiest to feign."""
+    table = paired(rng, tasks, 3, task=0)
+    table["s2"] -= 0.1
+    table.loc[table.index.get_level_values("dataset") == 0, "s0"] += effect
+    return hypotheses._margin_peaks(material(table, ["margin", "badge", "random"]))[0][0].p_for < ALPHA / 2
+
+
+def sure(rng, tasks, effect):
+    """Is any of four strategies called surely better than random?"""
+    table = material(paired(rng, tasks, 5, -effect), STRATEGIES).scores.assign(metric="accuracy")
+    found = {answer.factor: answer for answer in answers.answers(table.assign(initial=table["aulc"]))}
+    return found["strategy"].sureness == "sure"
 
 
 def spread(rng, tasks, effect):
@@ -138,7 +182,11 @@ PRINTED: dict[str, Draw] = {
     "pairs of five strategies: any, after Holm": holm_pairs,
     "Friedman over tasks, five strategies": friedman,
     "Nemenyi's critical difference: any pair of five": nemenyi,
+    "the three answers, strategy is sure: t-test over tasks, Bonferroni": sure,
     "claims over tasks: t-test": claim_over_tasks,
+    "claim 5, the best differs: t-test over seeds of these very cells": lambda r, n, e: best_differs(r, n, 4 * e),
+    "claim 5, rankings differ: t-test over tasks": rankings_differ,
+    "claim 6, peak: t-test over the embedders of a task": lambda r, n, e: margin_peaks(r, n, 4 * e),
     "claims 6 and 7, spread: jackknife over tasks": spread,
     "claim 12, most tasks: sign test": most,
     "claims 2, 4, 8: permutation of seven embedders, split test rows": lambda r, n, e: embedders(r, n, False, 4 * e),

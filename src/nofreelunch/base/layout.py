@@ -113,7 +113,7 @@ def seconds(dataset: str, embedder: str) -> Path:
 
 
 def encoding_rate(dataset: str, embedder: str) -> Path:
-    """How fast an embedding was made, and on what device."""
+    """How fast an embedding was made, and on what device: texts_per_second of one GPU, or of one core of a CPU."""
     return TIMINGS / dataset / f"{embedder}.embed.json"
 
 

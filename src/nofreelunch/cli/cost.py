@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from nofreelunch import params
 from nofreelunch.base import layout
 from nofreelunch.base.errors import UserError
+from nofreelunch.base.prices import CORE_HOUR, GPU_HOUR
 from nofreelunch.cli.text_table import text_table
 
 if TYPE_CHECKING:
@@ -24,12 +25,14 @@ def run(arguments: argparse.Namespace) -> None:
     Raises:
         UserError: this machine has computed no cell of the grid.
     """
-    from nofreelunch.evaluation.cost import PRICE, claims, cost, load_seconds, money
+    from nofreelunch.evaluation.cost import claims, cost, load_embedding, load_seconds, whole_runs
     from nofreelunch.evaluation.summary import read_table
     from nofreelunch.report.figures import cost_gain
     from nofreelunch.report.figures.write import save
 
-    seconds, absent = load_seconds(params.load().grid)
+    grid = params.load().grid
+    seconds, absent = load_seconds(grid)
+    embedding, unknown = load_embedding(grid)
     if seconds.empty:
         raise UserError(
             f"{layout.TIMINGS} has no seconds of this grid: its runs were computed elsewhere, or DVC restored them. "
@@ -37,13 +40,12 @@ def run(arguments: argparse.Namespace) -> None:
         )
     table = cost(seconds, read_table("ranks"))
     print(costs_table(table) + "\n")
-    mean, dollars = money(seconds)
-    print(
-        f"A run takes {mean:.3g} s of one core, at ${PRICE:.2f} for its hour ${dollars:.2g}; embedding is not counted."
-    )
-    print("\n".join(verdicts(claims(seconds))))
+    whole = whole_runs(seconds, embedding)
+    print("\n".join([*money(whole), *verdicts(claims(seconds, whole))]))
     if absent:
         print(f"Without seconds, as computed elsewhere or restored by DVC: {', '.join(absent)}")
+    if unknown:
+        print(f"Without seconds of embedding, and so not in what a run costs: {', '.join(unknown)}")
     if len(set(table["strategy"])) > 1:
         save(cost_gain.draw(table), layout.TIMINGS / "cost_gain")
         print(f"drawn: {layout.TIMINGS / 'cost_gain.png'} and .svg")
@@ -61,11 +63,30 @@ def costs_table(table: "pd.DataFrame") -> str:
     return text_table(["embedder", "strategy", "query, ms", "fit, ms", "run, s", "gain, points"], rows)
 
 
+def money(whole: "pd.DataFrame") -> list[str]:
+    """What a run of each embedder costs, a mean over tasks of `evaluation.cost.whole_runs`, and what that supposes."""
+    from nofreelunch.evaluation.cost import CHEAP
+
+    if whole.empty:
+        return ["What a run costs is not known: this machine has embedded no cell of the grid."]
+    rows = [
+        [str(embedder), f"{row['embed_seconds']:,.3g}", f"{row['learn_seconds']:,.3g}", f"{row['dollars']:,.2g}"]
+        for embedder, row in whole.groupby("embedder", sort=False).mean(numeric_only=True).iterrows()
+    ]
+    return [
+        text_table(["embedder", "embedding its pool, s", "queries and fits, s", "a run, $"], rows) + "\n",
+        f"Assumed: ${CORE_HOUR:g} for an hour of a core and ${GPU_HOUR:g} for one of a GPU. A run pays for the whole "
+        f"embedding of its pool. Cheap is less than ${CHEAP:g}, our own choice.",
+    ]
+
+
 def verdicts(parts: "list[Part]") -> list[str]:
     """The claims about cost, each a quantity that the paper says is above 0."""
+    from nofreelunch.evaluation.cost import verdict
+
     lines = []
     for part in parts:
-        interval = f", 95 % from {part.lo:.2f} to {part.hi:.2f} over {part.n} tasks"
+        interval = f", 95 % from {part.lo:.2f} to {part.hi:.2f} over {part.n} tasks: {verdict(part)}"
         if part.n == 1:
             interval = f" ({part.caveat})"
         lines.append(f"{part.quantity}: {part.estimate:+.2f}{interval}")

@@ -8,6 +8,7 @@ import sys
 
 from nofreelunch import params
 from nofreelunch.base.errors import UserError
+from nofreelunch.base.prices import CORE_HOUR, GPU_HOUR
 from nofreelunch.cells import outside_files
 from nofreelunch.cli.calibration import cpu_flops, gpu_flops
 from nofreelunch.cli.check import changed_files, describe, wheels_to_come
@@ -32,8 +33,7 @@ from nofreelunch.tasks.files import unwatch_lost
 
 # Dense bfloat16 operations per second that one H100 reaches in large matrix products; for a plan without a GPU at hand.
 H100 = 6.0e14
-# Assumed, in dollars an hour: what clouds ask for one H100, and for a core with its memory.
-PRICES = {"gpu": 2.5, "core": 0.04}
+PRICES = {"gpu": GPU_HOUR, "core": CORE_HOUR}
 FLEETS = (Fleet(1, 16), Fleet(8, 16), Fleet(8, 100))
 
 

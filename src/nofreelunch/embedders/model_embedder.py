@@ -1,6 +1,7 @@
 """A transformer, or its static word vectors, for any number of tasks."""
 
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property, partial
 
@@ -180,7 +181,7 @@ class ModelEmbedder:
                 raise UserError(f"{self.memo.folder} lost a chunk while it was in use. Run the same command again.")
             return self.encoders(texts.prompt)
 
-        encoded = encode(texts.distinct, key, encoders, self.memo, self._label(task_name), beside)
+        encoded = encode(texts.distinct, key, encoders, self.memo, self._label(task_name), beside, self.clock)
         place = {text: i for i, text in enumerate(texts.distinct)}
         indices = {
             name: [np.array([place[t] for t in column]) for column in part] for name, part in texts.parts.items()
@@ -212,6 +213,11 @@ class ModelEmbedder:
         }
         rows, rate = {"train": len(train), "test": len(test)}, len(place) / max(encoded.seconds, 1e-9)
         return Embedding(rows, len(texts.parts["train"]), encoded.dim, fill, CARD | card, rate)
+
+    @property
+    def clock(self) -> Callable[[], float]:
+        """What counts the seconds of embedding: those of all cores on a CPU, those that pass on a GPU."""
+        return time.process_time if self.where == CPU else time.perf_counter
 
     def encoders(self, prompt: str) -> list[Encoder]:
         """What turns texts into vectors, one for each device; loads the model."""

@@ -92,7 +92,7 @@ def _encode(
             f"a worker finds other files of {spec.hub} ({embedder.files.folder}) than the process that asks. Put the "
             "same model there, or set 'revision' of this embedder."
         )
-    return dict(zip(keys, encode_chunk(embedder.encoders(prompt)[0], texts), strict=True))
+    return dict(zip(keys, encode_chunk(embedder.encoders(prompt)[0], texts, embedder.clock), strict=True))
 
 
 def _device(where: Hardware, workers: dict[str, int]) -> str:

@@ -34,7 +34,7 @@ _DEFINITIONS = {
     "rounded": "the paper's group does, rounded, ties for nobody",
     "best_seed": "the group's other way, by each one's best seed",
 }
-_MEASURED = "seconds are those of a machine; 'python -m nofreelunch cost' tests it with yours"
+_MEASURED = "seconds, and so money, are those of a machine; 'python -m nofreelunch cost' tests it with yours"
 
 
 @dataclass(frozen=True)
