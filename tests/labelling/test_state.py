@@ -6,10 +6,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nofreelunch.heads.spec import LogisticSpec
-from nofreelunch.labelling.batch import next_batch
+from nofreelunch.labelling.batch import Way, next_batch
 from nofreelunch.labelling.state import OPEN, SKIPPED, LabelState, places
 from nofreelunch.selection.contract import blobs
+from nofreelunch.selection.pools import POOLS
 from nofreelunch.selection.strategies import STRATEGIES
+
+RANDOM, TYPICLUST = Way("random", POOLS["random"]), Way("typiclust", POOLS["typiclust"])
+
+
+def query(name):
+    return Way(name, STRATEGIES[name].select)
 
 
 def state(labels, order, share=0.5, classes=3, **more):
@@ -56,11 +63,11 @@ def test_places_are_uniform_and_belong_to_the_text_and_the_seed():
 
 
 def test_held_out_predictions_do_not_depend_on_the_answer_they_are_for():
-    one = pool()
+    one = replace(pool(), head=LogisticSpec(C=10.0))
     for position, row in enumerate(one.audited):
         labels = one.labels.copy()
         labels[row] = (labels[row] + 1) % 3
-        other = replace(one, labels=labels)
+        other = replace(one, labels=labels, head=LogisticSpec(C=10.0))
         assert np.array_equal(other.held_out[position], one.held_out[position])
 
 
@@ -72,13 +79,13 @@ def test_nothing_else_labelled_gives_no_opinion():
 @pytest.mark.parametrize("strategy", [name for name in STRATEGIES if name != "oracle"])
 def test_a_batch_is_audit_texts_in_order_then_open_texts_outside_the_reserve(strategy):
     found = pool()
-    batch = next_batch(found, 20, 5, "typiclust", strategy)
+    batch = next_batch(found, 20, 5, TYPICLUST, query(strategy))
     assert batch.rows[:5].tolist() == found.next_audit(5).tolist()
     assert len(set(batch.rows.tolist())) == len(batch.rows) == len(batch.why) == 20
     assert (found.labels[batch.rows] == OPEN).all()
     assert not found.reserve[batch.rows[5:]].any()
     assert [why.kind for why in batch.why[:5]] == ["audit"] * 5
-    again = next_batch(pool(), 20, 5, "typiclust", strategy)
+    again = next_batch(pool(), 20, 5, TYPICLUST, query(strategy))
     assert np.array_equal(again.rows, batch.rows)
 
 
@@ -89,14 +96,14 @@ def test_answers_of_the_audit_decide_nothing_that_is_chosen(place, label, strate
     labels[found.audited[place]] = label
     other = replace(found, labels=labels)
     assert np.array_equal(
-        next_batch(other, 15, 5, "random", strategy).rows, next_batch(found, 15, 5, "random", strategy).rows
+        next_batch(other, 15, 5, RANDOM, query(strategy)).rows, next_batch(found, 15, 5, RANDOM, query(strategy)).rows
     )
 
 
 @pytest.mark.parametrize("start", ["random", "typiclust"])
 def test_a_start_knows_nothing(start):
     found = state([OPEN] * 30, np.linspace(0, 0.99, 30), share=0.2)
-    batch = next_batch(found, 10, 2, start, "badge")
+    batch = next_batch(found, 10, 2, Way(start, POOLS[start]), query("badge"))
     assert batch.rows[:2].tolist() == [0, 1]
     assert (batch.rows[2:] >= 6).all()
     assert batch.why[2].kind == ("random" if start == "random" else "start")
@@ -104,15 +111,15 @@ def test_a_start_knows_nothing(start):
 
 def test_the_last_texts_are_handed_out_and_then_none():
     found = state([0, 1, OPEN, OPEN], [0.9, 0.8, 0.1, 0.7])
-    assert sorted(next_batch(found, 50, 10, "random", "badge").rows.tolist()) == [2, 3]
+    assert sorted(next_batch(found, 50, 10, RANDOM, query("badge")).rows.tolist()) == [2, 3]
     done = replace(found, labels=np.array([0, 1, 2, SKIPPED]))
-    assert next_batch(done, 50, 10, "random", "badge").rows.tolist() == []
+    assert next_batch(done, 50, 10, RANDOM, query("badge")).rows.tolist() == []
 
 
 def test_a_batch_may_aim_at_a_class():
     found = pool(n=300, labelled=60)
     truth = blobs(300, 8, 3, 0)[1]
-    aimed = next_batch(found, 20, 0, "random", "badge", aim=1)
+    aimed = next_batch(found, 20, 0, RANDOM, query("badge"), aim=1)
     assert {why.kind for why in aimed.why} == {"aimed"}
     open_ = (found.labels == OPEN) & ~found.reserve
     assert (truth[aimed.rows] == 1).mean() > (truth[open_] == 1).mean()
@@ -129,7 +136,7 @@ def test_reasons_are_what_can_be_seen():
         np.array([0, 0, -1, -1, -1, -1]),
         LogisticSpec(C=1000.0),
     )
-    batch = next_batch(found, 4, 0, "random", "margin")
+    batch = next_batch(found, 4, 0, RANDOM, query("margin"))
     why = dict(zip(batch.rows.tolist(), batch.why, strict=True))
     assert why[2].kind == "undecided"
     assert set(why[2].classes) == {0, 1}

@@ -1,7 +1,8 @@
 """The next batch: audit texts in their fixed order, and texts that a query strategy chooses among the others."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -9,9 +10,7 @@ from nofreelunch.base.randomness import generator
 from nofreelunch.heads.head import Head
 from nofreelunch.labelling.state import OPEN, LabelState
 from nofreelunch.selection.guard import checked
-from nofreelunch.selection.pools import POOLS
 from nofreelunch.selection.query import IntArray, Query, Start, two_highest
-from nofreelunch.selection.strategies import STRATEGIES
 from nofreelunch.space.geometry import Geometry, LabelledDistances
 from nofreelunch.space.rows import squared_norms
 
@@ -22,6 +21,21 @@ NEAREST = 5
 UNDECIDED = 0.3
 
 Kind = Literal["audit", "start", "random", "undecided", "far", "aimed", "spread"]
+
+
+@dataclass(frozen=True)
+class Way:
+    """A pool selection or a query strategy with its options.
+
+    Attributes:
+        name: of its entry in params.yaml.
+        select: its function.
+        options: keyword arguments of the function.
+    """
+
+    name: str
+    select: Callable[..., IntArray]
+    options: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -52,7 +66,7 @@ class Batch:
     why: list[Why] = field(default_factory=list)
 
 
-def next_batch(state: LabelState, size: int, audit: int, start: str, strategy: str, aim: int | None = None) -> Batch:
+def next_batch(state: LabelState, size: int, audit: int, start: Way, strategy: Way, aim: int | None = None) -> Batch:
     """At most ``size`` open texts, ``audit`` of them the audit's next, fewer where fewer are left.
 
     The audit's texts come first. What is chosen is chosen by answers outside the audit's reserve alone, so that no
@@ -71,7 +85,7 @@ def next_batch(state: LabelState, size: int, audit: int, start: str, strategy: s
     return Batch(np.concatenate([asked, picked.rows]), [*([Why("audit")] * len(asked)), *picked.why])
 
 
-def _chosen(state: LabelState, size: int, start: str, strategy: str, aim: int | None) -> Batch:
+def _chosen(state: LabelState, size: int, start: Way, strategy: Way, aim: int | None) -> Batch:
     names = ("label", state.seed, len(state.labelled))
     rng = generator(*names, "order")
     candidates = rng.permutation(np.flatnonzero((state.labels == OPEN) & ~state.reserve))[:LOOKED_AT]
@@ -83,13 +97,14 @@ def _chosen(state: LabelState, size: int, start: str, strategy: str, aim: int | 
     if len(np.unique(state.labels[known])) < 2:
         view = state.features[candidates]
         asked = Start(view, Geometry(view, squared_norms(view), *names), np.arange(len(view)), size, generator(*names))
-        rows = checked(POOLS[start](asked), np.arange(len(view)), len(view), size, f"pool selection '{start}'")
-        return Batch(candidates[rows], [Why("random" if start == "random" else "start")] * size)
+        picked = start.select(asked, **start.options)
+        rows = checked(picked, np.arange(len(view)), len(view), size, f"pool selection '{start.name}'")
+        return Batch(candidates[rows], [Why("random" if start.name == "random" else "start")] * size)
     head = state.fitted(known)
     query = _request(state, known, candidates, head, size, names)
-    picked = STRATEGIES[strategy].select(query)
-    positions = checked(picked, query.candidates, len(query.features), size, f"strategy '{strategy}'")
-    return Batch(candidates[positions - len(known)], reasons(query, positions, strategy))
+    picked = strategy.select(query, **strategy.options)
+    positions = checked(picked, query.candidates, len(query.features), size, f"strategy '{strategy.name}'")
+    return Batch(candidates[positions - len(known)], reasons(query, positions, strategy.name))
 
 
 def _request(

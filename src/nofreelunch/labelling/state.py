@@ -96,21 +96,27 @@ class LabelState:
         """The head on all labelled texts, of which there is at least one."""
         return self.fitted(self.labelled)
 
+    @property
+    def penalty(self) -> float | None:
+        """The C of the `model`; None for a head without one."""
+        C = self.model.training.C
+        return None if np.isnan(C) else C
+
     @cached_property
     def held_out(self) -> FloatArray:
         """(m, C) probabilities of the `audited`, each by a head that was fitted without it: on the `chosen` and on the
         audited of other folds. Where nothing else is labelled every class is as likely.
 
-        The strength of the penalty comes from the chosen ones alone.
+        An audited text's fold is its rank modulo FOLDS, so that it keeps its fold as labels come in; one strength of
+        the penalty, that of the `model`, is taken for all heads.
         """
-        C = self.fitted(self.chosen).training.C if len(self.chosen) else None
-        fold = generator("label", self.seed, "folds").integers(FOLDS, size=len(self.audited))
+        fold = np.arange(len(self.audited)) % FOLDS
         found = np.full((len(self.audited), self.classes), 1 / max(1, self.classes), np.float32)
         for number in range(FOLDS):
             held = np.flatnonzero(fold == number)
             rest = np.concatenate([self.chosen, self.audited[fold != number]])
             if len(held) and len(rest):
-                head = self.fitted(rest, None if C is None or np.isnan(C) else C)
+                head = self.fitted(rest, self.penalty)
                 found[held] = head.probabilities(self.features[self.audited[held]])
         return found
 

@@ -4,6 +4,7 @@ import csv
 import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import TextIO
@@ -17,6 +18,35 @@ SEP = re.compile(r"sep=(.)\s*", re.IGNORECASE)
 QUOTED = re.compile(r'"(?:[^"]|"")*"')
 
 Record = tuple[int, list[str]]
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """How a table is cut into cells.
+
+    Attributes:
+        delimiter: what parts them.
+        skipped: how many lines precede the header.
+        quote: what stands around cells that hold a delimiter or a line end; None where quote marks are text.
+    """
+
+    delimiter: str
+    skipped: int
+    quote: str | None
+
+
+def dialect_of(path: Path, wanted: Sequence[str], encoding: str, delimiter: str | None, usual: str) -> Dialect:
+    """How the table is cut; for the arguments see `read_delimited`.
+
+    Raises:
+        UnicodeError, OSError: the file cannot be read.
+    """
+    # The default limit of 131,072 characters would refuse long texts.
+    csv.field_size_limit(sys.maxsize)
+    skipped, said = _first_line(path, encoding)
+    delimiter = delimiter or said or _find(path, wanted, encoding, skipped, usual)
+    plain = delimiter == "\t" and _is_plain(path, encoding, skipped)
+    return Dialect(delimiter, skipped, None if plain else '"')
 
 
 def read_delimited(
@@ -35,14 +65,11 @@ def read_delimited(
         UserError: no header has the columns, a row has more or fewer cells than it, or is the header again.
         UnicodeError, OSError: the file cannot be read.
     """
-    # The default limit of 131,072 characters would refuse long texts.
-    csv.field_size_limit(sys.maxsize)
-    skipped, said = _first_line(path, encoding)
-    delimiter = delimiter or said or _find(path, wanted, encoding, skipped, usual)
-    plain = delimiter == "\t" and _is_plain(path, encoding, skipped)
+    dialect = dialect_of(path, wanted, encoding, delimiter, usual)
+    delimiter = dialect.delimiter
     lines: list[int] = []
     with path.open(encoding=encoding, newline="") as handle:
-        records = _records(handle, delimiter, skipped, path, plain=plain)
+        records = _records(handle, dialect, path)
         _, header = next(records, (0, None))
         if header is None:
             raise UserError(f"{path} is empty. It needs a header line with the names of the columns.")
@@ -117,10 +144,11 @@ def _is_plain(path: Path, encoding: str, skipped: int) -> bool:
     return marks
 
 
-def _records(handle: TextIO, delimiter: str, skipped: int, path: Path, *, plain: bool) -> Iterator[Record]:
+def _records(handle: TextIO, dialect: Dialect, path: Path) -> Iterator[Record]:
     """The line on which each row begins, and its cells."""
+    delimiter, skipped = dialect.delimiter, dialect.skipped
     lines: Iterable[str] = islice(handle, skipped, None)
-    if plain:
+    if dialect.quote is None:
         rows = ((number, line.rstrip("\r\n")) for number, line in enumerate(lines, skipped + 1))
         yield from ((number, line.split(delimiter)) for number, line in rows if line)
         return
