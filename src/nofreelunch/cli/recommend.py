@@ -4,23 +4,18 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
-from functools import reduce
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nofreelunch import params
-from nofreelunch.base import layout
 from nofreelunch.base.errors import UserError, unknown
 from nofreelunch.cli.text_table import counted, text_table
 from nofreelunch.tasks.columns import AS_IT_IS, Reading, legal_delimiter, legal_encoding
 
 if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
     import pandas as pd
 
     from nofreelunch.evaluation.recommendation import Recommendation
-    from nofreelunch.params import Params
 
 FEWEST_TEXTS = 100
 SHOWN = 5
@@ -50,8 +45,11 @@ def _legal(check: Callable[[str], str]) -> Callable[[str], str]:
 
 def run(arguments: argparse.Namespace) -> None:
     """Embed the texts, diagnose them without labels, and say what to take and how sure that is."""
+    from nofreelunch.base.storage import Memo
     from nofreelunch.cells.diagnostics import LABEL_FREE, ROWS, diagnose
+    from nofreelunch.embedders.embed import embed_texts
     from nofreelunch.evaluation.recommendation import recommend
+    from nofreelunch.evaluation.told import read_evidence
 
     loaded = params.load()
     embedder = arguments.embedder or loaded.focus.embedder
@@ -62,7 +60,7 @@ def run(arguments: argparse.Namespace) -> None:
     folders, arms = read_evidence(arguments.evidence)
     texts = read_texts(arguments.texts, arguments.column, Reading(arguments.encoding, arguments.delimiter))
     budget, notes = answerable(sorted(map(int, arms["budget"].unique())), arguments.labels, len(texts))
-    found = diagnose(embed(loaded, embedder, texts), None)
+    found = diagnose(embed_texts(loaded.embedders[embedder], texts, Memo.default()), None)
 
     advised = recommend(arms, found, budget)
     measures = arms.loc[arms["dataset"].isin(advised.tasks), LABEL_FREE]
@@ -72,35 +70,6 @@ def run(arguments: argparse.Namespace) -> None:
     print("\n".join([*answer(advised), *notes]) + "\n")
     outside = [name for name in LABEL_FREE if found[name] < measures[name].min() or found[name] > measures[name].max()]
     print("\n".join(doubts(advised, outside, len(texts) < ROWS)))
-
-
-def read_evidence(wanted: Path | None) -> tuple[list[str], pd.DataFrame]:
-    """Where there is something to learn from, and the evidence as one table (`evaluation.arms.evidence`).
-
-    Args:
-        wanted: the folder; where None, that of this grid, what came with the project, and the study that comes with the
-            package. A task that several have counts as the first of them found it.
-
-    Raises:
-        UserError: there is none, or its grid compares nothing.
-    """
-    from nofreelunch.evaluation.arms import COLUMNS, joined
-    from nofreelunch.evaluation.summary import read_table
-
-    places = {layout.EVIDENCE: str(layout.EVIDENCE), layout.SHIPPED: str(layout.SHIPPED), layout.STUDY: "the study"}
-    folders = list(places) if wanted is None else [wanted]
-    there = [folder for folder in folders if (folder / "arms.parquet").is_file()]
-    if not there:
-        raise UserError(f"{' and '.join(map(str, folders))}: no evidence to learn from. Run 'dvc repro'.")
-    tables = [read_table("arms", folder) for folder in there]
-    for folder, table in zip(there, tables, strict=True):
-        missing = [name for name in COLUMNS if name not in table]
-        if missing:
-            raise UserError(f"{folder / 'arms.parquet'} lacks {', '.join(missing)}: 'dvc repro' makes it anew.")
-    arms = reduce(joined, tables)
-    if arms.empty:
-        raise UserError("nothing to learn from: put 'badge', 'margin' or 'random' into grid.strategies, 'dvc repro'.")
-    return [places.get(folder, str(folder)) for folder in there], arms
 
 
 def read_texts(path: Path, column: str, reading: Reading = AS_IT_IS) -> list[str]:
@@ -122,20 +91,6 @@ def read_texts(path: Path, column: str, reading: Reading = AS_IT_IS) -> list[str
     if len(texts) < FEWEST_TEXTS:
         raise UserError(f"{path} has {len(texts)} different texts; at least {FEWEST_TEXTS} are needed to judge them.")
     return texts
-
-
-def embed(loaded: Params, embedder: str, texts: list[str]) -> npt.NDArray[np.float32]:
-    """(n, d) vectors of ``texts``."""
-    import numpy as np
-
-    from nofreelunch.base.storage import Memo
-    from nofreelunch.embedders.embed import embed as embed_splits
-    from nofreelunch.tasks.table import Split
-
-    pool = Split(texts, None, np.zeros(len(texts), np.int64))
-    one = pool.rows(np.zeros(1, np.int64))
-    embedding = embed_splits(loaded.embedders[embedder], pool, one, "joined", Memo.default(), "your texts")
-    return embedding.arrays()["train"]
 
 
 def answerable(budgets: list[int], labels: int | None, texts: int) -> tuple[int, list[str]]:

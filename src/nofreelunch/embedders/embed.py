@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 import numpy as np
+import numpy.typing as npt
 
 from nofreelunch.base.progress import Progress
 from nofreelunch.base.provenance import code_digest, releases
@@ -55,6 +56,13 @@ def embed(
         with Progress(dataset, len(texts), "texts") as progress:
             fill([(model, texts)], workers, progress)
     return embedder(spec, memo, grid)(train, test, pair_format, dataset, fields)
+
+
+def embed_texts(spec: EmbedderSpec, texts: list[str], memo: Memo, name: str = "your texts") -> npt.NDArray[np.float32]:
+    """(n, d) vectors of ``texts`` (at least one) that are no task's; ``name`` is shown with the progress."""
+    pool = Split(texts, None, np.zeros(len(texts), np.int64))
+    one = pool.rows(np.zeros(1, np.int64))
+    return embed(spec, pool, one, "joined", memo, name).arrays()["train"]
 
 
 def embedder(spec: EmbedderSpec, memo: Memo, grid: Sequence[EmbedderSpec] = ()) -> Embed:
