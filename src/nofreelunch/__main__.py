@@ -3,7 +3,7 @@
 import argparse
 import sys
 
-from nofreelunch.cli import check, cost, farm, grid, new, picks, plan, recommend, render, show, trial, verify
+from nofreelunch.cli import check, cost, farm, grid, label, new, picks, plan, recommend, render, show, trial, verify
 from nofreelunch.cli.command import guarded
 
 COMMANDS = {
@@ -14,6 +14,7 @@ COMMANDS = {
     "plan": plan,
     "farm": farm,
     "recommend": recommend,
+    "label": label,
     "cost": cost,
     "verify": verify,
     "picks": picks,

@@ -112,6 +112,8 @@ def test_a_start_knows_nothing(start):
 def test_the_last_texts_are_handed_out_and_then_none():
     found = state([0, 1, OPEN, OPEN], [0.9, 0.8, 0.1, 0.7])
     assert sorted(next_batch(found, 50, 10, RANDOM, query("badge")).rows.tolist()) == [2, 3]
+    few = state([0, 1, OPEN, OPEN, OPEN, OPEN], [0.9, 0.8, 0.1, 0.2, 0.3, 0.7])
+    assert next_batch(few, 3, 1, RANDOM, query("badge")).rows.tolist() == [2, 3, 5]
     done = replace(found, labels=np.array([0, 1, 2, SKIPPED]))
     assert next_batch(done, 50, 10, RANDOM, query("badge")).rows.tolist() == []
 
@@ -141,4 +143,6 @@ def test_reasons_are_what_can_be_seen():
     assert why[2].kind == "undecided"
     assert set(why[2].classes) == {0, 1}
     assert why[4].kind == "far"
-    assert why[3].kind == "spread"
+    assert why[3].kind == "chosen"
+    assert why[3].words(["a", "b"], "margin") == "chosen by margin"
+    assert why[2].words(["a", "b"], "margin") in ("undecided between a and b", "undecided between b and a")

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nofreelunch import params
 from nofreelunch.base.errors import UserError, unknown
+from nofreelunch.cli.options import legal
 from nofreelunch.cli.text_table import counted, text_table
 from nofreelunch.tasks.columns import AS_IT_IS, Reading, legal_delimiter, legal_encoding
 
@@ -26,21 +26,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The texts, and what is known about the plan."""
     parser.add_argument("--texts", type=Path, required=True, help="a CSV, TSV, JSON lines or parquet file; no labels")
     parser.add_argument("--column", default="text", help="the column that holds the texts (default: text)")
-    parser.add_argument("--encoding", type=_legal(legal_encoding), help="of the file (default: UTF-8)")
-    parser.add_argument("--delimiter", type=_legal(legal_delimiter), help="of a CSV or TSV (default: found)")
+    parser.add_argument("--encoding", type=legal(legal_encoding), help="of the file (default: UTF-8)")
+    parser.add_argument("--delimiter", type=legal(legal_delimiter), help="of a CSV or TSV (default: found)")
     parser.add_argument("--embedder", help="an embedder of params.yaml (default: focus.embedder)")
     parser.add_argument("--labels", type=int, help="how many you can pay for (default: the grid's middle budget)")
     parser.add_argument("--evidence", type=Path, help="a folder to learn from (default: all at hand)")
-
-
-def _legal(check: Callable[[str], str]) -> Callable[[str], str]:
-    def checked(text: str) -> str:
-        try:
-            return check(text)
-        except ValueError as error:
-            raise argparse.ArgumentTypeError(str(error)) from error
-
-    return checked
 
 
 def run(arguments: argparse.Namespace) -> None:

@@ -21,6 +21,7 @@ from nofreelunch.tasks.table import Split
 
 # Whose versions can change a vector.
 TEXT_FEATURE_PACKAGES = ("numpy", "scipy", "scikit-learn")
+BLOCK = 8192
 Embed = Callable[[Split, Split, str, str, tuple[str, str]], Embedding]
 
 
@@ -59,10 +60,17 @@ def embed(
 
 
 def embed_texts(spec: EmbedderSpec, texts: list[str], memo: Memo, name: str = "your texts") -> npt.NDArray[np.float32]:
-    """(n, d) vectors of ``texts`` (at least one) that are no task's; ``name`` is shown with the progress."""
-    pool = Split(texts, None, np.zeros(len(texts), np.int64))
-    one = pool.rows(np.zeros(1, np.int64))
-    return embed(spec, pool, one, "joined", memo, name).arrays()["train"]
+    """(n, d) vectors of ``texts`` (at least one) that are no task's; ``name`` is shown with the progress.
+
+    A model gets them BLOCK by BLOCK in their order, so that a text that is added or changed costs those of its block.
+    """
+    step = BLOCK if isinstance(spec, Transformer) else len(texts)
+    made, found = embedder(spec, memo), []
+    for start in range(0, len(texts), step):
+        part = texts[start : start + step]
+        pool = Split(part, None, np.zeros(len(part), np.int64))
+        found.append(made(pool, pool.rows(np.zeros(1, np.int64)), "joined", name, FIELDS).arrays()["train"])
+    return found[0] if len(found) == 1 else np.concatenate(found)
 
 
 def embedder(spec: EmbedderSpec, memo: Memo, grid: Sequence[EmbedderSpec] = ()) -> Embed:

@@ -1,6 +1,6 @@
 """The next batch: audit texts in their fixed order, and texts that a query strategy chooses among the others."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -20,7 +20,7 @@ LOOKED_AT = 20_000
 NEAREST = 5
 UNDECIDED = 0.3
 
-Kind = Literal["audit", "start", "random", "undecided", "far", "aimed", "spread"]
+Kind = Literal["audit", "start", "random", "undecided", "far", "aimed", "chosen"]
 
 
 @dataclass(frozen=True)
@@ -45,12 +45,25 @@ class Why:
     Attributes:
         kind: ``audit``, ``start`` (typical of many others, nothing being known yet), ``random``, ``undecided`` (between
             the two ``classes``), ``far`` (from all labelled texts), ``aimed`` (at the class of ``classes``), or
-            ``spread`` (unlike the others of the batch).
+            ``chosen`` (by the strategy, for no reason that can be seen).
         classes: numbers of classes.
     """
 
     kind: Kind
     classes: tuple[int, ...] = ()
+
+    def words(self, names: Sequence[str], strategy: str) -> str:
+        """The same for a person, with the ``names`` of the classes."""
+        named = [names[number] for number in self.classes]
+        return {
+            "audit": "audit",
+            "start": "typical of many texts",
+            "random": "drawn at random",
+            "undecided": f"undecided between {' and '.join(named)}",
+            "far": "far from all labelled texts",
+            "aimed": f"near the texts labelled {''.join(named)}",
+            "chosen": f"chosen by {strategy}",
+        }[self.kind]
 
 
 @dataclass(frozen=True)
@@ -67,7 +80,8 @@ class Batch:
 
 
 def next_batch(state: LabelState, size: int, audit: int, start: Way, strategy: Way, aim: int | None = None) -> Batch:
-    """At most ``size`` open texts, ``audit`` of them the audit's next, fewer where fewer are left.
+    """At most ``size`` open texts, ``audit`` of them the audit's next; either kind gives way to the other where it has
+    none left.
 
     The audit's texts come first. What is chosen is chosen by answers outside the audit's reserve alone, so that no
     prediction of an audited text can come from texts that were chosen because of its answer.
@@ -82,6 +96,7 @@ def next_batch(state: LabelState, size: int, audit: int, start: Way, strategy: W
     """
     asked = state.next_audit(min(audit, size))
     picked = _chosen(state, size - len(asked), start, strategy, aim)
+    asked = state.next_audit(size - len(picked.rows))
     return Batch(np.concatenate([asked, picked.rows]), [*([Why("audit")] * len(asked)), *picked.why])
 
 
@@ -130,7 +145,7 @@ def _request(
 
 def reasons(query: Query, picked: IntArray, strategy: str) -> list[Why]:
     """Why each of the ``picked`` is worth a label, by what can be seen of it: the two classes that the head wavers
-    between (p₁ − p₂ below UNDECIDED), else a distance to all labelled texts in the upper tenth, else the batch."""
+    between (p₁ − p₂ below UNDECIDED), else a distance to all labelled texts in the upper tenth, else the strategy."""
     if strategy == "random":
         return [Why("random")] * len(picked)
     first, second = two_highest(np.ascontiguousarray(query.probabilities[picked].T))
@@ -142,7 +157,7 @@ def reasons(query: Query, picked: IntArray, strategy: str) -> list[Why]:
         if gap < UNDECIDED:
             found.append(Why("undecided", (int(best[0]), int(best[1]))))
         else:
-            found.append(Why("far" if distances[row] >= far else "spread"))
+            found.append(Why("far" if distances[row] >= far else "chosen"))
     return found
 
 

@@ -25,7 +25,7 @@ class Annotated:
         number: its place in the file, from 1.
         row: the row of the user's file that it was made of, from 1; None for a task of another origin.
         text: what was labelled.
-        answer: the class, SKIP where every annotator skipped it, "" where nobody answered.
+        answer: the class, the skip mark where every annotator skipped it, "" where nobody answered.
         disagreeing: all answers, where there is more than one.
     """
 
@@ -36,12 +36,13 @@ class Annotated:
     disagreeing: tuple[str, ...] = ()
 
 
-def read_tasks(path: Path, text: str) -> list[Annotated]:
+def read_tasks(path: Path, text: str, skip: str = SKIP) -> list[Annotated]:
     """Read an export ("JSON") of a project of single-choice classification.
 
     Args:
         path: the file.
         text: the key of the text in each task's data.
+        skip: the answer of tasks that every annotator skipped.
 
     Raises:
         UserError: it is no such export.
@@ -58,10 +59,10 @@ def read_tasks(path: Path, text: str) -> list[Annotated]:
         isinstance(task, dict) and isinstance(task.get("data"), dict) for task in tasks
     ):
         raise UserError(f"{path} is no list of Label Studio's tasks. Export your project as 'JSON', not 'JSON-MIN'.")
-    return [_annotated(task, number, path, text) for number, task in enumerate(tasks, 1)]
+    return [_annotated(task, number, path, text, skip) for number, task in enumerate(tasks, 1)]
 
 
-def _annotated(task: dict[str, Any], number: int, path: Path, text: str) -> Annotated:
+def _annotated(task: dict[str, Any], number: int, path: Path, text: str, skip: str) -> Annotated:
     data = task["data"]
     if not isinstance(data.get(text), str):
         raise UserError(f"{path}, task {number}: its data has no text '{text}', but {', '.join(data) or 'nothing'}.")
@@ -71,7 +72,7 @@ def _annotated(task: dict[str, Any], number: int, path: Path, text: str) -> Anno
     ]
     distinct = tuple(dict.fromkeys(answers))
     skipped = bool(given) and all(one.get("was_cancelled") for one in given)
-    answer = SKIP if skipped else distinct[0] if len(distinct) == 1 else ""
+    answer = skip if skipped else distinct[0] if len(distinct) == 1 else ""
     row = data.get(ROW)
     is_row = isinstance(row, int) and not isinstance(row, bool)
     return Annotated(number, row if is_row else None, data[text], answer, distinct if len(distinct) > 1 else ())

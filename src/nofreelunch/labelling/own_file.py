@@ -13,7 +13,7 @@ from nofreelunch.base import storage
 from nofreelunch.base.errors import UserError
 from nofreelunch.labelling import label_studio
 from nofreelunch.tasks.assemble import is_missing
-from nofreelunch.tasks.columns import Columns, Reading, read_table
+from nofreelunch.tasks.columns import Reading, read_table
 from nofreelunch.tasks.delimited import dialect_of, place_of
 from nofreelunch.tasks.encodings import MARKS, encoding_of
 from nofreelunch.tasks.spans import Span, csv_field, csv_records, csv_value, json_member, replaced
@@ -34,7 +34,6 @@ class OwnTable:
         labels: n labels as they are written; an empty one where nobody answered.
         places: where each row stands, in words.
         digest: SHA-256 (hex) of the file.
-        columns: all other columns that were asked for.
     """
 
     path: Path
@@ -45,7 +44,6 @@ class OwnTable:
     labels: list[str]
     places: list[str]
     digest: str
-    columns: Columns
 
     @property
     def kind(self) -> str:
@@ -53,28 +51,27 @@ class OwnTable:
         return self.path.suffix.lower()
 
 
-def read_own(path: Path, text: str, label: str, reading: Reading, more: tuple[str, ...] = ()) -> OwnTable:
+def read_own(path: Path, text: str, label: str, reading: Reading, skip: str = label_studio.SKIP) -> OwnTable:
     """Read a CSV, TSV, JSON lines, parquet, .xlsx or Label Studio JSON file.
 
     Args:
         path: the file.
         text, label: names of its columns; JSON lines need not have the label yet.
         reading: how to read it.
-        more: names of other columns to keep.
+        skip: the label of Label Studio's tasks that everybody skipped.
 
     Raises:
         UserError: it cannot be read, or a column is absent or holds something else.
     """
     if path.suffix.lower() == ".json":
-        return _read_tasks(path, text, label, reading)
-    wanted = [text, *more]
+        return _read_tasks(path, text, label, reading, skip)
     try:
         digest = storage.file_digest(path)
         if path.suffix.lower() == ".jsonl":
-            table = read_table(path, wanted, reading)
+            table = read_table(path, [text], reading)
             answers: list[Any] = _json_values(path, label, reading)
         else:
-            table = read_table(path, [*wanted, label], reading)
+            table = read_table(path, [text, label], reading)
             answers = table.columns[label]
     except FileNotFoundError as error:
         raise UserError(f"{path} does not exist. Name the file that holds your texts.") from error
@@ -90,8 +87,7 @@ def read_own(path: Path, text: str, label: str, reading: Reading, more: tuple[st
             raise UserError(f"{path}, {place}: {value!r} in column '{text}' is not a text. Name another by --text.")
     texts = ["" if is_missing(value) else value for value in values]
     labels = [_label(value, f"{path}, {place}", label) for place, value in zip(places, answers, strict=True)]
-    others = {name: table.columns[name] for name in more}
-    return OwnTable(path.resolve(), text, label, reading, texts, labels, places, digest, others)
+    return OwnTable(path.resolve(), text, label, reading, texts, labels, places, digest)
 
 
 def _for_this_command(message: str, label: str) -> str:
@@ -117,11 +113,11 @@ def _json_values(path: Path, key: str, reading: Reading) -> list[Any]:
         return [json.loads(line).get(key) for line in handle if line.strip()]
 
 
-def _read_tasks(path: Path, text: str, label: str, reading: Reading) -> OwnTable:
-    tasks = label_studio.read_tasks(path, text)
+def _read_tasks(path: Path, text: str, label: str, reading: Reading, skip: str) -> OwnTable:
+    tasks = label_studio.read_tasks(path, text, skip)
     places = [f"task {task.number}" for task in tasks]
     texts, labels = [task.text for task in tasks], [task.answer for task in tasks]
-    return OwnTable(path.resolve(), text, label, reading, texts, labels, places, storage.file_digest(path), {})
+    return OwnTable(path.resolve(), text, label, reading, texts, labels, places, storage.file_digest(path))
 
 
 def write_answers(table: OwnTable, answers: Mapping[int, str]) -> None:
