@@ -109,7 +109,10 @@ def run(arguments: argparse.Namespace) -> None:
     if loop.learns:
         print(words.forecast(loop))
     print("".join(f"! {line}\n" for line in words.warnings(loop)), end="")
-    rows = [[row.name, f"{row.labelled}", _share(row.accuracy)] for row in words.classes(loop)[: words.SHOWN]]
+    rows = [
+        [row.name, f"{row.labelled}", words.interval(row.accuracy) if row.accuracy else "–"]
+        for row in words.classes(loop)[: words.SHOWN]
+    ]
     if rows:
         print("\n" + text_table(["class", "labelled", "found by the model"], rows))
     mistakes = words.mistakes(loop, desk.place, 5)
@@ -123,12 +126,6 @@ def run(arguments: argparse.Namespace) -> None:
         print(stop)
     if rule is not None and known is not None and rule.holds(known):
         sys.exit(STOP)
-
-
-def _share(found: object) -> str:
-    from nofreelunch.labelling.words import Estimate, interval
-
-    return interval(found) if isinstance(found, Estimate) else "–"
 
 
 def _opened(arguments: argparse.Namespace, options: Options) -> Desk:
