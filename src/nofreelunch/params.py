@@ -29,7 +29,7 @@ from nofreelunch.base.spec import Spec
 from nofreelunch.base.yaml_core import read_yaml
 from nofreelunch.embedders.facts import facts_of, seen_by
 from nofreelunch.embedders.spec import EmbedderSpec, Transformer
-from nofreelunch.heads.spec import HeadSpec
+from nofreelunch.heads.estimator import AnyHead, EstimatorSpec
 from nofreelunch.selection import foreign, strategies
 from nofreelunch.selection.pools import POOLS
 from nofreelunch.selection.strategies import STRATEGIES
@@ -106,7 +106,7 @@ class Params(Spec):
     grid: Grid
     focus: Focus
     budget: Budget
-    head: HeadSpec
+    head: AnyHead
     annotator: AnnotatorSpec = Exact()
     datasets: dict[str, TaskSpec]
     embedders: dict[str, EmbedderSpec]
@@ -130,8 +130,9 @@ class Params(Spec):
 
     @property
     def foreign(self) -> dict[str, dict[str, Outside]]:
-        """The grid's pools and strategies that are code from outside this package."""
-        return {
+        """The grid's pools and strategies that are code from outside this package, and its head where it is."""
+        head = {"head": {self.head.kind: self.head.outside()}} if isinstance(self.head, EstimatorSpec) else {"head": {}}
+        return head | {
             key: {
                 name: getattr(self, key)[name][FROM]
                 for name in getattr(self.grid, key)
@@ -143,7 +144,7 @@ class Params(Spec):
     @property
     def foreign_names(self) -> list[str]:
         """Names of the grid's pools and strategies that are no part of the benchmark."""
-        return [name for named in self.foreign.values() for name in named]
+        return [name for key, named in self.foreign.items() if key != "head" for name in named]
 
     @field_serializer("pools", "strategies")
     def _as_named(self, registry: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:

@@ -3,6 +3,7 @@
 import numpy as np
 
 from nofreelunch.heads import trainer
+from nofreelunch.heads.estimator import EstimatorSpec
 from nofreelunch.heads.head import Head
 from nofreelunch.heads.spec import HeadSpec, KnnSpec, LdaSpec, LogisticSpec, MlpSpec, RidgeSpec
 
@@ -15,6 +16,7 @@ KINDS: list[HeadSpec] = [
     LdaSpec(kind="lda"),
     LdaSpec(kind="lda", shrinkage=0.3),
     RidgeSpec(kind="ridge"),
+    EstimatorSpec(kind="sklearn", estimator="sklearn.linear_model.LogisticRegression", options={"C": 10.0}),
 ]
 
 

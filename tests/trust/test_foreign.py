@@ -194,7 +194,7 @@ def test_nothing_from_outside_takes_the_name_of_a_built_in_one(own):
 
 def test_an_entry_outside_the_grid_is_not_imported(own):
     Path("loud.py").write_text("raise SystemExit('imported')\n")
-    assert own.params(strategies={"loud": {"from": "loud.py"}}).foreign == {"pools": {}, "strategies": {}}
+    assert own.params(strategies={"loud": {"from": "loud.py"}}).foreign == {"head": {}, "pools": {}, "strategies": {}}
 
 
 def test_what_installed_packages_offer_is_found_by_its_name(own, tmp_path, monkeypatch):
@@ -267,3 +267,24 @@ def test_params_name_code_from_outside_as_they_were_given(grid):
     dumped = grid(first=FIRST).model_dump(mode="json")
     assert dumped["strategies"]["first"] == {"from": "first.py", "last": False, "query_subset": None}
     assert Params.model_validate(dumped).foreign["strategies"]["first"].name == "select"
+
+
+def test_a_head_from_outside_is_in_the_keys_of_all_runs_and_built_in_heads_stay_as_they_are(own, grid):
+    own.run(own.params(), "initialize", "active_learn")
+    before = stored()
+    Path("head.py").write_text("from sklearn.linear_model import LogisticRegression as Head\n")
+    by_path = {"kind": "sklearn", "estimator": "sklearn.linear_model.LogisticRegression", "options": {"C": 9.0}}
+    for head in (by_path, {"kind": "sklearn", "estimator": "head.py"}):
+        params = own.params(head=head)
+        own.run(params, "active_learn")
+        assert len(stored() - before) == 2
+        before = stored()
+        outside_files.watch(params)
+    assert storage.read_json(layout.outside("head"))["sklearn"]["object"] == "Head"
+    Path("head.py").write_text(
+        "from sklearn.linear_model import RidgeClassifier as Other, LogisticRegression as Head\n"
+    )
+    own.run(own.params(head={"kind": "sklearn", "estimator": "head.py"}), "active_learn")
+    assert len(stored() - before) == 2
+    own.run(own.params(), "active_learn")
+    assert len(stored() - before) == 2

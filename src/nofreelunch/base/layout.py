@@ -68,7 +68,7 @@ def task_card(dataset: str) -> Path:
 
 
 def outside(section: str) -> Path:
-    """Digests of the code from outside that the grid's ``pools`` or ``strategies`` are made of."""
+    """Digests of the code from outside that the grid's ``pools``, ``strategies`` or ``head`` are made of."""
     return OUTSIDE / f"{section}.json"
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Container, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -20,7 +20,9 @@ from nofreelunch.cells.scores import METRICS
 from nofreelunch.cells.simulation import Cell, Curve, Run, probe, simulate
 from nofreelunch.compute import engine
 from nofreelunch.compute.work import Work
+from nofreelunch.heads.estimator import AnyHead, EstimatorSpec
 from nofreelunch.heads.scaling import scale
+from nofreelunch.heads.spec import HeadSpec
 from nofreelunch.params import Params
 from nofreelunch.selection.query import Strategy
 from nofreelunch.selection.strategies import parts
@@ -110,7 +112,7 @@ class Plan:
             "data": storage.digest(
                 np.asarray(data.pool), np.asarray(data.test), data.pool_labels, data.test_labels, str(data.class_count)
             ),
-            "head": params.head.model_dump(),
+            "head": params.head.model_dump() | _foreign_head(params.head),
             "annotator": params.annotator.model_dump(),
             "environment": environment() | device.mark(),
         }
@@ -140,7 +142,9 @@ class Plan:
         params, data = self.params, self.data
         with threadpool_limits(1):
             pool, test = scale(data.pool, data.test, params.head.scaling, centre=params.head.centre)
-            cell = Cell.of(self.dataset, self.embedder, pool, test, data.test_labels, data.class_count, params.head)
+            cell = Cell.of(
+                self.dataset, self.embedder, pool, test, data.test_labels, data.class_count, cast(HeadSpec, params.head)
+            )
             for name in {run.strategy for _, run in missing if run.query_subset is None}:
                 strategy, options, _ = parts(params.strategies[name])
                 if strategy.prepare is not None:
@@ -188,6 +192,13 @@ def active_learn(params: Params, dataset: str, embedder: str, data: Data, memo: 
         stopped_early=any(len(curve.labels) <= run.rounds for run, curve in zip(runs, curves, strict=True)),
         unconverged=sum(int((~converged).sum()) for converged in [ends["converged"], *(c.converged for c in curves)]),
     )
+
+
+def _foreign_head(head: AnyHead) -> dict[str, Any]:
+    """What stands in the keys beside the section of a head from outside."""
+    if not isinstance(head, EstimatorSpec):
+        return {}
+    return {"outside": definition(head.outside()), "code": code_digest("nofreelunch.heads.estimator")}
 
 
 def _runs(params: Params, dataset: str, embedder: str, budget: Rounds, pools: Columns) -> list[Run]:

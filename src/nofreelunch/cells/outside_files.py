@@ -9,7 +9,7 @@ from nofreelunch.params import Params
 
 
 def account(params: Params) -> dict[str, dict[str, dict[str, object]]]:
-    """For pools and strategies, by name, what code from outside the grid's entries are."""
+    """For pools, strategies and head, by name, what code from outside the grid's entries are."""
     return {section: {name: _said(one) for name, one in named.items()} for section, named in params.foreign.items()}
 
 
