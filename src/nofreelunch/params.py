@@ -131,8 +131,8 @@ class Params(Spec):
     @property
     def foreign(self) -> dict[str, dict[str, Outside]]:
         """The grid's pools and strategies that are code from outside this package, and its head where it is."""
-        head = {"head": {self.head.kind: self.head.outside()}} if isinstance(self.head, EstimatorSpec) else {"head": {}}
-        return head | {
+        head = {self.head.kind: self.head.outside()} if isinstance(self.head, EstimatorSpec) else dict[str, Outside]()
+        return {"head": head} | {
             key: {
                 name: getattr(self, key)[name][FROM]
                 for name in getattr(self.grid, key)

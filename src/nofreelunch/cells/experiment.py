@@ -2,7 +2,7 @@
 
 from collections.abc import Container, Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -22,7 +22,6 @@ from nofreelunch.compute import engine
 from nofreelunch.compute.work import Work
 from nofreelunch.heads.estimator import AnyHead, EstimatorSpec
 from nofreelunch.heads.scaling import scale
-from nofreelunch.heads.spec import HeadSpec
 from nofreelunch.params import Params
 from nofreelunch.selection.query import Strategy
 from nofreelunch.selection.strategies import parts
@@ -142,9 +141,7 @@ class Plan:
         params, data = self.params, self.data
         with threadpool_limits(1):
             pool, test = scale(data.pool, data.test, params.head.scaling, centre=params.head.centre)
-            cell = Cell.of(
-                self.dataset, self.embedder, pool, test, data.test_labels, data.class_count, cast(HeadSpec, params.head)
-            )
+            cell = Cell.of(self.dataset, self.embedder, pool, test, data.test_labels, data.class_count, params.head)
             for name in {run.strategy for _, run in missing if run.query_subset is None}:
                 strategy, options, _ = parts(params.strategies[name])
                 if strategy.prepare is not None:
