@@ -8,6 +8,7 @@ from nofreelunch.cells.experiment import active_learn as run_all
 from nofreelunch.cells.portrait import portrait
 from nofreelunch.cli.command import stage
 from nofreelunch.params import Params
+from nofreelunch.tasks.labels import read_labels
 
 
 def active_learn(params: Params, dataset: str, embedder: str) -> Work:
@@ -18,7 +19,8 @@ def active_learn(params: Params, dataset: str, embedder: str) -> Work:
     storage.write_table(layout.acquired(dataset, embedder), results.acquired)
     storage.write_table(layout.seconds(dataset, embedder), results.seconds)
     storage.write_npy(layout.correct(dataset, embedder), results.correct)
-    storage.write_json(layout.probe(dataset, embedder), results.probe)
+    account = read_labels(dataset, embedder).account
+    storage.write_json(layout.probe(dataset, embedder), results.probe | {"account": account})
     look = portrait(data.pool, data.pool_labels, memo)
     storage.write_json(layout.diagnostics(dataset, embedder), look.diagnostics)
     storage.write_table(layout.plane(dataset, embedder), look.plane)

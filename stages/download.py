@@ -3,8 +3,9 @@
 from nofreelunch.base.stage_log import Work
 from nofreelunch.cli.command import stage
 from nofreelunch.params import Params
-from nofreelunch.tasks.account import counts, in_words
+from nofreelunch.tasks.account import in_words
 from nofreelunch.tasks.build import build_task
+from nofreelunch.tasks.counts import counts
 from nofreelunch.tasks.files import watch
 from nofreelunch.tasks.table import write_task
 
@@ -15,7 +16,7 @@ def download(params: Params, dataset: str) -> Work:
     write_task(task, dataset)
     watch(params.datasets[dataset], dataset)
     print("\n".join(in_words(task, dataset)))
-    return Work(len(task.train) + len(task.test), counts(task))
+    return Work(len(task.train) + len(task.test), counts(task.card))
 
 
 if __name__ == "__main__":

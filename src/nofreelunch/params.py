@@ -121,8 +121,9 @@ class Params(Spec):
             for name, spec in embedders.items()
             for dataset in self.grid.datasets
         }
-        facts = {name: facts_of(spec) for name, spec in embedders.items()}
-        return Known(marks, {name: found.mteb for name, found in facts.items() if found and found.mteb is not None})
+        facts = {name: found for name, spec in embedders.items() if (found := facts_of(spec))}
+        mteb = {name: found.mteb for name, found in facts.items() if found.mteb is not None}
+        return Known(marks, mteb, {name: found.active / 1e6 for name, found in facts.items()})
 
     def rounds(self, dataset: str, classes: int) -> Rounds:
         """The budget in labels of a task of ``classes`` classes."""

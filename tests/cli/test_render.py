@@ -37,7 +37,9 @@ def study(tmp_path_factory):
     ends = runs[runs["strategy"] != "random"].groupby(["dataset", "embedder", "ips", "strategy"], observed=True)
     gains = ends["accuracy"].mean().reset_index()
     plain = gains.astype(dict.fromkeys(("dataset", "embedder", "ips", "strategy"), object)).drop(columns="accuracy")
-    collected = Collected(runs, *rest, intervals={"strategy_gains": plain.assign(lo=-0.01, hi=0.0123456)})
+    collected = Collected(
+        runs, *rest, tasks=synthetic_runs.NO_TASKS, intervals={"strategy_gains": plain.assign(lo=-0.01, hi=0.0123456)}
+    )
     keep(collected, folder / "runs")
     return folder, wanted, collected
 

@@ -10,7 +10,9 @@ from nofreelunch.base.randomness import generator
 from nofreelunch.cells.diagnostics import LABEL_FREE, LABELLED
 from nofreelunch.evaluation.clones import COLUMNS
 from nofreelunch.evaluation.runs import AREAS, FACTORS, HELD, METRICS, RUN
+from nofreelunch.tasks.counts import ACCOUNT
 
+NO_TASKS = pd.DataFrame(columns=["dataset", *ACCOUNT])
 NO_CLONES = pd.DataFrame(columns=COLUMNS, dtype=object)
 
 
@@ -81,6 +83,7 @@ def make(
         ece=0.1 * (1 - flat),
     )
     assert list(frame.columns[-len(METRICS) :]) == METRICS
+    frame["filled"] = 0
     frame["classes_seen"] = np.minimum(frame["round"] + 5, 8)
     frame[HELD] = flat
     for factor, names in zip(FACTORS, axes, strict=False):

@@ -9,6 +9,7 @@ from nofreelunch.cells.diagnostics import LABEL_FREE, LABELLED
 from nofreelunch.evaluation import runs
 from nofreelunch.evaluation.correctness import halves
 from nofreelunch.params import Grid
+from nofreelunch.tasks.counts import ACCOUNT
 
 GRID = Grid(
     datasets=["zeta", "alpha"], embedders=["lsa", "bow"], pools=["random"], strategies=["random", "margin"], seeds=3
@@ -28,6 +29,7 @@ def folder(tmp_path, monkeypatch):
         row = probes[(probes["dataset"] == dataset) & (probes["embedder"] == embedder)].iloc[0]
         ends = {name: row[name] for name in runs.SCORES}
         chance = {"chance": dict.fromkeys(runs.SCORES, 0.25), "test_rows": TEST_ROWS}
+        chance["account"] = {"classes": 4, "train": 100, "duplicates": 7}
         storage.write_json(layout.probe(dataset, embedder), ends | chance)
         right = np.random.default_rng(len(dataset)).random((len(frame) // 4 + 2, TEST_ROWS)) < 0.7
         storage.write_npy(layout.correct(dataset, embedder), np.packbits(right, axis=1))
@@ -93,6 +95,13 @@ def test_bits_of_other_runs_are_refused(folder):
     layout.correct("alpha", "bow").unlink()
     with pytest.raises(UserError, match="is missing"):
         runs.load(GRID)
+
+
+def test_tasks_say_what_became_of_their_rows(folder):
+    tasks = runs.load_tasks(GRID).set_index("dataset")
+    assert tasks.loc["alpha", ["classes", "train", "duplicates"]].tolist() == [4, 100, 7]
+    assert np.isnan(tasks.loc["zeta", "over_cap"])
+    assert list(tasks.columns) == list(ACCOUNT)
 
 
 def test_a_missing_run_is_named(folder):

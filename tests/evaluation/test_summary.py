@@ -65,6 +65,7 @@ def test_written_files_are_whole_and_the_same_twice(made, tmp_path, monkeypatch)
         "plots/curves.csv",
         "plots/evidence/arms.parquet",
         "data/summary/claims.json",
+        "data/summary/README.md",
     }
     printed = {f"data/summary/{name}.{kind}" for name in ("claims", *PRINTED) for kind in ("md", "tex")}
     assert set(contents[0]) == expected | printed
@@ -73,6 +74,27 @@ def test_written_files_are_whole_and_the_same_twice(made, tmp_path, monkeypatch)
     for name, table in made.tables.items():
         pd.testing.assert_frame_equal(tables[name], table, check_dtype=False, check_categorical=False)
     assert list(tables["curves"]["strategy"].cat.categories) == ["random", "margin", "coreset", "badge"]
+
+
+def test_every_table_has_the_columns_that_are_declared_and_only_those(made):
+    assert made.tables.keys() == summary.TABLES.keys()
+    for name, table in made.tables.items():
+        declared = summary.TABLES[name].columns
+        names = [column.name for column in declared]
+        assert len(names) == len(set(names))
+        covered = [found.name for column in declared for found in column.over(list(table.columns))]
+        assert set(covered) == set(table.columns), name
+        assert len(covered) == len(table.columns)
+        assert all(column.over(list(table.columns)) for column in declared), name
+
+
+def test_every_sentence_is_one_and_every_column_has_a_unit():
+    for table in summary.DECLARED:
+        assert table.sentence.startswith("A row is ")
+        assert table.sentence.count(". ") == 0
+        assert table.sentence.endswith(".")
+        described = table.described()
+        assert all(f"`{column.name}` | {column.label} |" in described for column in table.columns)
 
 
 def test_one_seed_one_pool_one_embedder_still_summarise(tmp_path, monkeypatch):

@@ -91,7 +91,7 @@ class Browser:
         elif method == "Network.requestWillBeSent":
             self.requests.append(details["request"]["url"])
 
-    def open(self, page: Path, width: int = 1280, height: int = 900, theme: str = "light") -> None:
+    def open(self, page: Path, width: int = 1280, height: int = 900, theme: str = "light", fragment: str = "") -> None:
         self.call(
             "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=width < 600
         )
@@ -100,7 +100,7 @@ class Browser:
         self.requests.clear()
         # A page that differs from the last by its fragment only would not be loaded again.
         self.call("Page.navigate", url="about:blank")
-        self.call("Page.navigate", url=page.as_uri())
+        self.call("Page.navigate", url=page.as_uri() + (f"#{fragment}" if fragment else ""))
         self.wait("document.readyState === 'complete' && location.protocol === 'file:'")
         self.settle()
         self.requests = [url for url in self.requests if url != "about:blank"]

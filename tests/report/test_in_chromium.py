@@ -1,7 +1,10 @@
+import csv
+import io
+
 import pytest
 from reports import build
 
-from nofreelunch.report.sources import SOURCES
+from nofreelunch.evaluation.hypotheses import CLAIMS
 
 CHART = "#curves-view svg[role=img]"
 
@@ -43,7 +46,7 @@ def test_it_loads_without_errors_asks_for_nothing_and_fits_the_window(browser, r
 
 def test_each_claim_leads_from_verdict_to_numbers_in_two_clicks(opened, report):
     for claim in report[2]:
-        if not SOURCES[claim["number"]]:
+        if not CLAIMS[claim["number"] - 1].sources:
             continue
         opened.run("location.hash = ''")
         opened.click(f"#claim-{claim['number']} summary")
@@ -76,10 +79,10 @@ def test_curves_follow_task_embedder_pool_metric_and_view(opened, report):
 def test_a_strategy_is_hidden_and_shown_by_click_and_by_key(opened):
     button = "#curves-view .legend button[data-strategy=margin]"
     opened.click(button)
-    assert count(opened, f"{CHART} .curve[data-strategy=margin]") == 0
+    assert count(opened, f"{CHART} .curve[data-line=margin]") == 0
     assert opened.run(f"document.querySelector({button!r}).getAttribute('aria-pressed')") == "false"
     opened.press("Enter")
-    assert count(opened, f"{CHART} .curve[data-strategy=margin]") == 1
+    assert count(opened, f"{CHART} .curve[data-line=margin]") == 1
 
 
 def test_intervals_can_be_left_out(opened):
@@ -114,7 +117,7 @@ def test_tables_sort_by_their_headings_and_filter(opened):
     def column(name):
         return [float(text.replace("−", "-")) for text in texts(opened, f"#tables-view td[data-column={name}]")]
 
-    heading = "#tables-view thead th:nth-child(6)"
+    heading = "#tables-view thead th[data-column=aulc]"
     opened.click(f"{heading} button")
     assert opened.run(f"document.querySelector({heading!r}).getAttribute('aria-sort')") == "descending"
     assert column("aulc") == sorted(column("aulc"), reverse=True)
@@ -129,12 +132,14 @@ def test_tables_sort_by_their_headings_and_filter(opened):
 def test_a_cell_of_the_overview_leads_to_its_curves(opened):
     opened.click("#overview-view tbody tr:nth-child(2) td:nth-of-type(6) button")
     chosen = opened.run("[...document.querySelectorAll('#curves-view select')].map((e) => e.value)")
-    assert chosen[:3] == ["docs_module", "minilm", "random"]
+    assert [*chosen[:3], chosen[5]] == ["docs_module", "minilm", "random", "margin"]
+    wide = f"[...document.querySelectorAll('{CHART} .curve')].filter((e) => e.getAttribute('stroke-opacity') === '1')"
+    assert opened.run(f"{wide}.map((e) => e.dataset.line)") == ["margin"]
     assert opened.run(f"document.activeElement === document.querySelector('{CHART}')")
 
 
 def test_the_theme_can_be_switched_and_lines_change_with_it(opened):
-    stroke = f"document.querySelector('{CHART} .curve[data-strategy=margin]').getAttribute('stroke')"
+    stroke = f"document.querySelector('{CHART} .curve[data-line=margin]').getAttribute('stroke')"
     light = opened.run(stroke)
     opened.click("#theme")
     assert opened.run("getComputedStyle(document.body).backgroundColor") == "rgb(21, 24, 29)"
@@ -149,6 +154,98 @@ def test_points_of_the_scatter_plot_can_be_walked_by_keys(opened):
     opened.choose("#scatter-view label:nth-child(1) select", "strategy_gain.margin")
     opened.choose("#scatter-view label:nth-child(2) select", "hubness")
     assert "hubness" in opened.run("document.querySelector('#scatter-view svg').getAttribute('aria-label')")
+
+
+def test_embedders_are_lines_and_a_table_that_sorts(opened, report):
+    lines = "#embedders-view svg[role=img] .curve"
+    order = [str(name) for name in report[1]["embedders"]["embedder"]]
+    assert sorted(opened.run(f"[...document.querySelectorAll('{lines}')].map((e) => e.dataset.line)")) == sorted(order)
+    assert texts(opened, "#embedders td[data-column=embedder]") == [name.replace("_", " ") for name in order]
+    opened.choose("#embedders-view label:nth-child(1) select", "docs_kind")
+    opened.choose("#embedders-view label:nth-child(2) select", "typiclust")
+    opened.choose("#embedders-view label:nth-child(3) select", "margin")
+    opened.run("document.querySelector('#embedders-view svg[role=img]').focus()")
+    opened.press("ArrowLeft")
+    cells = "metric == 'accuracy' and dataset == 'docs_kind' and ips == 'typiclust' and strategy == 'margin'"
+    table = report[1]["curves"].query(f"{cells} and labels == 700")
+    best = table.set_index("embedder")["mean"]
+    said = f"{best.idxmax().replace('_', ' ')} {100 * best.max():.1f}"
+    assert shown(opened, "#announcer").startswith(f"700 labels: {said}")
+    opened.click("#embedders th[data-column=mteb] button")
+    found = texts(opened, "#embedders td[data-column=mteb]")
+    known = [float(text) for text in found if text != "–"]
+    assert known == sorted(known, reverse=True)
+
+
+VIEWS = {
+    "curves": {"task": "docs_param", "embedder": "lsa", "show": "gain", "bold": "badge", "hidden": "coreset"},
+    "embedders": {"task": "docs_kind", "strategy": "badge", "metric": "macro_f1"},
+    "overview": {"shown": "rank", "pool": "typiclust"},
+    "embeddings": {"source": "strategy_gain.margin", "measure": "hubness"},
+}
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_an_address_opens_a_view_as_it_was_set(opened, report, view):
+    query = "&".join(f"{key}={value}" for key, value in VIEWS[view].items())
+    opened.open(report[3], fragment=f"{view}?{query}")
+    chosen = opened.run(f"[...document.querySelectorAll('#{view} .controls select')].map((e) => e.value)")
+    assert {value for key, value in VIEWS[view].items() if key != "hidden"} <= set(chosen)
+    link = opened.run(f"document.querySelector('#{view} .view-link').getAttribute('href')")
+    assert opened.run("Math.abs(document.activeElement.scrollTop) >= 0")
+    opened.choose(f"#{view} .controls select", opened.run(f"document.querySelector('#{view} select').options[0].value"))
+    assert opened.run("location.hash").startswith(f"#{view}?")
+    assert link.startswith(f"#{view}?")
+    if view == "curves":
+        assert count(opened, f"{CHART} .curve[data-line=coreset]") == 0
+
+
+def test_an_address_with_nonsense_changes_nothing(browser, report):
+    for fragment in ("curves?task=none&hidden=x|y", "overview?pool=%3Cb%3E", "table/cells?nothing=1&sort=-none"):
+        browser.open(report[3], fragment=fragment)
+        assert browser.problems == []
+        assert count(browser, f"{CHART} .curve") == 7
+
+
+def test_a_table_is_taken_away_as_csv_in_the_units_of_the_page(opened, report):
+    opened.run(
+        """(() => {
+            window.saved = [];
+            URL.createObjectURL = (blob) => { blob.text().then((text) => window.saved.push(text)); return "data:,"; };
+            HTMLAnchorElement.prototype.click = function () { window.name = this.download; };
+        })()"""
+    )
+    opened.run("location.hash = '#table/cells?dataset=docs_kind&embedder=lsa&sort=-aulc'")
+    opened.settle()
+    opened.click("#tables-view .csv")
+    opened.wait("window.saved.length === 1")
+    assert opened.run("window.name") == "cells.csv"
+    rows = list(csv.DictReader(io.StringIO(opened.run("window.saved[0]"))))
+    assert len(rows) == 2 * 7
+    own = report[1]["ranks"].query("metric == 'accuracy' and dataset == 'docs_kind' and embedder == 'lsa'")
+    assert float(rows[0]["AULC (points)"]) == pytest.approx(100 * own["aulc"].max(), rel=1e-4)
+    assert rows[0]["labels seen"] == "unseen"
+
+
+def test_the_key_of_a_row_stays_on_a_narrow_screen(browser, report):
+    browser.open(report[3], 390, fragment="table/cells")
+    region = "document.querySelector('#tables-view .scroll')"
+    assert browser.run(f"{region}.scrollWidth > {region}.clientWidth")
+    browser.run(f"{region}.scrollLeft = 600")
+    browser.settle()
+    left, right, text = browser.run(
+        "(() => { const e = document.querySelector('#tables-view tbody .key'), b = e.getBoundingClientRect();"
+        " return [b.left, b.right, e.textContent]; })()"
+    )
+    assert 0 <= left < right <= 200
+    assert text.startswith("docs library · lsa · ")
+    assert browser.run("getComputedStyle(document.querySelector('#tables-view tbody td')).display") == "none"
+
+
+def test_filters_list_each_entry_once(opened):
+    names = "[...document.querySelectorAll('select')].map((e) => [...e.options].map((o) => o.textContent))"
+    for listed in opened.run(names):
+        assert len(listed) == len(set(listed)), listed
 
 
 @pytest.mark.parametrize(

@@ -1,15 +1,22 @@
+import html
 import json
 import re
 from html.parser import HTMLParser
+from pathlib import Path
 from urllib.parse import parse_qsl
 
 import pytest
+import yaml
 
+from nofreelunch.evaluation.hypotheses import CLAIMS
 from nofreelunch.report import page
+from nofreelunch.report.citation import BIBTEX
 from nofreelunch.report.figures.style import look, luminance, on_dark
-from nofreelunch.report.sources import SOURCES
+from nofreelunch.report.findings import drawn_at_random, ranking
+from nofreelunch.report.links import link
 from nofreelunch.report.tables import rounded
 from nofreelunch.selection.strategies import STRATEGIES
+from nofreelunch.tasks.spec import FilesTask
 
 
 class Outline(HTMLParser):
@@ -45,7 +52,7 @@ def test_nothing_in_the_page_leads_out_of_it(text):
     outline = Outline(text)
     assert outline.outside == ["data:,"]
     assert len(outline.ids) == len(set(outline.ids))
-    inner = [link[1:] for link in outline.links if not link.startswith("#table/")]
+    inner = [address[1:] for address in outline.links if not address.startswith("#table/")]
     assert set(inner) <= set(outline.ids)
     assert outline.headings[0] == 1
     assert outline.headings.count(1) == 1
@@ -102,9 +109,9 @@ def test_cells_are_those_of_the_summary_with_their_seen_flag(report, data):
 
 
 def test_every_claim_links_to_rows_that_are_there(data):
-    assert set(SOURCES) == set(range(1, 13))
-    for number, links in SOURCES.items():
-        for _, address in links:
+    for number, claim in enumerate(CLAIMS, 1):
+        for source in claim.sources:
+            address = link(source.table, **source.rows)
             name, _, query = address.removeprefix("#table/").partition("?")
             spec = data["tables"][name]
             places = {column["name"]: i for i, column in enumerate(spec["columns"])}
@@ -116,6 +123,57 @@ def test_every_claim_links_to_rows_that_are_there(data):
             ]
             # No MTEB correlation without four embedders that have one.
             assert rows or number == 10, address
+
+
+def test_it_is_cited_as_the_citation_file_has_it(text):
+    cited = yaml.safe_load((Path(__file__).parents[2] / "CITATION.cff").read_text(encoding="utf-8"))
+    study = cited["references"][0]
+    names = [author["family-names"].replace("ß", "{\\ss}") for author in study["authors"]]
+    for said in (cited["title"], cited["version"], cited["authors"][0]["name"], study["title"], study["url"]):
+        assert f"{{{said}}}" in BIBTEX
+    assert f"author  = {{{' and '.join(names)}}}" in BIBTEX
+    assert f"year    = {{{study['year']}}}" in BIBTEX
+    assert BIBTEX in html.unescape(text)
+
+
+def test_claims_are_no_question_of_ones_own_texts(report, text):
+    params, tables, claims, _ = report
+    assert 'id="claims"' in text
+    own = FilesTask(source="files", train_file="my.csv", text="text", label="label")
+    changed = params.model_copy(update={"datasets": dict.fromkeys(params.datasets, own)})
+    mine = page.render(changed, tables, claims)
+    assert 'id="claims"' not in mine
+    assert "claims of the paper" not in mine
+    assert 'href="#claims"' not in mine
+    mixed = params.model_copy(update={"datasets": params.datasets | {params.grid.datasets[0]: own}})
+    assert 'id="claims"' in page.render(mixed, tables, claims)
+
+
+def test_the_rankings_of_strategies_say_the_same_or_why_not(report):
+    tables = report[1]
+    said = ranking(tables)
+    assert "By mean AULC" in said
+    assert "random, then badge" in said
+    first = tables["mean_ranks"].query("scope == 'all'").sort_values("mean_rank")["strategy"].iloc[0]
+    other = tables["mean_ranks"].assign(mean_rank=-tables["mean_ranks"]["mean_rank"])
+    worst = other.query("scope == 'all'").sort_values("mean_rank")["strategy"].iloc[0]
+    assert f"{first} comes first" in said
+    assert f"by mean rank over tasks {worst}".replace("_", " ") in ranking(tables | {"mean_ranks": other})
+
+
+def test_what_was_drawn_at_random_is_said(report):
+    table = report[1]["filled"]
+    assert drawn_at_random(table) == ""
+    some = table.assign(filled=(table["strategy"] == "badge") * 0.25)
+    assert drawn_at_random(some) == "badge 25.0%"
+
+
+@pytest.mark.parametrize(
+    ("value", "kind", "text"),
+    [(0.0123, "gain", "+1.23"), (-0.5, "share", "−50.00"), (-0.123456, "number", "−0.123"), (None, "gain", "–")],
+)
+def test_estimates_of_claims_are_in_points(value, kind, text):
+    assert page._quantity(value, kind) == text
 
 
 def test_strategies_have_the_colours_of_the_figures(data):

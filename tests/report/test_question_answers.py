@@ -35,7 +35,7 @@ def collected():
     frame = frame.assign(labels=10 * (frame["round"] + 1), accuracy=rng.uniform(0.4, 0.8, len(frame)))
     probes = pd.DataFrame(itertools.product(TASKS, LADDER), columns=columns[:2])
     probes = probes.assign(accuracy=0.9, quality=rng.uniform(0.5, 0.9, len(probes)))
-    return Collected(frame, probes, NOTHING, NOTHING, NOTHING, {})
+    return Collected(frame, probes, NOTHING, NOTHING, NOTHING, NOTHING, {})
 
 
 def keep_others(runs):

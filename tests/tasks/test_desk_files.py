@@ -10,9 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nofreelunch.base.errors import UserError
-from nofreelunch.tasks.account import counts, in_words
+from nofreelunch.tasks.account import in_words
 from nofreelunch.tasks.build import build_task
 from nofreelunch.tasks.columns import Reading, read_columns, read_table
+from nofreelunch.tasks.counts import counts
 from nofreelunch.tasks.spec import FilesTask
 
 WORDS = ["grün", "blau", "rot", "gelb"]
@@ -155,7 +156,7 @@ def test_keys_that_json_lines_lack_are_missing_values(tmp_path):
     with pytest.raises(UserError, match=r"line 1 has no label \(2 of 42 .*drop_incomplete: true"):
         task_of(path)
     task = task_of(path, drop_incomplete=True)
-    assert counts(task)["incomplete"] == 2
+    assert counts(task.card)["incomplete"] == 2
     path.write_text("\n".join(map(json.dumps, [*rows, {"text": "Liste", "label": ["hell"]}])))
     with pytest.raises(UserError, match=r"label \['hell'\] is no class. Lists are not read"):
         task_of(path)
@@ -208,7 +209,7 @@ def test_every_row_that_is_read_is_accounted_for(tmp_path_factory, table, dedupl
     path = tmp_path_factory.mktemp("own") / "own.csv"
     path.write_text(text_of([*table, *(("safe" + str(i), "xy"[i % 2]) for i in range(12))]))
     task = task_of(path, drop_incomplete=True, deduplicate=deduplicate, train=limit, test=limit)
-    found = counts(task)
+    found = counts(task.card)
     left_out = sum(found[name] for name in ("incomplete", "duplicates", "also_in_test", "over_cap"))
     assert found["read"] == len(table) + 12 == left_out + len(task.train) + len(task.test)
     assert f"{found['read']} rows read" in "\n".join(in_words(task, "own"))
@@ -219,7 +220,7 @@ def test_what_is_odd_is_said_with_numbers(tmp_path):
     rows = [*TABLE, (TABLE[0][0], "hell"), TABLE[1], ("  ", "hell"), ("a", "🦊"), ("b", "🦊"), ("c", "hell ")]
     path.write_text(text_of(rows))
     task = task_of(path, drop_incomplete=True)
-    assert counts(task) == {
+    assert counts(task.card) == {
         "read": 46, "incomplete": 1, "duplicates": 2, "also_in_test": 0, "over_cap": 0, "texts_in_two_classes": 1,
         "label_rows_merged": 1, "small_classes": 1, "classes_only_in_test": 0, "classes_only_in_train": 0,
     }  # fmt: skip

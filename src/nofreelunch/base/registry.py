@@ -349,7 +349,9 @@ class Known:
     Attributes:
         marks: (embedder, dataset) → `seen`.
         mteb: embedder → published average, where there is one.
+        weights: embedder → millions of weights that each token is multiplied with, where known.
     """
 
     marks: Mapping[tuple[str, str], Seen] = field(default_factory=dict)
     mteb: Mapping[str, float] = field(default_factory=dict)
+    weights: Mapping[str, float] = field(default_factory=dict)

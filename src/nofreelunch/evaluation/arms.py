@@ -18,6 +18,7 @@ from nofreelunch.cells.diagnostics import LABEL_FREE
 from nofreelunch.evaluation.aulc import aulc
 from nofreelunch.evaluation.quality import SITE
 from nofreelunch.evaluation.runs import blocks
+from nofreelunch.evaluation.table import EMBEDDER, POOL, STRATEGY, TASK, Column, Table, words
 
 FloatArray = npt.NDArray[np.float64]
 Arm = tuple[str, str]
@@ -27,6 +28,24 @@ GAINS = ["gain", "gain_even", "gain_odd"]
 COLUMNS = [*SITE, "budget", *ARM, "default", "gain", "se", "seeds", "gain_even", "gain_odd", *LABEL_FREE]
 # A task speaks of budgets up to this factor beyond those it was run with; between them its gains are interpolated.
 REACH = 2.0
+
+
+ARMS = Table(
+    "arms",
+    "What every pool and strategy gained",
+    "A row is the gain of a pool and a strategy over the default in a cell, averaged over labels up to a budget.",
+    (
+        *(TASK, EMBEDDER, Column("budget", "labels", "count"), POOL, STRATEGY),
+        Column("default", "is the default", "flag"),
+        Column("gain", "gain", "gain"),
+        Column("se", "standard error", "gain"),
+        Column("seeds", "seeds", "count"),
+        Column("gain_even", "gain in even seeds", "gain"),
+        Column("gain_odd", "gain in odd seeds", "gain"),
+        *(Column(name, words(name), "number") for name in LABEL_FREE),
+    ),
+    shown=False,
+)
 
 
 def evidence(frame: pd.DataFrame, diagnostics: pd.DataFrame) -> pd.DataFrame:

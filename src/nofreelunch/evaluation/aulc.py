@@ -5,6 +5,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from nofreelunch.evaluation.runs import AREAS, blocks
+from nofreelunch.evaluation.table import EMBEDDER, METRIC, POOL, SEED, STRATEGY, TASK, Column, Table
 
 FloatArray = npt.NDArray[np.float64]
 SHARES = (75, 90, 95, 99)
@@ -13,6 +14,7 @@ _ONE_SIDED = 1.645
 # anything: our choice.
 LEAST_LIFT = 0.02
 PHASES = ["initial", "early", "middle", "late", "final"]
+PHASE_NAMES = {name: name for name in PHASES} | {"initial": "round 0"}
 
 
 def aulc(labels: FloatArray, values: FloatArray) -> FloatArray:
@@ -62,6 +64,24 @@ def clear(probes: pd.DataFrame) -> "pd.Series[bool]":
     """
     lift = probes["accuracy"] - probes["chance_accuracy"]
     return lift - _ONE_SIDED * probes["lift_error"] > LEAST_LIFT
+
+
+AULC = Table(
+    "aulc",
+    "Every run",
+    "A row is a metric of one run: averaged over its labels (AULC), at round 0, in the thirds, and at the end.",
+    (
+        *(TASK, EMBEDDER, POOL, STRATEGY, SEED, METRIC),
+        Column("aulc", "AULC", "points"),
+        *(Column(name, PHASE_NAMES[name], "points") for name in PHASES),
+        Column("probe", "full pool", "points"),
+        Column("chance", "chance", "points"),
+        Column("headroom", "headroom", "points"),
+        Column("clear", "probe clearly above chance", "flag"),
+        *(Column(f"labels_to_{share}", f"labels to {share} %", "count") for share in SHARES),
+    ),
+    shown=False,
+)
 
 
 def scores(frame: pd.DataFrame, probes: pd.DataFrame) -> pd.DataFrame:

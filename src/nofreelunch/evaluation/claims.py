@@ -35,7 +35,7 @@ def judge(tables: dict[str, pd.DataFrame]) -> list[dict[str, Any]]:
         {name: table[table["metric"] == metric] for name, table in named.items()} for metric in ("accuracy", HELD)
     )
     material = Material(**accuracy, **{name: tables[name] for name in ("probes", "peaks", "clones")}, held=held)
-    results = [_try(test, material) for _, test in CLAIMS]
+    results = [_try(claim.test, material) for claim in CLAIMS]
     p = np.array([min(1.0, 2 * min(p_for, p_against)) for _, (p_for, p_against), _ in results])
     smallest = np.array([_smallest(parts) for parts, _, _ in results])
     testable = smallest < ALPHA
@@ -44,7 +44,7 @@ def judge(tables: dict[str, pd.DataFrame]) -> list[dict[str, Any]]:
     return [
         {
             "number": number + 1,
-            "claim": claim,
+            "claim": claim.text,
             "verdict": _verdict(*sides, float(adjusted[number])) if testable[number] else UNTESTABLE,
             "p": float(p[number]),
             "smallest": float(smallest[number]),
@@ -53,7 +53,7 @@ def judge(tables: dict[str, pd.DataFrame]) -> list[dict[str, Any]]:
             "caveat": "; ".join(dict.fromkeys([c for c in [caveat, *(part.caveat for part in parts)] if c])),
             "parts": [_plain(part) for part in parts],
         }
-        for number, ((claim, _), (parts, sides, caveat)) in enumerate(zip(CLAIMS, results, strict=True))
+        for number, (claim, (parts, sides, caveat)) in enumerate(zip(CLAIMS, results, strict=True))
     ]
 
 

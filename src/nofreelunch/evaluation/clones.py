@@ -12,12 +12,22 @@ import pandas as pd
 
 from nofreelunch.base import layout, storage
 from nofreelunch.evaluation.runs import CELL
+from nofreelunch.evaluation.table import EMBEDDER, POOL, TASK, Column, Table
 from nofreelunch.params import Grid
 
 # Share of a batch's rows in common from which two strategies are one. Scores that differ by rounding alone may swap a
 # row at the edge of a batch; from then on the heads differ, and so do all later batches, which say nothing any more.
 SAME = 0.95
 COLUMNS = [*CELL, "strategy", "clone_of"]
+
+
+CLONES = Table(
+    "clones",
+    "Strategies that pick the same rows",
+    "A row is a strategy that counts in a cell as one with the first of its kind, in ranks, wins and leads.",
+    (TASK, EMBEDDER, POOL, Column("strategy", "clone"), Column("clone_of", "of")),
+    "With two classes margin, entropy and least confident order the candidates alike.",
+)
 
 
 def load_clones(grid: Grid) -> pd.DataFrame:

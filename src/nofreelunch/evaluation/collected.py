@@ -14,7 +14,7 @@ from nofreelunch.base import storage
 from nofreelunch.evaluation.clones import load_clones
 from nofreelunch.evaluation.finite import load_finite
 from nofreelunch.evaluation.picks import load_picks
-from nofreelunch.evaluation.runs import check, load, load_diagnostics, load_probes
+from nofreelunch.evaluation.runs import check, load, load_diagnostics, load_probes, load_tasks
 from nofreelunch.evaluation.summary import Summary, summarise
 from nofreelunch.params import Grid, Params
 
@@ -33,6 +33,7 @@ class Collected:
         diagnostics: `runs.load_diagnostics`.
         picks: `picks.load_picks` of the focus embedder.
         clones: `clones.load_clones`.
+        tasks: `runs.load_tasks`.
         intervals: `finite.load_finite`.
     """
 
@@ -41,6 +42,7 @@ class Collected:
     diagnostics: pd.DataFrame
     picks: pd.DataFrame
     clones: pd.DataFrame
+    tasks: pd.DataFrame
     intervals: dict[str, pd.DataFrame]
 
 
@@ -56,6 +58,7 @@ def collect(grid: Grid, focus: str) -> Collected:
         load_diagnostics(grid),
         load_picks(grid, focus),
         load_clones(grid),
+        load_tasks(grid),
         load_finite(grid),
     )
 
@@ -71,6 +74,7 @@ def summary_of(collected: Collected, params: Params) -> Summary:
         params.focus.embedder,
         params.known(),
         collected.intervals,
+        collected.tasks,
     )
 
 

@@ -134,10 +134,14 @@ def claims(seconds: pd.DataFrame, whole: pd.DataFrame) -> list[Part]:
     pace = np.log10(pace).unstack("strategy")
     if "margin" in pace and pace.shape[1] > 1:
         saved = pace.drop(columns="margin").median(axis=1) - pace["margin"]
-        parts.append(over_datasets("claim 6: powers of ten by which the median other query outlasts margin's", saved))
+        parts.append(
+            over_datasets("claim 6: powers of ten by which the median other query outlasts margin's", saved, "number")
+        )
     if not whole.empty:
         spared = np.log10(CHEAP) - np.log10(whole.groupby("dataset")["dollars"].mean().clip(lower=1e-9))
-        parts.append(over_datasets(f"claim 11: powers of ten by which a run costs less than ${CHEAP:g}", spared))
+        parts.append(
+            over_datasets(f"claim 11: powers of ten by which a run costs less than ${CHEAP:g}", spared, "number")
+        )
     return parts
 
 

@@ -5,8 +5,42 @@ import pandas as pd
 
 from nofreelunch.evaluation.intervals import mean_interval, paired_difference
 from nofreelunch.evaluation.runs import BASELINE, FACTORS, METRICS, RUN
+from nofreelunch.evaluation.table import (
+    EMBEDDER,
+    LABELS,
+    METRIC,
+    POOL,
+    ROUND,
+    STRATEGY,
+    TASK,
+    Column,
+    Table,
+    interval,
+)
 
 _POINT = [*FACTORS, "round", "labels"]
+
+
+_COLUMNS = (
+    *(TASK, EMBEDDER, POOL, STRATEGY, ROUND, LABELS, METRIC),
+    *interval("mean", "mean", "points"),
+    Column("n", "seeds", "count"),
+)
+CURVES = Table(
+    "curves",
+    "Learning curves",
+    "A row is a metric after a round, mean over seeds with its 95 % interval.",
+    _COLUMNS,
+    shown=False,
+)
+DIFFERENCES = Table(
+    "differences",
+    "Learning curves less those of random querying",
+    "A row is the difference in a metric after a round, paired by seed, with its 95 % interval.",
+    _COLUMNS,
+    "For nll and ece a positive difference is a loss.",
+    shown=False,
+)
 
 
 def curves(frame: pd.DataFrame) -> pd.DataFrame:

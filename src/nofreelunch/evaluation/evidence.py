@@ -13,6 +13,7 @@ from scipy import stats
 from nofreelunch.base.randomness import generator
 from nofreelunch.evaluation.intervals import DRAWS, bootstrap_interval, resamples
 from nofreelunch.evaluation.quality import FEWEST, spearman
+from nofreelunch.evaluation.table import Kind
 
 FloatArray = npt.NDArray[np.float64]
 _MOST_PERMUTATIONS = 5040
@@ -35,6 +36,7 @@ class Part:
         n, unit: the number of independent units the test rests on, and what they are.
         smallest: the smallest one-sided p that so many units could give; the test says nothing if it is too large.
         caveat: why the grid at hand may not decide it, or ''.
+        kind: what the estimate is, and how it is shown.
     """
 
     quantity: str
@@ -47,9 +49,10 @@ class Part:
     unit: str
     caveat: str = ""
     smallest: float = 0.0
+    kind: Kind = "gain"
 
 
-def over_datasets(quantity: str, effects: "pd.Series[float]") -> Part:
+def over_datasets(quantity: str, effects: "pd.Series[float]", kind: Kind = "gain") -> Part:
     """Student's t-test that the mean effect is 0, datasets being the units.
 
     Datasets are what a claim generalises over: seeds, pools and embedders of one dataset share its difficulty
@@ -58,11 +61,12 @@ def over_datasets(quantity: str, effects: "pd.Series[float]") -> Part:
     Args:
         quantity: what is estimated.
         effects: one per dataset.
+        kind: what they are.
     """
     values = effects.to_numpy(dtype=np.float64)
     n, mean = values.size, float(values.mean())
     if n < 2:
-        return Part(quantity, mean, np.nan, np.nan, 1.0, 1.0, n, "datasets", _ONE, 1.0)
+        return Part(quantity, mean, np.nan, np.nan, 1.0, 1.0, n, "datasets", _ONE, 1.0, kind)
     error = float(values.std(ddof=1)) / np.sqrt(n)
     if error == 0:
         p_for, p_against = (1.0, 1.0) if mean == 0 else ((0.0, 1.0) if mean > 0 else (1.0, 0.0))
@@ -70,7 +74,7 @@ def over_datasets(quantity: str, effects: "pd.Series[float]") -> Part:
         p_for, p_against = (float(stats.t.sf(sign * mean / error, n - 1)) for sign in (1, -1))
     half = float(stats.t.ppf(0.975, n - 1)) * error
     caveat = "" if n >= FEWEST else f"only {n} datasets"
-    return Part(quantity, mean, mean - half, mean + half, p_for, p_against, n, "datasets", caveat)
+    return Part(quantity, mean, mean - half, mean + half, p_for, p_against, n, "datasets", caveat, kind=kind)
 
 
 def grows_with(quantity: str, quality: pd.DataFrame, outcomes: Mapping[str, pd.DataFrame]) -> Part:
@@ -90,7 +94,7 @@ def grows_with(quantity: str, quality: pd.DataFrame, outcomes: Mapping[str, pd.D
     embedders = quality.shape[1]
     if embedders < FEWEST:
         caveat = f"only {embedders} embedder(s): a rank correlation needs at least {FEWEST} to say anything"
-        return Part(quantity, np.nan, np.nan, np.nan, 1.0, 1.0, embedders, "embedders", caveat, 1.0)
+        return Part(quantity, np.nan, np.nan, np.nan, 1.0, 1.0, embedders, "embedders", caveat, 1.0, "number")
     x, orders = quality.to_numpy(dtype=np.float64), _orders(embedders)
     each, drawn = [], []
     for outcome in outcomes.values():
@@ -108,7 +112,9 @@ def grows_with(quantity: str, quality: pd.DataFrame, outcomes: Mapping[str, pd.D
     smallest = 1 / len(orders)
     caveat = f"with {embedders} embedders no two-sided p is below {2 * smallest:.2g}" if smallest > 0.025 / 12 else ""
     where = f": smallest {list(outcomes)[int(rho.argmin())]}" if len(outcomes) > 1 else ""
-    return Part(quantity + where, float(rho.min()), lo, hi, p_for, p_against, embedders, "embedders", caveat, smallest)
+    return Part(
+        quantity + where, float(rho.min()), lo, hi, p_for, p_against, embedders, "embedders", caveat, smallest, "number"
+    )
 
 
 def differs(quantity: str, quality: pd.DataFrame, one: pd.DataFrame, other: pd.DataFrame) -> Part:
@@ -120,7 +126,9 @@ def differs(quantity: str, quality: pd.DataFrame, one: pd.DataFrame, other: pd.D
     """
     embedders = quality.shape[1]
     if embedders < FEWEST:
-        return Part(quantity, np.nan, np.nan, np.nan, 1.0, 1.0, embedders, "embedders", "too few embedders", 1.0)
+        return Part(
+            quantity, np.nan, np.nan, np.nan, 1.0, 1.0, embedders, "embedders", "too few embedders", 1.0, "number"
+        )
     x, orders = quality.to_numpy(dtype=np.float64), _orders(embedders)
     sides = [outcome.loc[quality.index, quality.columns].to_numpy(dtype=np.float64) for outcome in (one, other)]
     by_dataset = np.subtract(*(np.nan_to_num(spearman(x, y)) for y in sides))
@@ -130,7 +138,7 @@ def differs(quantity: str, quality: pd.DataFrame, one: pd.DataFrame, other: pd.D
     lo = hi = np.nan
     if len(x) > 1:
         lo, hi = bootstrap_interval(resamples(len(x), DRAWS, generator("evidence", quantity)) @ by_dataset / len(x))
-    return Part(quantity, change, lo, hi, p, 1.0, embedders, "embedders", "", 0.5 / len(orders))
+    return Part(quantity, change, lo, hi, p, 1.0, embedders, "embedders", "", 0.5 / len(orders), "number")
 
 
 def most_of(quantity: str, holds: "pd.Series[bool]") -> Part:
@@ -144,7 +152,7 @@ def most_of(quantity: str, holds: "pd.Series[bool]") -> Part:
     smallest = 0.5**n
     caveat = f"with {n} datasets no two-sided p is below {2 * smallest:.2g}" if smallest > 0.025 / 12 else ""
     lo, hi = interval.low - 0.5, interval.high - 0.5
-    return Part(quantity, count / n - 0.5, lo, hi, p_for, p_against, n, "datasets", caveat, smallest)
+    return Part(quantity, count / n - 0.5, lo, hi, p_for, p_against, n, "datasets", caveat, smallest, "share")
 
 
 def _orders(size: int) -> npt.NDArray[np.int64]:
@@ -166,10 +174,10 @@ def jackknifed(quantity: str, cells: pd.DataFrame, statistic: Callable[[pd.DataF
     names = cells["dataset"].unique()
     whole = statistic(cells)
     if len(names) < 2:
-        return over_datasets(quantity, pd.Series([whole]))
+        return over_datasets(quantity, pd.Series([whole]), "number")
     left = [statistic(cells[cells["dataset"] != name]) for name in names]
     pseudo = len(names) * whole - (len(names) - 1) * np.array(left)
-    return over_datasets(quantity, pd.Series(pseudo))
+    return over_datasets(quantity, pd.Series(pseudo), "number")
 
 
 def all_of(parts: list[Part]) -> tuple[float, float]:

@@ -5,8 +5,24 @@ import numpy.typing as npt
 import pandas as pd
 
 from nofreelunch.evaluation.quality import SITE
+from nofreelunch.evaluation.table import Column, Table
 
 FloatArray = npt.NDArray[np.float64]
+
+
+EXPLANATIONS = Table(
+    "explanations",
+    "Which diagnostic explains which gain",
+    "A row is a regression of a gain on a diagnostic, on differences between the embedders of a task.",
+    (
+        *(Column("outcome", "outcome"), Column("measure", "measure")),
+        Column("r2", "R² left out", "number"),
+        Column("slope", "slope", "gain"),
+        Column("n", "points", "count"),
+    ),
+    "Exploratory. R² on tasks left out: 0 or less explains nothing. Slope: points of accuracy per standard deviation "
+    "of the measure; 'all' is a ridge regression on all of them.",
+)
 
 
 def explain(measures: pd.DataFrame, outcomes: pd.DataFrame) -> pd.DataFrame:

@@ -5,6 +5,27 @@ import pandas as pd
 from nofreelunch.evaluation.aulc import PHASES
 from nofreelunch.evaluation.intervals import mean_interval, paired_difference
 from nofreelunch.evaluation.runs import BASELINE, CELL, FACTORS, RUN
+from nofreelunch.evaluation.table import EMBEDDER, METRIC, POOL, SEEN, STRATEGY, TASK, Column, Table, interval
+
+STRATEGY_GAINS = Table(
+    "strategy_gains",
+    "Gain of a strategy over random querying",
+    "A row is the gain in AULC of a strategy in a cell, paired by seed, with its 95 % interval.",
+    (TASK, EMBEDDER, SEEN, POOL, STRATEGY, METRIC, *interval("mean", "gain", "gain"), Column("n", "seeds", "count")),
+    shown=False,
+)
+POOL_GAINS = Table(
+    "pool_gains",
+    "Gain of a pool selection over a random pool",
+    "A row is the gain in accuracy in a phase of learning, averaged over strategies and paired by seed, with its 95 % "
+    "interval.",
+    (
+        *(TASK, EMBEDDER, SEEN, POOL, Column("phase", "phase"), METRIC),
+        *interval("mean", "gain", "gain"),
+        Column("n", "seeds", "count"),
+    ),
+    "Phases: round 0 (initial), the early, middle and late third of the labels, the last round (final).",
+)
 
 
 def strategy_gains(scores: pd.DataFrame) -> pd.DataFrame:

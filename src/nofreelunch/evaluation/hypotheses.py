@@ -4,8 +4,8 @@ The thresholds `_SATURATED` and `_MARGIN` (accuracy below which a loss does not 
 say of cost is tested in `cost`, by the seconds of a machine.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
@@ -116,7 +116,7 @@ def _start_fades(material: Material) -> tuple[list[Part], str]:
     return [
         over_datasets("initial gain of a TypiClust pool", first),
         over_datasets("initial minus late gain of a TypiClust pool", first - late),
-        over_datasets(f"late gain of a TypiClust pool plus a margin of {_MARGIN:.2f}", late + _MARGIN),
+        over_datasets(f"late gain of a TypiClust pool plus {100 * _MARGIN:.0f} point", late + _MARGIN),
     ], f"that the effect fades to no less than −{100 * _MARGIN:.0f} point is our reading: else it would be a loss"
 
 
@@ -174,7 +174,9 @@ def _rankings_differ(material: Material) -> Part:
         rho = np.nan_to_num(spearman(one[:, None, :], other[None, :, :]))
         same = np.eye(len(rho), dtype=bool)
         excess[dataset] = rho[same].mean() - rho[~same].mean()
-    return over_datasets("rank correlation of strategies within an embedder minus between embedders", pd.Series(excess))
+    return over_datasets(
+        "rank correlation of strategies within an embedder minus between embedders", pd.Series(excess), "number"
+    )
 
 
 def _margin_peaks(material: Material) -> tuple[list[Part], str]:
@@ -254,7 +256,7 @@ def _recipe(material: Material) -> tuple[list[Part], str]:
     recipe = wide[ours].mean(axis=1)
     return [
         over_datasets(
-            f"AULC of TypiClust then margin or badge, minus {ips} then {strategy}, plus a margin of {_MARGIN:.2f}",
+            f"AULC of TypiClust then margin or badge, minus {ips} then {strategy}, plus {100 * _MARGIN:.0f} point",
             recipe - wide[(ips, strategy)] + _MARGIN,
         )
         for ips, strategy in wide.columns
@@ -302,17 +304,111 @@ def _saturates(material: Material) -> tuple[list[Part], str]:
 
 
 Test = Callable[[Material], tuple[list[Part], str]]
-CLAIMS: list[tuple[str, Test]] = [
-    ("TypiClust pools beat random ones at round 0 and early on; CoreSet pools are worse.", _diverse_start),
-    ("The gain of a TypiClust pool grows with embedding quality.", _start_grows),
-    ("The gain of a TypiClust pool is an early effect: it shrinks over rounds.", _start_fades),
-    ("Better embedders win at every budget with any strategy.", _better_embedders_win),
-    ("No strategy is best everywhere, and embedders rank strategies differently.", _none_is_best),
-    ("Margin has the highest peaks at low cost, with a larger spread of ranks.", _margin_peaks),
-    ("BADGE is more robust than margin: smaller worst regret, smaller spread of ranks.", _badge_is_steadier),
-    ("The gain of BADGE over random querying grows with embedding quality.", _badge_grows),
-    ("A TypiClust pool followed by margin or BADGE is the best default.", _recipe),
-    ("MTEB rank goes with active learning performance, depending on k₀.", _mteb),
-    ("Frozen embeddings make active learning cheap.", _cheap),
-    ("Many tasks saturate early with strong embedders.", _saturates),
-]
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where numbers behind a claim stand.
+
+    Attributes:
+        text: what they are.
+        table: the name of a table of the report.
+        rows: column → the value of the rows in question; several are joined by '|'.
+    """
+
+    text: str
+    table: str
+    rows: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A claim of the paper: its text, its test, and where the numbers behind it stand."""
+
+    text: str
+    test: Test
+    sources: tuple[Source, ...] = ()
+
+
+_PROBES = Source("full-pool probes", "embeddings")
+_SPREAD = Source("spread of ranks", "robustness", {"scope": "all"})
+
+
+def _correlations(measure: str, **outcome: str) -> Source:
+    return Source("correlations", "quality", {"measure": measure, **outcome})
+
+
+CLAIMS = (
+    Claim(
+        "TypiClust pools beat random ones at round 0 and early on; CoreSet pools are worse.",
+        _diverse_start,
+        (
+            Source("gains of the pools at round 0", "pool_gains", {"phase": "initial"}),
+            Source("early gains", "pool_gains", {"phase": "early"}),
+        ),
+    ),
+    Claim(
+        "The gain of a TypiClust pool grows with embedding quality.",
+        _start_grows,
+        (
+            Source("gains of TypiClust pools at round 0", "pool_gains", {"ips": "typiclust", "phase": "initial"}),
+            _PROBES,
+            _correlations("probe_accuracy", outcome="pool_gain.typiclust.initial"),
+        ),
+    ),
+    Claim(
+        "The gain of a TypiClust pool is an early effect: it shrinks over rounds.",
+        _start_fades,
+        (Source("initial and late gains", "pool_gains", {"ips": "typiclust", "phase": "initial|late"}),),
+    ),
+    Claim(
+        "Better embedders win at every budget with any strategy.",
+        _better_embedders_win,
+        (Source("accuracy in every phase", "cells"), _PROBES),
+    ),
+    Claim(
+        "No strategy is best everywhere, and embedders rank strategies differently.",
+        _none_is_best,
+        (Source("ranks in every cell", "cells"), Source("times best", "robustness", {"scope": "all"})),
+    ),
+    Claim(
+        "Margin has the highest peaks at low cost, with a larger spread of ranks.",
+        _margin_peaks,
+        (Source("margin in every cell", "cells", {"strategy": "margin"}), _SPREAD),
+    ),
+    Claim(
+        "BADGE is more robust than margin: smaller worst regret, smaller spread of ranks.",
+        _badge_is_steadier,
+        (
+            Source("regrets and ranks", "cells", {"strategy": "margin|badge"}),
+            Source("spread and worst regret", "robustness", {"strategy": "margin|badge"}),
+        ),
+    ),
+    Claim(
+        "The gain of BADGE over random querying grows with embedding quality.",
+        _badge_grows,
+        (
+            Source("gains of BADGE", "cells", {"strategy": "badge"}),
+            _correlations("probe_accuracy", outcome="strategy_gain.badge"),
+        ),
+    ),
+    Claim(
+        "A TypiClust pool followed by margin or BADGE is the best default.",
+        _recipe,
+        (
+            Source("after TypiClust pools", "cells", {"ips": "typiclust", "strategy": "margin|badge"}),
+            Source("every pool and strategy", "defaults"),
+        ),
+    ),
+    Claim(
+        "MTEB rank goes with active learning performance, depending on k₀.",
+        _mteb,
+        (Source("MTEB averages", "embeddings"), _correlations("mteb")),
+    ),
+    Claim("Frozen embeddings make active learning cheap.", _cheap),
+    Claim(
+        "Many tasks saturate early with strong embedders.",
+        _saturates,
+        (Source("middle third beside the full pool", "cells"),),
+    ),
+)

@@ -5,10 +5,25 @@ import pandas as pd
 
 from nofreelunch.base import layout, storage
 from nofreelunch.base.randomness import generator
+from nofreelunch.evaluation.table import ROUND, STRATEGY, TASK, Column, Table
 from nofreelunch.params import Grid
 
 BATCHES = 3
 GROUND = 1500
+
+
+PICKS = Table(
+    "picks",
+    "What was picked of the pool",
+    "A row is a text of the pool in the plane, or one that a strategy picked in a round.",
+    (
+        *(TASK, STRATEGY, ROUND),
+        Column("x", "first direction", "number"),
+        Column("y", "second direction", "number"),
+    ),
+    shown=False,
+    printed=False,
+)
 
 
 def load_picks(grid: Grid, embedder: str) -> pd.DataFrame:

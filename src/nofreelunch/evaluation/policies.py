@@ -10,6 +10,7 @@ from nofreelunch.evaluation.arms import ARM, Cells, at_budget, budgets
 from nofreelunch.evaluation.evidence import over_datasets
 from nofreelunch.evaluation.quality import SITE
 from nofreelunch.evaluation.recommendation import average, best_constant, decide, gained, shrunk, task_means
+from nofreelunch.evaluation.table import EMBEDDER, POOL, SEEN, STRATEGY, TASK, Column, Table, interval
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -25,6 +26,51 @@ FIXED = {
     "always random": ("random", "random"),
 }
 ALL = "all"
+
+
+DEFAULTS = Table(
+    "defaults",
+    "Every pool and strategy on average",
+    "A row is what a pool and a strategy gain over the default, a choice fixed beforehand, mean over tasks with its 95 "
+    "% interval.",
+    (
+        *(Column("budget", "labels", "count"), POOL, STRATEGY),
+        *interval("mean", "gain", "gain"),
+        Column("shrunk", "shrunk", "gain"),
+        Column("best", "times best", "count"),
+        Column("cells", "of", "count"),
+        Column("n", "tasks", "count"),
+    ),
+    "Accuracy averaged over labels up to the budget. Shrunk: drawn to the mean of all choices, the more the less sure. "
+    "Times best: (task, embedder) in which no other choice gains more.",
+)
+ADVICE = Table(
+    "advice",
+    "What the other tasks recommended for each cell",
+    "A row is what a way to choose took in a cell, learned from the other tasks, and what that gained over the "
+    "default.",
+    (
+        *(TASK, EMBEDDER, SEEN, Column("budget", "labels", "count"), Column("policy", "choice"), POOL, STRATEGY),
+        Column("reached", "gain", "gain"),
+    ),
+    "The recommendation leaves the default only where the rule gained over it on the tasks it is learned from, each "
+    "left out in turn.",
+)
+POLICIES = Table(
+    "policies",
+    "How good is a way to choose on a new task?",
+    "A row is what a way to choose gains over the default on tasks it has not learned from, mean over tasks with its "
+    "95 % interval.",
+    (
+        *(Column("budget", "labels"), Column("policy", "choice")),
+        *interval("gain", "gain", "gain"),
+        Column("p", "p", "p"),
+        Column("worst", "worst cell", "gain"),
+        Column("tasks", "tasks", "count"),
+    ),
+    "Each task was left out in turn. Accuracy averaged over labels up to the budget (all: mean over the budgets); "
+    "one-sided p. In hindsight: chosen in every other seed, judged in the rest.",
+)
 
 
 def averages(evidence: pd.DataFrame) -> pd.DataFrame:

@@ -10,8 +10,6 @@ from nofreelunch.base import storage
 from nofreelunch.base.registry import Seen
 
 MOST_ROWS = 600
-NOT_PRINTED = ("picks",)
-SITE_TABLES = ("probes", "ranks", "strategy_gains", "pool_gains", "advice")
 
 
 def with_seen(table: pd.DataFrame, marks: Mapping[tuple[str, str], Seen]) -> pd.DataFrame:

@@ -8,6 +8,7 @@ from scipy.stats import rankdata
 from nofreelunch.base.randomness import generator
 from nofreelunch.evaluation.intervals import DRAWS, bootstrap_interval, resamples
 from nofreelunch.evaluation.runs import HELD
+from nofreelunch.evaluation.table import Column, Table, hidden, interval
 
 FloatArray = npt.NDArray[np.float64]
 SITE = ["dataset", "embedder"]
@@ -55,6 +56,26 @@ def outcomes(scores: pd.DataFrame, strategy_gains: pd.DataFrame, pool_gains: pd.
 def gained(reached: pd.DataFrame) -> pd.DataFrame:
     """Those of `outcomes` that are gains."""
     return reached[reached["outcome"].str.contains("_gain.", regex=False)]
+
+
+QUALITY = Table(
+    "quality",
+    "What goes with embedding quality",
+    "A row is the rank correlation of a measure of quality with an outcome over (task, embedder), with its 95 % "
+    "interval.",
+    (
+        *(Column("measure", "measure"), Column("outcome", "outcome"), Column("level", "level")),
+        *interval("spearman", "Spearman's ρ", "number", "spearman_lo", "spearman_hi"),
+        *interval("kendall", "Kendall's τ", "number", "kendall_lo", "kendall_hi"),
+        Column("n", "points", "count"),
+        Column("k0", "k₀"),
+        Column("caveat", "caveat"),
+        *hidden("count", embedders="embedders"),
+    ),
+    "pooled: over all of them; within: mean over tasks of the correlation among a task's embedders. Bootstrap "
+    "intervals over tasks. Exploratory: one of many correlations is high by chance. Accuracy of the probe is on other "
+    "test rows than the outcomes.",
+)
 
 
 def correlations(quality: pd.DataFrame, reached: pd.DataFrame) -> pd.DataFrame:

@@ -12,7 +12,9 @@ from nofreelunch.base import layout, storage
 from nofreelunch.base.errors import UserError
 from nofreelunch.cells import scores
 from nofreelunch.evaluation.correctness import halves, lift_error, read_correct, share
+from nofreelunch.evaluation.table import EMBEDDER, SEEN, TASK, Column, Table
 from nofreelunch.params import Grid
+from nofreelunch.tasks.counts import ACCOUNT
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -35,15 +37,32 @@ def load(grid: Grid) -> pd.DataFrame:
     Returns:
         One row per (dataset, embedder, ips, strategy, seed, round), sorted by them; these first four columns
         are categorical in the order of the grid. Then labels (int64), the columns of `METRICS` (float64),
-        classes_seen (int64) and `HELD` (float64). Rows outside the grid are left out.
+        classes_seen and filled (int64) and `HELD` (float64). Rows outside the grid are left out.
 
     Raises:
         UserError: a file or a run is missing, stands there twice, or breaks off before the others.
     """
-    frame = _stack(grid, layout.runs, (*_KEYS, "labels", *METRICS, "classes_seen"))
+    frame = _stack(grid, layout.runs, (*_KEYS, "labels", *METRICS, "classes_seen", "filled"))
     check(frame, grid)
     parts = [_held(part) for _, part in frame.groupby(["dataset", "embedder"], observed=True, sort=False)]
     return frame.drop(columns="place").assign(**{HELD: pd.concat(parts)})
+
+
+PROBES = Table(
+    "probes",
+    "Full-pool probes",
+    "A row is what a linear probe on the whole pool reaches with an embedder on a task.",
+    (
+        *(TASK, EMBEDDER, SEEN),
+        *(Column(name, name.replace("_", " "), "points") for name in AREAS),
+        *(Column(f"chance_{name}", f"{name.replace('_', ' ')} of the most frequent class", "points") for name in AREAS),
+        Column("quality", "accuracy on the test rows that no outcome rests on", "points"),
+        Column("lift_error", "standard error of the accuracy above chance", "points"),
+        Column("test_rows", "test rows", "count"),
+        Column("mteb", "MTEB", "number"),
+    ),
+    shown=False,
+)
 
 
 def load_probes(grid: Grid) -> pd.DataFrame:
@@ -58,6 +77,21 @@ def load_probes(grid: Grid) -> pd.DataFrame:
     """
     frame = pd.DataFrame([_probe(dataset, embedder) for dataset in grid.datasets for embedder in grid.embedders])
     return _categorise(frame, {"dataset": grid.datasets, "embedder": grid.embedders})
+
+
+DIAGNOSTICS = Table(
+    "diagnostics",
+    "Diagnostics of the embedded pool",
+    "A row is a measure of a pool as an embedder sees it.",
+    (
+        TASK,
+        EMBEDDER,
+        Column("measure", "measure"),
+        Column("labelled", "uses labels", "flag"),
+        Column("value", "value", "number"),
+    ),
+    shown=False,
+)
 
 
 def load_diagnostics(grid: Grid) -> pd.DataFrame:
@@ -76,6 +110,37 @@ def load_diagnostics(grid: Grid) -> pd.DataFrame:
                     rows.append((dataset, embedder, measure, kind == "labelled", number))
     frame = pd.DataFrame(rows, columns=["dataset", "embedder", "measure", "labelled", "value"])
     return _categorise(frame, {"dataset": grid.datasets, "embedder": grid.embedders})
+
+
+TASKS = Table(
+    "tasks",
+    "Tasks, and what became of their rows",
+    "A row is a task with its size, and the numbers of rows that were read and left out.",
+    (
+        TASK,
+        *(Column(name, label, "count") for name, label in ACCOUNT.items()),
+    ),
+    "Left out: incomplete rows (no text or label), duplicates (a text that came before), pool rows with the text of a "
+    "test row, rows over the caps. – where the task was built, or its origin is not at hand.",
+)
+
+
+def load_tasks(grid: Grid) -> pd.DataFrame:
+    """How large the tasks of ``grid`` are, and what became of the rows that were read for them.
+
+    Returns:
+        dataset (categorical), and the columns of `counts.ACCOUNT` (float64; NaN where unknown).
+
+    Raises:
+        UserError: a file is missing.
+    """
+    found = [
+        storage.read_json(layout.probe(dataset, grid.embedders[0])).get("account", {}) for dataset in grid.datasets
+    ]
+    table = pd.DataFrame(
+        [{name: float(one.get(name, np.nan)) for name in ACCOUNT} for one in found], columns=[*ACCOUNT]
+    )
+    return _categorise(table.assign(dataset=grid.datasets)[["dataset", *ACCOUNT]], {"dataset": grid.datasets})
 
 
 def check(frame: pd.DataFrame, grid: Grid) -> None:

@@ -10,6 +10,7 @@ from scipy import stats
 
 from nofreelunch.base.randomness import generator
 from nofreelunch.evaluation.runs import CELL
+from nofreelunch.evaluation.table import SCOPE, STRATEGY, Column, Table, hidden, interval
 from nofreelunch.evaluation.wins import ALL, scopes
 
 FloatArray = npt.NDArray[np.float64]
@@ -109,6 +110,28 @@ def merged(table: pd.DataFrame, clones: pd.DataFrame) -> pd.DataFrame:
     return table[[name for name in table.columns if not always.get(str(name), False)]]
 
 
+SIGNIFICANCE = Table(
+    "significance",
+    "Pairs of strategies",
+    "A row is the difference in AULC of two strategies over tasks, averaged over seeds, pools and embedders, with its "
+    "95 % interval.",
+    (
+        *(SCOPE, Column("family", "family"), STRATEGY, Column("opponent", "opponent")),
+        *interval("difference", "difference", "gain"),
+        Column("tasks", "tasks", "count"),
+        Column("p", "p", "p"),
+        Column("p_holm", "p (Holm)", "p"),
+        Column("p_flip", "p (sign flip)", "p"),
+        Column("smallest", "smallest p", "p"),
+        Column("cohens_dz", "Cohen's d", "number"),
+        Column("rank_biserial", "rank-biserial", "number"),
+    ),
+    "p of Student's t-test over tasks; Holm's correction over the pairs of a family. Sign flip: the exact "
+    "randomisation test beside it, which supposes no distribution, and the smallest p that it can give with so many "
+    "tasks. Two that pick the same rows everywhere are one.",
+)
+
+
 def pairwise(table: pd.DataFrame, clones: pd.DataFrame) -> pd.DataFrame:
     """Every pair of strategies, over all embedders and per embedder; the units are tasks.
 
@@ -199,6 +222,32 @@ def friedman(table: pd.DataFrame, clones: pd.DataFrame, alpha: float = 0.05) -> 
 def _spread(ranked: FloatArray) -> FloatArray:
     """What Friedman's χ² grows with: the sum of squared rank sums of (..., tasks, strategies)."""
     return np.asarray((ranked.sum(axis=-2) ** 2).sum(axis=-1))
+
+
+FRIEDMAN = Table(
+    "friedman",
+    "Do the strategies differ at all?",
+    "A row is Friedman's test on the ranks of the mean AULC on each task.",
+    (
+        SCOPE,
+        Column("tasks", "tasks", "count"),
+        Column("statistic", "χ²", "number"),
+        Column("p", "p", "p"),
+        Column("critical_difference", "critical difference", "number"),
+        Column("largest", "largest possible", "number"),
+        *hidden("p", alpha="level of the critical difference"),
+    ),
+    "p by permutation within tasks; strategies whose mean ranks differ by less than Nemenyi's critical difference are "
+    "not told apart. Where that is more than the largest difference there can be, there are too few tasks to tell any "
+    "two apart.",
+)
+MEAN_RANKS = Table(
+    "mean_ranks",
+    "Mean ranks over tasks",
+    "A row is the rank of a strategy's mean AULC on each task, averaged over tasks; 1 is best.",
+    (SCOPE, STRATEGY, Column("mean_rank", "mean rank", "number"), Column("tasks", "tasks", "count")),
+    "Strategies that pick the same rows everywhere stand there once.",
+)
 
 
 def friedman_tables(table: pd.DataFrame, clones: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:

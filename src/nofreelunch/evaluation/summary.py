@@ -8,46 +8,51 @@ import pandas as pd
 
 from nofreelunch.base import layout, storage
 from nofreelunch.base.registry import Known
-from nofreelunch.evaluation.arms import evidence
-from nofreelunch.evaluation.aulc import scores
+from nofreelunch.evaluation.arms import ARMS, evidence
+from nofreelunch.evaluation.aulc import AULC, scores
 from nofreelunch.evaluation.claims import judge
-from nofreelunch.evaluation.curves import curves, differences
-from nofreelunch.evaluation.explanations import explain
+from nofreelunch.evaluation.clones import CLONES
+from nofreelunch.evaluation.curves import CURVES, DIFFERENCES, curves, differences
+from nofreelunch.evaluation.embedders import EMBEDDERS, embedders
+from nofreelunch.evaluation.explanations import EXPLANATIONS, explain
+from nofreelunch.evaluation.filled import FILLED, filled
 from nofreelunch.evaluation.finite import finite
-from nofreelunch.evaluation.gains import pool_gains, strategy_gains
-from nofreelunch.evaluation.policies import advice, averages, policies
-from nofreelunch.evaluation.printed import NOT_PRINTED, SITE_TABLES, claims_table, with_seen, write_printed
-from nofreelunch.evaluation.quality import correlations, gained, measures, outcomes
-from nofreelunch.evaluation.significance import friedman_tables, pairwise
-from nofreelunch.evaluation.wins import paired_scores, peaks, ranked_cells, ranks, robustness, win_table
-
-TABLES = (
-    "curves",
-    "differences",
-    "aulc",
-    "strategy_gains",
-    "pool_gains",
-    "ranks",
-    "robustness",
-    "wins",
-    "peaks",
-    "clones",
-    "significance",
-    "friedman",
-    "mean_ranks",
-    "probes",
-    "diagnostics",
-    "quality",
-    "explanations",
-    "arms",
-    "defaults",
-    "advice",
-    "policies",
-    "picks",
+from nofreelunch.evaluation.gains import POOL_GAINS, STRATEGY_GAINS, pool_gains, strategy_gains
+from nofreelunch.evaluation.picks import PICKS
+from nofreelunch.evaluation.policies import ADVICE, DEFAULTS, POLICIES, advice, averages, policies
+from nofreelunch.evaluation.printed import claims_table, with_seen, write_printed
+from nofreelunch.evaluation.quality import QUALITY, correlations, gained, measures, outcomes
+from nofreelunch.evaluation.runs import DIAGNOSTICS, PROBES, TASKS
+from nofreelunch.evaluation.significance import FRIEDMAN, MEAN_RANKS, SIGNIFICANCE, friedman_tables, pairwise
+from nofreelunch.evaluation.wins import (
+    PEAKS,
+    RANKS,
+    ROBUSTNESS,
+    WINS,
+    paired_scores,
+    peaks,
+    ranked_cells,
+    ranks,
+    robustness,
+    win_table,
 )
+
+# In the order in which the report names them.
+DECLARED = (
+    *(EMBEDDERS, TASKS),
+    *(CURVES, DIFFERENCES, AULC, STRATEGY_GAINS, POOL_GAINS, RANKS, ROBUSTNESS, WINS, PEAKS, CLONES, FILLED),
+    *(SIGNIFICANCE, FRIEDMAN, MEAN_RANKS, PROBES, DIAGNOSTICS, QUALITY, EXPLANATIONS),
+    *(ARMS, DEFAULTS, ADVICE, POLICIES, PICKS),
+)
+TABLES = {table.name: table for table in DECLARED}
 # Those that `recommend` learns from.
 EVIDENCE = ("arms",)
 _DIGITS = 5
+_ABOUT = """# Tables of the summary
+
+Each as parquet and CSV, and those that are not too long as Markdown and LaTeX, of accuracy alone. `claims` holds the
+claims of the paper with their tests. Shares run from 0 to 1; the report shows them as points, times 100.
+"""
 NOTHING = Known()
 
 
@@ -79,6 +84,7 @@ def summarise(
     focus: str,
     known: Known = NOTHING,
     intervals: dict[str, pd.DataFrame] | None = None,
+    tasks: pd.DataFrame | None = None,
 ) -> Summary:
     """Summarise the runs of a grid.
 
@@ -91,6 +97,7 @@ def summarise(
         focus: the embedder to show in metrics/focus.json and the DVC plots.
         known: published facts of the grid's entries.
         intervals: `finite.load_finite`; without it intervals are over seeds alone.
+        tasks: `runs.load_tasks`.
     """
     published = pd.Series([known.mteb.get(str(name)) for name in probes["embedder"]], probes.index, dtype=float)
     probes = probes.assign(mteb=published)
@@ -102,6 +109,8 @@ def summarise(
     found, reached, arms = measures(probes, diagnostics), outcomes(areas, gains, starts), evidence(frame, diagnostics)
     said = advice(arms)
     tables = {
+        "embedders": embedders(areas, starts, placed, known),
+        "tasks": pd.DataFrame(columns=[column.name for column in TASKS.columns]) if tasks is None else tasks,
         "curves": curves(frame),
         "differences": differences(frame),
         "aulc": areas,
@@ -112,6 +121,7 @@ def summarise(
         "wins": win_table(known_cells, clones),
         "peaks": peaks(known_cells, clones),
         "clones": clones,
+        "filled": filled(frame),
         "significance": pairwise(paired, clones),
         "friedman": tests,
         "mean_ranks": mean_ranks,
@@ -127,23 +137,24 @@ def summarise(
     }
     tables |= {name: finite(tables[name], found) for name, found in (intervals or {}).items()}
     claims = judge(tables)
-    flagged = tables | {name: with_seen(tables[name], known.marks) for name in SITE_TABLES}
+    flagged = tables | {name: with_seen(tables[name], known.marks) for name, table in TABLES.items() if table.marked}
     return Summary(_metrics(tables), _focus(placed, focus), flagged, claims, _plot(tables["curves"], focus))
 
 
 def write(summary: Summary, place: layout.Results = layout.HERE) -> None:
-    """Write the metrics (*.json), the summary ({<table>.{parquet,csv,md,tex},claims.{json,md,tex}}), the curves that
-    DVC plots and the evidence."""
+    """Write the metrics (*.json), the curves that DVC plots, the evidence, and the summary: README.md,
+    <table>.{parquet,csv,md,tex} and claims.{json,md,tex}."""
     for embedder, values in summary.metrics.items():
         storage.write_json(place.metrics / f"{embedder}.json", values)
     storage.write_json(place.metrics / "focus.json", summary.focus)
     for name, table in summary.tables.items():
         storage.write_table(place.summary / f"{name}.parquet", _plain(table))
         _write_csv(table, place.summary / f"{name}.csv")
-        if name not in NOT_PRINTED:
+        if TABLES[name].printed:
             write_printed(table, place.summary / name)
     write_printed(claims_table(summary.claims), place.summary / "claims")
     storage.write_json(place.summary / "claims.json", summary.claims)
+    _write_text(place.summary / "README.md", "\n".join([_ABOUT, *(table.described() for table in DECLARED)]))
     _write_csv(summary.plot, place.curves)
     for name in EVIDENCE:
         storage.write_table(place.evidence / f"{name}.parquet", _plain(summary.tables[name]))
@@ -231,6 +242,11 @@ def _plain(table: pd.DataFrame) -> dict[str, Any]:
         str(name): column.to_numpy() if column.dtype.kind in "iufb" else column.astype(object).to_numpy()
         for name, column in table.items()
     }
+
+
+def _write_text(path: Path, text: str) -> None:
+    with storage.atomic(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
 
 
 def _write_csv(table: pd.DataFrame, path: Path) -> None:

@@ -10,6 +10,7 @@ from nofreelunch.evaluation.clones import COLUMNS as CLONES
 from nofreelunch.evaluation.clones import originals
 from nofreelunch.evaluation.regret import cross_fitted
 from nofreelunch.evaluation.runs import BASELINE, CELL, FACTORS
+from nofreelunch.evaluation.table import EMBEDDER, METRIC, POOL, SCOPE, SEEN, STRATEGY, TASK, Column, Table, hidden
 
 ALL = "all"
 OURS, ROUNDED, BEST_SEED = DEFINITIONS = ("ties_half", "rounded", "best_seed")
@@ -83,6 +84,67 @@ def _firsts(wide: pd.DataFrame, clones: pd.DataFrame) -> npt.NDArray[np.int64]:
         if strategy in column and original in column:
             first[cells == tuple(map(str, cell)), column[strategy]] = column[original]
     return first
+
+
+WINS = Table(
+    "wins",
+    "Who beats whom",
+    "A row is how often a strategy has the higher accuracy of two, over all rounds, paired by task, embedder, pool and "
+    "seed.",
+    (
+        *(SCOPE, Column("definition", "definition"), STRATEGY, Column("opponent", "opponent")),
+        Column("rate", "win rate", "share"),
+        *(Column(name, name, "count") for name in ("wins", "ties", "losses")),
+        *hidden("count", pairs="comparisons"),
+        *hidden("share", weight="weight of the opponent, of which clones share one"),
+    ),
+    "Definitions. ties half: a tie is half a win. The paper's group's: rounded to three decimals, without round 0, "
+    "ties for nobody (rounded); and the same of each strategy's best seed, which rewards a spread over seeds (best "
+    "seed). Strategies that pick the same rows do not meet. Counts of what happened, no test.",
+)
+PEAKS = Table(
+    "peaks",
+    "How often is a strategy the best of all?",
+    "A row is the share of the rounds of a task, over all embedders, pools and seeds, in which no other strategy is as "
+    "good.",
+    (
+        *(Column("definition", "definition"), TASK, STRATEGY),
+        Column("rate", "share of wins", "share"),
+        Column("situations", "of", "count"),
+    ),
+    "By each definition of a win. Of strategies that pick the same rows the first counts. No test.",
+)
+RANKS = Table(
+    "ranks",
+    "Strategies of every cell",
+    "A row is the AULC of a strategy in a cell, averaged over seeds, and its rank there.",
+    (
+        *(TASK, EMBEDDER, SEEN, POOL, STRATEGY, METRIC),
+        Column("aulc", "AULC", "points"),
+        Column("rank", "rank", "number"),
+        Column("gain", "gain over random", "gain"),
+        Column("regret", "regret", "points"),
+        Column("clone_of", "same picks as"),
+    ),
+    shown=False,
+)
+ROBUSTNESS = Table(
+    "robustness",
+    "How steady a strategy is",
+    "A row is a strategy over all cells (task, embedder, pool), or over those of one embedder.",
+    (
+        *(SCOPE, STRATEGY, METRIC),
+        Column("mean_rank", "mean rank", "number"),
+        Column("rank_spread", "spread of ranks", "number"),
+        Column("best", "times best", "count"),
+        Column("cells", "cells", "count"),
+        Column("mean_gain", "mean gain", "gain"),
+        Column("mean_regret", "mean regret", "points"),
+        Column("worst_regret", "worst regret", "points"),
+    ),
+    "Rank 1 is best; regret is the distance in AULC to the strategy of a cell that is best on other seeds. A "
+    "description, no test.",
+)
 
 
 def win_table(frame: pd.DataFrame, clones: pd.DataFrame) -> pd.DataFrame:

@@ -13,7 +13,7 @@ from nofreelunch.evaluation.claims import UNTESTABLE
 from nofreelunch.evaluation.policies import ALL, CONSTANT, RECOMMENDED
 from nofreelunch.evaluation.recommendation import FEWEST_TASKS
 from nofreelunch.report.figures import style
-from nofreelunch.report.sources import link
+from nofreelunch.report.links import link
 
 
 @dataclass(frozen=True)
@@ -87,8 +87,37 @@ def _count(number: int, noun: str) -> str:
 
 def findings(tables: dict[str, pd.DataFrame], claims: list[dict[str, Any]]) -> list[Finding]:
     """The few numbers that come first; one is left out where the grid has nothing to say about it."""
-    made = [_rule(tables), _saturation(tables), _claims(claims)]
+    made = [_rule(tables), _saturation(tables), _claims(claims) if claims else None]
     return [finding for finding in made if finding is not None]
+
+
+def ranking(tables: dict[str, pd.DataFrame]) -> str:
+    """Which strategy is first by each of the report's rankings, and why they may differ; '' for a single strategy."""
+    first = next((answer for answer in answers(tables["aulc"]) if answer.factor == "strategy"), None)
+    ranks = tables["mean_ranks"][tables["mean_ranks"]["scope"] == "all"]
+    if first is None or ranks.empty:
+        return ""
+    by_mean, by_rank = first.choice, str(ranks.loc[ranks["mean_rank"].idxmin(), "strategy"])
+    if by_mean == by_rank:
+        said = f"By mean AULC and by mean rank over tasks {style.words(by_mean)} comes first"
+    else:
+        said = (
+            f"By mean AULC {style.words(by_mean)} comes first, by mean rank over tasks {style.words(by_rank)}: a rank "
+            "counts how often a strategy is ahead, the mean by how much"
+        )
+    if tables["policies"].empty:
+        return f"{said}."
+    pool, query = default_of(tables["arms"])
+    said += f". The recommendation starts from {style.words(pool)}, then {style.words(query)}"
+    why = "a default fixed beforehand, and leaves it only for what gains over it on tasks left out"
+    return f"{said}, {why}; it looks at pool and strategy together, and at every budget."
+
+
+def drawn_at_random(filled: pd.DataFrame) -> str:
+    """The strategies that filled batches at random, with the shares of their picks; '' for none."""
+    sums = filled.assign(drawn=filled["filled"] * filled["picked"]).groupby("strategy", observed=True)
+    shares = sums["drawn"].sum() / sums["picked"].sum()
+    return ", ".join(f"{style.words(str(name))} {share:.1%}" for name, share in shares[shares > 0].items())
 
 
 def _claims(claims: list[dict[str, Any]]) -> Finding:

@@ -13,13 +13,18 @@ function overviewView() {
   const state = { shown: "gain", pool: DATA.pools[0] };
   const title = h("h3", { id: "heat-title" });
   const heat = h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Overview of all cells" });
-  const change = (key) => (value) => { state[key] = value; draw(); };
-  root.append(
-    h("div", { class: "controls" },
-      select("number", Object.keys(SHOWN), state.shown, change("shown"), (name) => SHOWN[name].label),
-      select("initial pool", DATA.pools, state.pool, change("pool"))),
-    title, heat,
-  );
+  const legal = { shown: Object.keys(SHOWN), pool: DATA.pools };
+  const controls = h("div", { class: "controls" });
+  const here = addressed("overview", () => state, (wanted) => { settle(state, wanted, legal); drawControls(); draw(); });
+  root.append(controls, title, heat, here.link);
+
+  function drawControls() {
+    const change = (key) => (value) => { state[key] = value; here.changed(); draw(); };
+    controls.replaceChildren(
+      select("number", legal.shown, state.shown, change("shown"), (name) => SHOWN[name].label),
+      select("initial pool", legal.pool, state.pool, change("pool")),
+    );
+  }
 
   // Orange above and purple below zero for gains; otherwise the more orange the better.
   function background(value, all, { higher }) {
@@ -52,7 +57,7 @@ function overviewView() {
         type: "button", class: isBest ? "best" : null,
         "aria-label": `${words(name)} on ${words(dataset)} with ${words(embedder)}: ${text}${isBest ? ", best" : ""}; show curves`,
         onclick: () => {
-          curvesView.show(dataset, embedder, state.pool);
+          curvesView.show(dataset, embedder, state.pool, name);
           document.getElementById("curves").scrollIntoView();
           document.querySelector("#curves-view svg[role=img]").focus({ preventScroll: true });
         } }, text));
@@ -60,6 +65,7 @@ function overviewView() {
     title.textContent = `${shown.label[0].toUpperCase()}${shown.label.slice(1)} after a ${words(state.pool)} pool; the best of a column is underlined`;
     heat.replaceChildren(h("table", { class: "heat", "aria-labelledby": "heat-title" }, head, h("tbody", {}, body)));
   }
+  drawControls();
   draw();
 }
 

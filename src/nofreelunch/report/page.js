@@ -22,19 +22,44 @@ function select(label, names, chosen, change, show = words) {
   return h("label", {}, label, h("select", { onchange: (event) => change(event.target.value) }, options));
 }
 
+// Views whose settings stand in the address: name → what takes settings.
+const ADDRESSED = new Map();
+const address = (name, settings) => `#${name}?${new URLSearchParams(Object.entries(settings).filter(([, value]) => value !== ""))}`;
+
+// A link to a view as it is set; `changed` puts that into the address bar.
+function addressed(name, settings, apply) {
+  const link = h("a", { class: "view-link", href: address(name, settings()) }, "Link to this view");
+  ADDRESSED.set(name, apply);
+  return {
+    link,
+    changed() {
+      link.setAttribute("href", address(name, settings()));
+      history.replaceState(null, "", link.getAttribute("href"));
+    },
+  };
+}
+
+// Take over those of the wanted settings that are legal.
+function settle(state, wanted, legal) {
+  for (const [key, names] of Object.entries(legal)) if (names.includes(wanted[key])) state[key] = wanted[key];
+}
+
 function announce(text) {
   document.getElementById("announcer").textContent = text;
 }
 
 const minus = (text) => text.replace("-", "−");
+// No minus before what rounds to zero.
+const fixed = (value, digits) => minus(value.toFixed(digits).replace(/^-(0\.?0*)$/, "$1"));
 const FORMAT = {
   text: (value) => words(value),
-  points: (value) => minus(value.toFixed(1)),
-  gain: (value) => (value > 0 ? "+" : "") + minus(value.toFixed(2)),
+  points: (value) => fixed(value, 1),
+  gain: (value) => (fixed(value, 2) !== "0.00" && value > 0 ? "+" : "") + fixed(value, 2),
   number: (value) => minus(Math.abs(value) >= 1000 ? Math.round(value).toLocaleString("en") : String(Number(value.toPrecision(3)))),
   count: (value) => Math.round(value).toLocaleString("en"),
   share: (value) => `${(100 * value).toFixed(1)} %`,
   p: (value) => (value < 0.001 ? "< 0.001" : value.toFixed(3)),
+  flag: (value) => (value ? "yes" : "no"),
 };
 const format = (value, kind) => (value === null ? "–" : FORMAT[kind](value));
 

@@ -16,14 +16,18 @@ from nofreelunch.base import storage
 from nofreelunch.base.outside import Outside
 from nofreelunch.base.provenance import releases
 from nofreelunch.evaluation.claims import UNTESTABLE
+from nofreelunch.evaluation.hypotheses import CLAIMS
+from nofreelunch.evaluation.table import Kind
 from nofreelunch.params import Params
+from nofreelunch.report.citation import BIBTEX
 from nofreelunch.report.curves import curve_data
 from nofreelunch.report.figures import style
-from nofreelunch.report.findings import findings, replies
-from nofreelunch.report.sources import SOURCES
+from nofreelunch.report.figures.embedders import shades
+from nofreelunch.report.findings import drawn_at_random, findings, ranking, replies
+from nofreelunch.report.links import link
 from nofreelunch.report.tables import report_tables
 
-SCRIPTS = ("page.js", "table.js", "curves.js", "overview.js", "scatter.js", "start.js")
+SCRIPTS = ("page.js", "lines.js", "table.js", "curves.js", "embedders.js", "overview.js", "scatter.js", "start.js")
 PACKAGES = (
     *("nofreelunch", "numpy", "scipy", "pandas", "scikit-learn", "torch", "transformers"),
     *("sentence-transformers", "tokenizers", "pyarrow", "matplotlib", "dvc"),
@@ -47,17 +51,24 @@ def render(params: Params, tables: dict[str, pd.DataFrame], claims: list[dict[st
 def _render(params: Params, tables: dict[str, pd.DataFrame], claims: list[dict[str, Any]]) -> str:
     grid = params.grid
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    environment.filters |= {"number": _number, "p": _p, "words": style.words}
+    environment.filters |= {"quantity": _quantity, "p": _p, "words": style.words}
     page = environment.from_string(_part("page.html.j2"))
+    # What the paper says of its tasks is no question of one's own texts.
+    if all(params.datasets[name].source == "files" for name in grid.datasets):
+        claims = []
     runs = len(grid.datasets) * len(grid.embedders) * grid.runs_per_cell
     return page.render(
         grid=grid,
         runs=runs,
         recommends=not tables["policies"].empty,
         replies=replies(tables["aulc"]),
+        tasks=not tables["tasks"].empty,
+        ranking=ranking(tables),
+        filled=drawn_at_random(tables["filled"]),
         findings=findings(tables, claims),
         claims=claims,
-        sources=SOURCES,
+        sources=[[(source.text, link(source.table, **source.rows)) for source in claim.sources] for claim in CLAIMS],
+        bibtex=BIBTEX,
         marks=MARKS,
         parameters=yaml.safe_dump(_parameters(params), sort_keys=False, allow_unicode=True, width=100),
         versions=_versions(),
@@ -92,6 +103,7 @@ def _payload(params: Params, tables: dict[str, pd.DataFrame]) -> dict[str, Any]:
         "focus": params.focus.embedder,
         "strategies": [_strategy(name) for name in grid.strategies],
         "foreign": params.foreign_names,
+        "embedder_looks": _embedder_looks([str(name) for name in tables["embedders"]["embedder"]]),
         "seen": {f"{d}/{e}": mark for (e, d), mark in params.known().marks.items()},
         "curves": curve_data(tables),
         "tables": {name: table.plain() for name, table in report_tables(tables).items()},
@@ -114,6 +126,13 @@ def _foreign(section: str, named: Mapping[str, Outside]) -> list[dict[str, str]]
             "releases": ", ".join(f"{package} {version}" for package, version in one.releases.items()) or "–",
         }
         for name, one in named.items()
+    ]
+
+
+def _embedder_looks(best_first: list[str]) -> list[dict[str, str]]:
+    return [
+        {"name": name, "light": shade, "dark": style.on_dark(shade, DARK_GROUND)}
+        for name, shade in shades(best_first).items()
     ]
 
 
@@ -142,8 +161,12 @@ def _part(name: str) -> str:
     return files("nofreelunch.report").joinpath(name).read_text(encoding="utf-8")
 
 
-def _number(value: float | None) -> str:
-    return "–" if value is None else f"{value:.3g}".replace("-", "−")
+def _quantity(value: float | None, kind: Kind) -> str:
+    """An estimate as text; shares and their differences in points."""
+    if value is None:
+        return "–"
+    text = f"{value:.3g}" if kind == "number" else f"{100 * value:+.2f}"
+    return text.replace("-", "−")
 
 
 def _p(value: float) -> str:

@@ -23,14 +23,21 @@ function scatterView() {
   const tip = h("div", { class: "tip", hidden: true });
   const chart = h("div", { class: "chart" });
   const found = h("p", { "aria-live": "polite" });
-  const change = (key) => (value) => { state[key] = value; draw(); };
+  const legal = { source: sources.map(({ name }) => name), measure: measures.map(({ name }) => name) };
+  const controls = h("div", { class: "controls" });
+  const here = addressed("embeddings", () => state, (wanted) => { settle(state, wanted, legal); drawControls(); draw(); });
   const label = (name) => measures.find((measure) => measure.name === name).label;
   root.append(
-    h("div", { class: "controls" },
-      select("gain of", sources.map(({ name }) => name), state.source, change("source"), (name) => sources.find((source) => source.name === name).label),
-      select("against", measures.map(({ name }) => name), state.measure, change("measure"), label)),
-    found, chart, h("p", { class: "note" }, "One point per task and embedder, gains in points of accuracy averaged over seeds (and pools, for a strategy). Measures with * use labels. † the embedder was trained with labels of the task."),
+    controls, found, chart, h("p", { class: "note" }, "One point per task and embedder, gains in points of accuracy averaged over seeds (and pools, for a strategy). Measures with * use labels. † the embedder was trained with labels of the task."),
+    here.link,
   );
+
+  function drawControls() {
+    const change = (key) => (value) => { state[key] = value; here.changed(); draw(); };
+    controls.replaceChildren(
+      select("gain of", legal.source, state.source, change("source"), (name) => sources.find((source) => source.name === name).label),
+      select("against", legal.measure, state.measure, change("measure"), label));
+  }
 
   function correlation() {
     const { columns, rows } = DATA.tables.quality;
@@ -126,5 +133,6 @@ function scatterView() {
     tip.hidden = true;
     chart.replaceChildren(svg, tip);
   }
+  drawControls();
   onResize(chart, draw);
 }

@@ -1,18 +1,25 @@
 // Put the views in their places, follow links into tables, switch the theme.
-function tablesView(name, filters = {}) {
+function tablesView(name, { sort, ...filters } = {}) {
   const root = document.getElementById("tables-view");
   const names = Object.keys(DATA.tables);
   root.replaceChildren(h("div", { class: "controls" },
     select("table", names, name, (chosen) => { location.hash = `#table/${chosen}`; }, (key) => DATA.tables[key].title)));
-  tableView(root, name, { filters, first: 40 });
+  const known = new Set(DATA.tables[name].columns.map((column) => column.name));
+  const wanted = Object.fromEntries(Object.entries(filters).filter(([column]) => known.has(column)));
+  tableView(root, name, { filters: wanted, sort: known.has(sort?.replace(/^-/, "")) ? sort : null, first: 40, addressed: true });
 }
 
 function follow() {
-  const [, name, query] = /^#table\/([a-z_]+)(?:\?(.*))?$/.exec(location.hash) ?? [];
-  if (!name || !DATA.tables[name]) return;
-  tablesView(name, Object.fromEntries(new URLSearchParams(query ?? "")));
-  document.getElementById("tables").scrollIntoView();
-  document.getElementById("tables-title").focus({ preventScroll: true });
+  const [, table, name, query] = /^#(table\/)?([a-z_]+)(?:\?(.*))?$/.exec(location.hash) ?? [];
+  const settings = Object.fromEntries(new URLSearchParams(query ?? ""));
+  if (table && DATA.tables[name]) {
+    tablesView(name, settings);
+    document.getElementById("tables").scrollIntoView();
+    document.getElementById("tables-title").focus({ preventScroll: true });
+  } else if (!table && query !== undefined && ADDRESSED.has(name)) {
+    ADDRESSED.get(name)(settings);
+    document.getElementById(name).scrollIntoView();
+  }
 }
 
 function themeButton() {
@@ -27,6 +34,7 @@ function themeButton() {
   show();
 }
 
+embeddersView();
 overviewView();
 ranksView();
 scatterView();
@@ -39,7 +47,7 @@ themeButton();
 window.addEventListener("hashchange", follow);
 // The same link a second time changes no hash.
 document.addEventListener("click", (event) => {
-  const link = event.target.closest("a[href^='#table/']");
+  const link = event.target.closest("a[href*='?'], a[href^='#table/']");
   if (link && link.getAttribute("href") === location.hash) follow();
 });
 follow();

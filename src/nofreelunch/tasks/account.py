@@ -2,39 +2,16 @@
 
 from typing import Any
 
+from nofreelunch.tasks.counts import counts
 from nofreelunch.tasks.table import SMALL_CLASS, Task
 
 SHOWN = 5
 
 
-def counts(task: Task) -> dict[str, int]:
-    """Numbers of rows by what became of them, and of what is odd about them; nothing for a built-in task.
-
-    ``read`` is the sum of ``incomplete``, ``duplicates``, ``also_in_test`` and ``over_cap`` and of the rows of both
-    splits.
-    """
-    card = task.card
-    if "rows_read" not in card:
-        return {}
-    removed = card.get("duplicates_removed") or dict.fromkeys(("train", "test", "train_also_in_test"), 0)
-    return {
-        "read": sum(card["rows_read"].values()),
-        "incomplete": sum(card["incomplete_rows_dropped"].values()),
-        "duplicates": removed["train"] + removed["test"],
-        "also_in_test": removed["train_also_in_test"],
-        "over_cap": sum(card["rows_over_cap"].values()),
-        "texts_in_two_classes": card["texts_in_two_classes"],
-        "label_rows_merged": card["label_rows_merged"],
-        "small_classes": len(card.get("small_classes", ())),
-        "classes_only_in_test": len(card.get("classes_only_in_test", ())),
-        "classes_only_in_train": len(card.get("classes_only_in_train", ())),
-    }
-
-
 def in_words(task: Task, name: str) -> list[str]:
     """The same in lines to read: sizes first, then what was left out, then what is odd."""
     lines = [f"{name}: {len(task.train)} pool rows, {len(task.test)} test rows, {len(task.class_names)} classes"]
-    found, card = counts(task), task.card
+    found, card = counts(task.card), task.card
     if not found:
         return lines
     left_out = {

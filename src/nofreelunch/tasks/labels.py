@@ -1,6 +1,6 @@
 """The labels of a cell, kept beside its embedding so that active learning needs no texts."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -8,6 +8,7 @@ import numpy.typing as npt
 
 from nofreelunch.base import layout, storage
 from nofreelunch.base.errors import UserError
+from nofreelunch.tasks.counts import counts
 
 IntArray = npt.NDArray[np.int64]
 
@@ -19,11 +20,13 @@ class Labels:
     Attributes:
         classes: the name of class i at place i.
         train, test: (n,) and (m,), row i = row i of the embedding.
+        account: `counts.ACCOUNT` as far as known: what became of the rows that were read.
     """
 
     classes: list[str]
     train: IntArray
     test: IntArray
+    account: dict[str, int] = field(default_factory=dict)
 
 
 def task_labels(dataset: str, train: IntArray, test: IntArray) -> Labels:
@@ -33,14 +36,16 @@ def task_labels(dataset: str, train: IntArray, test: IntArray) -> Labels:
         UserError: the card is missing or broken, or the labels are not those of its classes.
     """
     card = storage.read_json(layout.task_card(dataset))
-    return _checked(card, {"train": train, "test": test}, str(layout.TASKS / dataset))
+    said = _checked(card, {"train": train, "test": test}, str(layout.TASKS / dataset))
+    sizes = {"classes": len(said.classes), "train": len(train), "test": len(test)}
+    return replace(said, account=sizes | counts(card))
 
 
 def write_labels(dataset: str, embedder: str, train: IntArray, test: IntArray) -> Labels:
     """Write the labels of a task's splits beside its embedding, and give them back; see `task_labels`."""
     said = task_labels(dataset, train, test)
     rows = {"train": said.train.tolist(), "test": said.test.tolist()}
-    storage.write_json(layout.labels(dataset, embedder), {"classes": said.classes} | rows)
+    storage.write_json(layout.labels(dataset, embedder), {"classes": said.classes, "account": said.account} | rows)
     return said
 
 
@@ -72,4 +77,4 @@ def _checked(card: Any, columns: Any, where: str) -> Labels:
                 f"{where}: row {wrong[0]} has the label {labels[wrong[0]]}, but the task has the classes 0 to "
                 f"{len(classes) - 1}. Delete it and run 'dvc repro'."
             )
-    return Labels(classes, train, test)
+    return Labels(classes, train, test, dict(card.get("account", {})))
