@@ -264,7 +264,7 @@ def test_tasks_go_to_label_studio_and_come_back(begun):
     path.write_text(json.dumps(tasks))
     code, _, err = begun(*FILE, "--export-label-studio", "tasks.json")
     assert code == 1
-    assert "holds something else than tasks without answers" in err
+    assert "holds something else than our tasks without answers" in err
     assert begun(*FILE, "--merge", "tasks.json")[0] == 0
     after = table_of(begun.folder / "my.csv")
     assert after[tasks[0]["data"]["row"]][2] == "login"
@@ -369,13 +369,19 @@ def test_one_class_only_and_an_empty_text(desk):
         ((*FILE, "--audit", "30"), "0 to 20 are for the audit"),
         ((*FILE, "--merge", "no.csv"), "no.csv does not exist"),
         ((*FILE, "--merge", "my.csv"), "is the file itself"),
+        ((*FILE, "--report", "my.csv"), "is no page of ours"),
+        ((*FILE, "--export-label-studio", "own.json"), "holds something else"),
         ((*FILE, "--next", "params.yaml"), "the list is a CSV"),
     ],
 )
 def test_what_is_wrong_is_said_with_its_cure(begun, arguments, message):
+    own = begun.folder / "own.json"
+    own.write_text('[{"data": {"words": "mine"}}]')
+    before = (begun.folder / "my.csv").read_bytes(), own.read_bytes()
     code, _, err = begun(*arguments)
     assert code == 1
     assert message in err
+    assert ((begun.folder / "my.csv").read_bytes(), own.read_bytes()) == before
 
 
 def test_utf16_tsv_and_json_lines(desk):
@@ -426,3 +432,34 @@ def test_a_text_of_a_megabyte_many_classes_and_a_class_with_two_rows(desk):
     answer(desk.folder / "my.next.csv", **{f"r{long[1]}": "class 7"})
     assert desk(*FILE, "--batch", "150", "--merge", "my.next.csv")[0] == 0
     assert table_of(desk.folder / "my.csv")[401][2] == "class 7"
+
+
+def test_a_history_of_someone_else_is_left_alone(begun):
+    path = begun.folder / "my.history.json"
+    path.write_text('{"diary": "dear"}')
+    code, _, err = begun(*FILE)
+    assert code == 1
+    assert "my.history.json is no history of ours" in err
+    assert path.read_text() == '{"diary": "dear"}'
+
+
+def test_a_notebook_needs_no_file(desk):
+    import pandas as pd
+
+    from nofreelunch import LabelLoop, Options
+
+    found = texts(90)
+    table = pd.DataFrame({"words": [text for text, _ in found], "kind": [name for _, name in found]})
+    table.loc[30:, "kind"] = None
+    loop = LabelLoop(table["words"], table["kind"], Options(batch=20))
+    assert loop.assessment is None or loop.assessment.overall.n > 0
+    asked = [item.row for item in loop.batch]
+    assert len(set(asked)) == 20
+    after = loop.answered({row: found[row][1] for row in asked})
+    assert after.counts["labelled"] == 50
+    assert not set(asked) & {item.row for item in after.batch}
+    assert [len(batch) for batch in after.seen.batches] == [30, 20]
+    assert [said.source for said in after.predictions].count("yours") == 50
+    numbers = LabelLoop([*table["words"], float("nan")], [1.0, 2, "1", *[None] * 88])
+    assert numbers.answers.names == ["1", "2"]
+    assert numbers.counts["empty"] == 1

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from nofreelunch.base import storage
+from nofreelunch.base.errors import UserError
 from nofreelunch.base.storage import Memo
 from nofreelunch.labelling import label_studio, next_file
 from nofreelunch.labelling.history import read_history, write_history
@@ -13,6 +14,9 @@ from nofreelunch.labelling.own_file import OwnTable, read_own, write_answers
 from nofreelunch.labelling.page import render
 from nofreelunch.params import Params
 from nofreelunch.tasks.columns import Reading
+
+# Stands in every page that we write.
+MARK = "No Free Lunch · labelling".encode()
 
 
 @dataclass(frozen=True)
@@ -87,7 +91,13 @@ class Desk:
         write_history(self.beside("history.json"), seen)
 
     def write_report(self, path: Path, stop: str) -> None:
-        """Write the page."""
+        """Write the page.
+
+        Raises:
+            UserError: the file at ``path`` is something else.
+        """
+        if path.exists() and MARK not in path.read_bytes():
+            raise UserError(f"{path} exists and is no page of ours. Name another file.")
         page = render(self.loop, self.table.path.name, stop, self.place)
         with storage.atomic(path) as temporary:
             temporary.write_text(page, encoding="utf-8")

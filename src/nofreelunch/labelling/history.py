@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from nofreelunch.base import storage
+from nofreelunch.base.errors import UserError
 from nofreelunch.heads.head import IntArray
 
 
@@ -34,13 +35,19 @@ def key_of(text: str) -> str:
 
 
 def read_history(path: Path) -> History:
-    """What `write_history` wrote; nothing where there is no such file or it is damaged."""
+    """What `write_history` wrote; nothing where there is no such file.
+
+    Raises:
+        UserError: the file is something else, and would be overwritten.
+    """
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
         batches = [[str(key) for key in batch] for batch in found["batches"]]
         return History(batches, str(found["written"]))
-    except (OSError, ValueError, KeyError, TypeError):
+    except FileNotFoundError:
         return History()
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{path} is no history of ours. Move it away; without one nothing is lost.") from error
 
 
 def write_history(path: Path, history: History) -> None:

@@ -127,9 +127,11 @@ def write_tasks(path: Path, tasks: Sequence[dict[str, Any]]) -> None:
     if path.exists():
         try:
             there = json.loads(path.read_text(encoding="utf-8-sig"))
-            ours = all(not one.get("annotations") and "data" in one for one in there)
-        except (OSError, ValueError, AttributeError, TypeError):
+            ours = all(not one.get("annotations") and {ROW, RANK, WHY} <= set(one["data"]) for one in there)
+        except (OSError, ValueError, AttributeError, TypeError, KeyError):
             ours = False
         if not ours:
-            raise UserError(f"{path} exists and holds something else than tasks without answers. Name another file.")
+            raise UserError(
+                f"{path} exists and holds something else than our tasks without answers. Name another file."
+            )
     storage.write_json(path, list(tasks))

@@ -9,9 +9,10 @@ In a notebook:
     print(loop.assessment.overall, loop.predictions)
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -144,8 +145,8 @@ class LabelLoop:
     """Texts and their labels; everything else follows from them, and is computed when it is first asked for.
 
     Args:
-        texts: n texts; empty ones are left out.
-        labels: n labels as they are written, an empty one or None where nobody answered.
+        texts: n texts, in a list or a column of a table; empty ones are left out.
+        labels: n labels as they are written, an empty one, None or NaN where nobody answered.
         options: how to go about it.
         params: embedders, head and evidence; None reads params.yaml.
         memo: where vectors are kept.
@@ -158,8 +159,8 @@ class LabelLoop:
 
     def __init__(
         self,
-        texts: Sequence[str],
-        labels: Sequence[str | None] | None = None,
+        texts: Iterable[Any],
+        labels: Iterable[Any] | None = None,
         options: Options | None = None,
         *,
         params: Params | None = None,
@@ -167,8 +168,9 @@ class LabelLoop:
         history: History | None = None,
         where: str = "your labels",
     ) -> None:
-        self.texts, self.options = list(texts), options or Options()
-        self.labels = [label or "" for label in labels or [""] * len(self.texts)]
+        self.texts = ["" if is_missing(text) else str(text) for text in texts]
+        self.labels = [""] * len(self.texts) if labels is None else [_written(label) for label in labels]
+        self.options = options or Options()
         if len(self.labels) != len(self.texts):
             raise UserError(f"{len(self.texts)} texts and {len(self.labels)} labels. Give one label for each text.")
         self.params, self.memo = params or parameters.load(), memo or Memo.default()
@@ -373,6 +375,12 @@ class LabelLoop:
         labels = self.state.labels[self.state.labelled]
         counts: npt.NDArray[np.int64] = np.bincount(labels, minlength=len(self.answers.names))
         return dict(zip(self.answers.names, counts.tolist(), strict=True))
+
+
+def _written(label: Any) -> str:
+    if is_missing(label):
+        return ""
+    return str(int(label)) if isinstance(label, float) and label.is_integer() else str(label)
 
 
 def crossed(state: LabelState, rows: IntArray) -> FloatArray:
