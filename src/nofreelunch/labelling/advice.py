@@ -99,15 +99,15 @@ def _recommended(vectors: npt.NDArray[np.float32], params: Params, memo: Memo) -
     budget = budgets[len(budgets) // 2]
     advised = recommend(arms, _diagnostics(vectors, memo), budget)
     test, count = advised.decision.test, len(advised.tasks)
-    span = f"95 % from {100 * test.lo:+.1f} to {100 * test.hi:+.1f}"
+    span = f"95 % from {_points(test.lo)} to {_points(test.hi)}"
     if advised.decision.leaves:
-        how = f"chosen so on tasks left out, it gained {100 * test.estimate:+.1f} points over the default ({span})"
+        how = f"chosen so on tasks left out, it gained {_points(test.estimate)} points over the default ({span})"
     elif count < FEWEST_TASKS:
         how = f"the default, fixed beforehand: {count} tasks cannot say that something else is better"
     else:
         how = (
             f"the default, fixed beforehand: what the diagnostics would choose instead gained "
-            f"{100 * test.estimate:+.1f} points over it on tasks left out ({span}), which is not sure enough"
+            f"{_points(test.estimate)} points over it on tasks left out ({span}), which is not sure enough"
         )
     reason = (
         f"Start {advised.arm[0]}, then {advised.arm[1]}, as the benchmark recommends: {how} ({count} tasks, "
@@ -118,12 +118,16 @@ def _recommended(vectors: npt.NDArray[np.float32], params: Params, memo: Memo) -
     if ("random", "random") in table.index and not advised.decision.leaves:
         row = table.loc[("random", "random")]
         if not row["hi"] < 0:
-            span = f"95 % from {100 * row['lo']:+.1f} to {100 * row['hi']:+.1f}"
+            span = f"95 % from {_points(row['lo'])} to {_points(row['hi'])}"
             doubt = (
-                f"On the benchmark's tasks, drawing at random instead changed accuracy by {100 * row['mean']:+.1f} "
+                f"On the benchmark's tasks, drawing at random instead changed accuracy by {_points(row['mean'])} "
                 f"points ({span}): it may do as well here."
             )
     return advised.arm, reason, doubt
+
+
+def _points(share: float) -> str:
+    return f"{100 * share:+.1f}".replace("-", "−")
 
 
 def _default(why: str) -> tuple[tuple[str, str], str, str]:

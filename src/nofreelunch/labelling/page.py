@@ -11,7 +11,7 @@ from nofreelunch.labelling import words
 from nofreelunch.labelling.loop import LabelLoop
 
 SHOWN = 10
-WIDTH, LEFT, RIGHT, BAR = 640, 150, 20, 34
+WIDTH, LEFT, RIGHT, BAR = 420, 120, 20, 34
 
 
 def _row(row: int) -> str:
@@ -58,17 +58,15 @@ def _cards(loop: LabelLoop) -> list[dict[str, str]]:
         cards.append({"value": "–", "text": words.accuracy(loop)[0]})
     else:
         span = f"{words.share(found.overall.low)} to {words.share(found.overall.high)}"
-        cards.append(
-            {"value": words.share(found.overall.value), "text": f"accuracy (95 % {span}, {found.overall.n} audited)"}
-        )
+        text = f"accuracy; 95 % interval {span}, from {found.overall.n} audited texts"
+        cards.append({"value": words.share(found.overall.value), "text": text})
         common = loop.answers.names[found.majority_class]
-        cards.append({"value": f"{100 * found.gain.value:+.1f} points", "text": f"over always answering “{common}”"})
+        cards.append({"value": f"{words.points(found.gain.value)} points", "text": f"over always answering “{common}”"})
     forecast = loop.signals and loop.signals.forecast
     if forecast:
-        span = f"{100 * forecast.low:+.1f} to {100 * forecast.high:+.1f}"
-        cards.append(
-            {"value": f"{100 * forecast.gain:+.1f} points", "text": f"by {forecast.more} more labels (95 % {span})"}
-        )
+        span = f"{words.points(forecast.low)} to {words.points(forecast.high)}"
+        text = f"by {forecast.more} more labels; 95 % interval {span}"
+        cards.append({"value": f"{words.points(forecast.gain)} points", "text": text})
     return cards
 
 
@@ -77,7 +75,7 @@ def bars(loop: LabelLoop) -> Markup:
     found = loop.assessment
     if found is None:
         return Markup("")
-    rows = [("the model", found.overall), (f"always “{loop.answers.names[found.majority_class]}”"[:22], found.majority)]
+    rows = [("the model", found.overall), (f"always “{loop.answers.names[found.majority_class]}”"[:18], found.majority)]
     height = BAR * len(rows) + 26
     marks = [_axis(height, (0, 0.25, 0.5, 0.75, 1))]
     for place, (name, estimate) in enumerate(rows):

@@ -31,12 +31,17 @@ class ClassRow:
 
 def share(value: float) -> str:
     """0.876 as 87.6 %."""
-    return f"{100 * value:.1f} %"
+    return f"{100 * value:.1f}\u00a0%"
+
+
+def points(value: float) -> str:
+    """A difference of shares in points, with its sign."""
+    return f"{100 * value:+.1f}".replace("-", "−")
 
 
 def interval(found: Estimate) -> str:
     """A share with its interval."""
-    return f"{share(found.value)} (95 % from {share(found.low)} to {share(found.high)})"
+    return f"{share(found.value)} (95\u00a0% from {share(found.low)} to {share(found.high)})"
 
 
 def counts(loop: LabelLoop) -> str:
@@ -63,8 +68,8 @@ def accuracy(loop: LabelLoop) -> list[str]:
         f"Accuracy {interval(found.overall)}, from {found.overall.n} audited texts: drawn at random, each predicted by "
         "a model that did not see its label.",
         f"Always answering '{common}' is right for {share(found.majority.value)}; the model gains "
-        f"{100 * found.gain.value:+.1f} points over it (95 % from {100 * found.gain.low:+.1f} to "
-        f"{100 * found.gain.high:+.1f}).",
+        f"{points(found.gain.value)} points over it (95\u00a0% from {points(found.gain.low)} to "
+        f"{points(found.gain.high)}).",
     ]
     if len(loop.state.next_audit(1)) == 0:
         lines.append("The audit's reserve is used up: no further text can join it.")
