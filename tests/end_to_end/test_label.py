@@ -43,7 +43,7 @@ def test_the_lines_of_the_page_lead_from_a_file_to_a_model(tmp_path):
     assert [row["description"] for row in mine] == [row["description"] for row in truth]
     assert all(row["kind"] in ("", true["kind"]) for row, true in zip(mine, truth, strict=True))
     assert sum(bool(row["kind"]) for row in mine) == 40 + 3 * 50
-    assert "from 30 audited texts" in said
+    assert max(map(int, re.findall(r"from (\d+) audited texts", said))) >= 30
     assert "Go on (labels>=500)" in said
     assert "hours saved" in said
     assert len(json.loads((tmp_path / "tasks.json").read_text(encoding="utf-8"))) == 50
