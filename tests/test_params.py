@@ -5,6 +5,8 @@ import yaml
 
 from nofreelunch import params
 from nofreelunch.base.errors import UserError
+from nofreelunch.cli.named_grids import DEFAULT_STRATEGIES
+from nofreelunch.heads import cross_validation, softmax
 from nofreelunch.heads.spec import LogisticSpec
 from nofreelunch.selection.strategies import STRATEGIES
 from nofreelunch.tasks.annotator import Exact
@@ -35,6 +37,35 @@ def load(tmp_path):
 
 
 DELETED = object()
+
+
+def test_what_studies_chose_is_what_ships(load):
+    """docs/head.md, docs/strategies.md and the protocol give the reasons; whoever changes one changes its study too."""
+    shipped = load({})
+    head = {"kind": "logistic", "C": "cv", "intercept": "penalised", "centre": True, "scaling": "unit"}
+    assert shipped.head.model_dump() == LogisticSpec().model_dump() == head
+    assert (softmax.INTERCEPT_VARIANCE, cross_validation.PRIOR, cross_validation.PER_CLASS) == (3.0, 100.0, 3.0)
+    bait = {"regularisation": 3.0, "relative": True, "scales": "paper", "oversample": 2}
+    assert shipped.strategies["bait"] == {"strategy": "bait", "query_subset": None} | bait
+    assert shipped.grid.strategies == list(DEFAULT_STRATEGIES)
+    assert all(shipped.strategies[name]["query_subset"] is None for name in STRATEGIES)
+    clusters = {"neighbours": 20, "max_clusters": 500, "min_cluster_size": 5, "normalise": True}
+    coverage = {"purity": 0.95, "radius": None, "clusters": None, "normalise": True}
+    assert shipped.pools == {
+        "random": {"pool": "random"},
+        "typiclust": {"pool": "typiclust", "distance": "euclidean"} | clusters,
+        "coreset": {"pool": "coreset"},
+        "kmeans": {"pool": "kmeans", "normalise": True},
+        "probcover": {"pool": "probcover"} | coverage,
+        "maxherding": {"pool": "maxherding", "bandwidth": 1.0, "references": 5000, "normalise": True},
+    }
+    assert shipped.grid.pools == ["random", "typiclust"]
+    assert shipped.budget.model_dump() == {
+        "track": "custom",
+        "glae": {"initial": 100, "batch": 100, "rounds": 15},
+        "low": {"per_class": 2.0, "rounds": 20},
+        "custom": {"initial": 50, "batch": 50, "rounds": 15},
+    }
 
 
 def test_the_shipped_grid_is_valid_and_options_get_their_defaults(load):

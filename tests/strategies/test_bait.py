@@ -109,24 +109,39 @@ def test_blocks_and_bounds_change_no_pick(
 
 
 @settings(max_examples=20, deadline=None)
-@given(seed=st.integers(0, 10_000), regularisation=st.sampled_from([1.0, 0.05]))
-def test_bounds_hold(seed: int, regularisation: float) -> None:
+@given(seed=st.integers(0, 10_000), regularisation=st.sampled_from([1.0, 0.05]), count=st.sampled_from([0, 5, 12, 20]))
+def test_bounds_hold(seed: int, regularisation: float, count: int) -> None:
+    """With fewer labelled rows than half the dimensions, more, and more than dimensions."""
     query = typical(n=300, d=16, classes=4, labelled=20, batch=10, seed=seed)
     top = query.probabilities.max(axis=1)
     weights = top * (1 - top)
     pool = Rows(query.features).gram(weights) / len(weights)
-    base = regularisation * np.eye(16) + Rows(query.features[query.labelled]).gram(weights[query.labelled]) / 30
-    search = bait._Search(query, weights[query.candidates], pool, base, regularisation)
+    seen = query.features[query.labelled[:count]].astype(np.float64)
+    seen *= np.sqrt(weights[query.labelled[:count]] / 30)[:, None]
+    base = regularisation * np.eye(16) + seen.T @ seen
     v = query.features[query.candidates].astype(np.float64) * np.sqrt(weights[query.candidates])[:, None]
     for done in (0, 1, 5, 20):
+        search = bait._Search(query, weights[query.candidates], pool, seen, regularisation)
+        search.growth = search.shrinkage = np.zeros(1)
         if done:
-            search = bait._Search(query, weights[query.candidates], pool, base, regularisation)
             search.add(done)
         picked = v[~search.free]
         p = np.linalg.inv(base + picked.T @ picked)
         gains = np.einsum("ij,jk,ik->i", v, p @ pool @ p, v) / (1 + np.einsum("ij,jk,ik->i", v, p, v))
-        bounds = search._bounds(done) if done else np.where(search.high > 0, search.quadratic / (1 + search.low), 0)
+        bounds = search._bounds(done)
         assert (bounds[search.free] >= gains[search.free] * (1 - 1e-3) - 1e-12).all()
+        assert done or bounds == pytest.approx(gains, rel=1e-3)
+
+
+@pytest.mark.parametrize("d", [1, 7, 40])
+def test_a_quadratic_form_by_strips_is_the_whole(d: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bait, "STRIP", 3)
+    rng = np.random.default_rng(d)
+    features, half = rng.standard_normal((50, d)).astype(np.float32), rng.standard_normal((d, d))
+    matrix = (half + half.T).astype(np.float32)
+    expected = np.einsum("ij,jk,ik->i", features.astype(np.float64), matrix.astype(np.float64), features)
+    for rows in (Rows(features), type("Elsewhere", (Rows,), {})(features)):
+        np.testing.assert_allclose(bait._quadratic(rows, matrix), expected, atol=1e-4)
 
 
 def test_a_sure_head_gives_no_information_and_still_a_batch() -> None:

@@ -43,7 +43,7 @@ QUERY_SECONDS = {
     "uncertainty_herding": 0.26,
 }
 OTHER_QUERY_SECONDS = 0.3
-# BAIT decomposes and multiplies d × d matrices: so much times n·d² + d³ (measured at 125,000 × 1,024).
+# BAIT multiplies d × d matrices: so much times n·d² + d³ (measured at 125,000 × 1,024, with eigenvalues).
 BAIT_SECONDS = 7.3e-11
 # Likewise of one selection of an initial pool of 100 (measured at 125,000 × 1,024, in proportion).
 POOL_SECONDS = {"random": 0.0, "coreset": 0.4, "typiclust": 0.6, "kmeans": 0.6}

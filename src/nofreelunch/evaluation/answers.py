@@ -9,10 +9,10 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy import stats
 
 from nofreelunch.evaluation.intervals import half_width, mean_interval
 from nofreelunch.evaluation.runs import BASELINE
+from nofreelunch.evaluation.significance import t_test
 
 Sureness = Literal["sure", "hint", "coin toss", "cannot be tested"]
 # Two-sided p, corrected for having chosen the best of several, up to which an answer is called sure, or a hint.
@@ -115,21 +115,12 @@ def _answer(factor: str, means: pd.DataFrame, rival: str | None) -> Answer | Non
         n,
         int((differences > 0).sum()),
         left.count(choice),
-        [name for name in order[1:] if n > 1 and _p(column[choice] - column[name]) > SURE],
+        [name for name in order[1:] if n > 1 and t_test(column[choice] - column[name])[0] > SURE],
     )
-
-
-def _p(differences: npt.NDArray[np.float64]) -> float:
-    """Two-sided p of Student's t-test that their mean is 0."""
-    if not differences.any():
-        return 1.0
-    if differences.std() == 0:
-        return 0.0
-    return float(stats.ttest_1samp(differences, 0).pvalue)
 
 
 def _sureness(differences: npt.NDArray[np.float64], alternatives: int) -> Sureness:
     if len(differences) < 2:
         return "cannot be tested"
-    p = min(1.0, alternatives * _p(differences))
+    p = min(1.0, alternatives * t_test(differences)[0])
     return "sure" if p <= SURE else "hint" if p <= HINT else "coin toss"

@@ -4,15 +4,16 @@ Minimises tr(M⁻¹ F), F the mean Fisher information of the pool and M = λI + 
 the batch: 2b rows are added greedily, then b taken away. With the Bernoulli likelihood of the top class a row's Fisher
 information is q(1 − q) x xᵀ, q its highest probability: d × d and of rank one, whatever the number of classes.
 
-Adding v to M, with P = M⁻¹ and G = PFP, gains vᵀGv / (1 + vᵀPv), and changes P and G by u = Pv and w = PFu alone. The
+Adding v to M, with P = M⁻¹ and G = PFP, gains vᵀGv / (1 + vᵀPv), and changes P and G by u = Pv and w = Gv alone. The
 picks are those of the plain search, which multiplies all rows with u and w once per pick; here
 
 * a block of picks is made among the most promising rows alone, then checked against the others by one product with all
   its u and w, and cut where another row would have won;
-* rows that cannot win are left out of the check. With T such that TTᵀ = P and TᵀFT = diag(γ), a few leading
-  coordinates of Tᵀv bound vᵀGv, as the others weigh no more than the next γ. Later, adding v changes G by a matrix of
-  rank two, whose largest eigenvalue relative to P bounds by how much any vᵀGv grew, and 1 + vᵀPv is the factor by which
-  any vᵀPv can have shrunk.
+* rows that cannot win are left out of the check. Adding v changes G by a matrix of rank two, whose largest eigenvalue
+  relative to P bounds by how much any vᵀGv grew, and 1 + vᵀPv is the factor by which any vᵀPv can have shrunk.
+
+M is λI plus as many dimensions as there are labelled rows, so that with few of them P = (I − RᵀR)/λ and G come from
+thin products (Woodbury), without an inverse or a decomposition of d × d.
 """
 
 from typing import Literal
@@ -22,14 +23,15 @@ import numpy.typing as npt
 
 from nofreelunch.base.options import Count, Positive
 from nofreelunch.selection.query import FloatArray, IntArray, Query
-from nofreelunch.space.rows import Rows, blocks, thin_product
+from nofreelunch.space.rows import Rows, blocks, squared_norms, thin_product
 
 Float64Array = npt.NDArray[np.float64]
 
-LEADING = 8
 STEPS = 100
 ACTIVE = 16
 PORTION = 32
+# Columns that a quadratic form takes at a time: fewer save multiplications, and are multiplied more slowly.
+STRIP = 128
 # λ where no row carries any information.
 LEAST = 1e-12
 
@@ -66,12 +68,11 @@ def select(
     # Shares of votes may exceed 1 in the last bit.
     information = np.maximum(top * (1 - top), 0)
     pool = query.geometry.rows.gram(information) / len(information)
-    d = len(pool)
-    penalty = max(regularisation * (np.trace(pool) / d if relative else 1), LEAST)
+    penalty = max(regularisation * (np.trace(pool) / len(pool) if relative else 1), LEAST)
     labelled, batch = _weights(scales, len(query.labelled), size)
-    base = penalty * np.eye(d)
-    base += Rows(query.features[query.labelled]).gram(information[query.labelled] * labelled)
-    search = _Search(query, information[query.candidates] * np.float32(batch), pool, base, penalty)
+    roots = np.sqrt(information[query.labelled] * labelled, dtype=np.float64)
+    seen = query.features[query.labelled] * roots[:, None]
+    search = _Search(query, information[query.candidates] * np.float32(batch), pool, seen, penalty)
     added = search.add(min(oversample * size, len(query.candidates)))
     return query.candidates[added[search.prune(added, size)]]
 
@@ -87,37 +88,68 @@ def _weights(scales: str, labelled: int, size: int) -> tuple[FloatArray, float]:
     return (labelled / total / np.bincount(portions)[portions]).astype(np.float32), size / total
 
 
+def _quadratic(rows: Rows, matrix: FloatArray) -> FloatArray:
+    """(n,) xᵀAx of every row, for a symmetric ``matrix`` A ((d, d)), of which half is multiplied.
+
+    On a device all of it is: rows are not taken apart there.
+    """
+    n, d = rows.features.shape
+    total = np.zeros(n, np.float32)
+    width = max(STRIP, d // 8)
+    for first in range(0, d, width):
+        stop = min(first + width, d)
+        strip = matrix[:stop, first:stop].copy()
+        strip[:first] *= 2
+        for block in blocks(n, width):
+            own = rows.features[block]
+            if type(rows) is Rows:
+                products = own[:, :stop] @ strip
+            else:
+                products = rows.products(matrix[:, first:stop], np.arange(block.start, block.start + len(own)))
+            total[block] += np.einsum("ij,ij->i", products, own[:, first:stop])
+    return total
+
+
 class _Search:
     """The greedy search. Rows are candidates, by position; v = √weight · x.
 
-    Each row carries vᵀGv (``quadratic``) and bounds ``high`` and ``low`` on vᵀPv as they were after ``stamp`` picks;
-    −1 marks a row that was never evaluated, whose ``quadratic`` is a bound too. u and w are kept in T's coordinates.
+    Each row carries vᵀGv (``quadratic``) and vᵀPv (``length``) as they were after ``stamp`` picks.
     """
 
     def __init__(
-        self, query: Query, weights: FloatArray, pool: Float64Array, base: Float64Array, regularisation: float
+        self, query: Query, weights: FloatArray, pool: Float64Array, seen: Float64Array, penalty: float
     ) -> None:
-        from scipy.linalg import eigh
+        """M = penalty · I + seenᵀ seen at first, for ``seen`` ((L, d)); F is ``pool``."""
+        from scipy.linalg import cholesky, solve_triangular
 
-        gammas, axes = eigh(pool, base)
-        self.gammas, self.axes = gammas[::-1], np.ascontiguousarray(axes[:, ::-1])
-        self.axes32 = self.axes.astype(np.float32)
         self.pool, self.rows, self.weights = query.geometry.rows, query.candidates, weights.astype(np.float64)
-        lead = max(1, len(pool) // LEADING)
-        squares = self.pool.products(self.axes32[:, :lead])[query.candidates] ** 2
-        self.low = self.weights * squares.sum(axis=1)
-        lengths = query.geometry.squared_norms[query.candidates]
-        # TTᵀ = (λI + …)⁻¹ is at most I/λ.
-        self.high = np.maximum(self.weights * lengths / regularisation, self.low)
-        rest = self.gammas[lead] if lead < len(pool) else 0
-        self.quadratic = self.weights * (squares @ self.gammas[:lead]) + rest * (self.high - self.low)
-        self.stamp = np.full(len(weights), -1)
+        d = len(pool)
+        self.seen = seen if len(seen) <= d else np.asarray(np.linalg.qr(seen, mode="r"))
+        self.penalty = penalty
+        inner = self.seen @ self.seen.T
+        inner[np.diag_indices_from(inner)] += penalty
+        self.thin = solve_triangular(cholesky(inner, lower=True), self.seen, lower=True)
+        projected = self.thin @ pool
+        projected -= 0.5 * (projected @ self.thin.T) @ self.thin
+        outer = self.thin.T @ projected
+        self.g32 = ((pool - outer - outer.T) / penalty**2).astype(np.float32)
+        self.quadratic = self.weights * _quadratic(self.pool, self.g32)[query.candidates]
+        self.length = self.weights * self._lengths(query)
+        self.stamp = np.zeros(len(weights), np.int64)
         self.free = np.ones(len(weights), bool)
+
+    def _lengths(self, query: Query) -> Float64Array:
+        """(m,) xᵀPx of the candidates at first."""
+        if 2 * len(self.thin) > len(self.g32):
+            inverse = (np.eye(len(self.g32)) - self.thin.T @ self.thin) / self.penalty
+            return _quadratic(self.pool, inverse.astype(np.float32))[query.candidates].astype(np.float64)
+        inside = squared_norms(self.pool.products(self.thin.T.astype(np.float32)))
+        norms = query.geometry.squared_norms.astype(np.float64)
+        return np.maximum(norms - inside, 0)[query.candidates] / self.penalty
 
     def add(self, count: int) -> IntArray:
         """(count,) positions in the order in which the plain search finds them."""
-        d = len(self.gammas)
-        self.u, self.w = np.empty((2, count, d))
+        self.v, self.u, self.w = np.empty((3, count, len(self.g32)))
         self.scale, self.form = np.empty((2, count))
         self.growth, self.shrinkage = np.zeros((2, count + 1))
         picks = np.empty(count, np.int64)
@@ -131,39 +163,37 @@ class _Search:
         bounds = self._bounds(start)
         width = max(8 * STEPS, len(bounds) // ACTIVE)
         active = np.sort(np.argpartition(bounds, -width)[-width:]) if width < len(bounds) else np.arange(len(bounds))
-        coordinates = self.pool.products(self.axes32, self.rows[active])
-        new = self.stamp[active] < 0
-        self._evaluate(active[new], coordinates[new])
+        features = self.pool.features[self.rows[active]]
         self._bring_up(active, start)
-        quadratic, high = self.quadratic[active], self.high[active]
+        quadratic, length = self.quadratic[active], self.length[active]
         weights, free = self.weights[active], self.free[active]
         gains = np.empty(stop - start)
-        history = [(quadratic, high)]
+        history = [(quadratic, length)]
         for step in range(start, stop):
-            gain = np.where(free, quadratic / (1 + high), -1)
+            gain = np.where(free, quadratic / (1 + length), -1)
             best = int(gain.argmax())
             picks[step], gains[step - start] = active[best], gain[best]
             free[best] = False
-            self._update(step, coordinates[best] * np.sqrt(weights[best]))
+            self._update(step, features[best] * np.sqrt(weights[best]))
             both = np.column_stack([self.u[step], self.w[step]]).astype(np.float32)
-            t, r = thin_product(coordinates, both).T
+            t, r = thin_product(features, both).T
             change, loss = self._changes(weights, t, r, slice(step, step + 1))
-            quadratic, high = quadratic + change, high - loss
-            history.append((quadratic, high))
+            quadratic, length = quadratic + change, length - loss
+            history.append((quadratic, length))
 
         outside = self.free.copy()
         outside[active] = False
         suspects = np.flatnonzero(outside & (self._bounds(stop) >= gains.min()))
         self._bring_up(suspects, start)
         changes, losses = self._along(suspects, start, stop)
-        rivals = (self.quadratic[suspects, None] + changes) / (1 + self.high[suspects, None] - losses)
+        rivals = (self.quadratic[suspects, None] + changes) / (1 + self.length[suspects, None] - losses)
         lost = np.flatnonzero(rivals[:, :-1].max(axis=0, initial=-1) > gains)
         stands = int(lost[0]) if len(lost) else stop - start
         self._set(active, *history[stands], start + stands)
         self._set(
             suspects,
             self.quadratic[suspects] + changes[:, stands],
-            self.high[suspects] - losses[:, stands],
+            self.length[suspects] - losses[:, stands],
             start + stands,
         )
         self.free[picks[start : start + stands]] = False
@@ -171,33 +201,24 @@ class _Search:
 
     def _bounds(self, now: int) -> Float64Array:
         """(m,) upper bounds on the gains after ``now`` picks; −1 for picked rows."""
-        seen = np.maximum(self.stamp, 0)
-        grown = self.growth[now] - self.growth[seen]
-        shrunk = np.exp(self.shrinkage[now] - self.shrinkage[seen])
-        bounds: Float64Array = (self.quadratic + self.high * grown) / (1 + self.low * shrunk)
+        grown = self.growth[now] - self.growth[self.stamp]
+        shrunk = np.exp(self.shrinkage[now] - self.shrinkage[self.stamp])
+        bounds: Float64Array = (self.quadratic + self.length * grown) / (1 + self.length * shrunk)
         bounds[~self.free] = -1
         return bounds
 
     def _bring_up(self, rows: IntArray, now: int) -> None:
-        """Make the values of ``rows`` exact as of ``now`` picks."""
-        fresh = rows[self.stamp[rows] < 0]
-        for block in self._blocks(fresh):
-            self._evaluate(block, self.pool.products(self.axes32, self.rows[block]))
+        """Make the values of ``rows`` those after ``now`` picks."""
         for stamp in np.unique(self.stamp[rows]):
             if stamp < now:
                 old = rows[self.stamp[rows] == stamp]
                 changes, losses = self._along(old, stamp, now)
-                self._set(old, self.quadratic[old] + changes[:, -1], self.high[old] - losses[:, -1], now)
-
-    def _evaluate(self, rows: IntArray, coordinates: FloatArray) -> None:
-        """Make the values of ``rows``, at ``coordinates`` ((r, d)), exact as of the start."""
-        squares, weights = coordinates**2, self.weights[rows]
-        self._set(rows, weights * (squares @ self.gammas.astype(np.float32)), weights * squares.sum(axis=1), 0)
+                self._set(old, self.quadratic[old] + changes[:, -1], self.length[old] - losses[:, -1], now)
 
     def _along(self, rows: IntArray, start: int, stop: int) -> tuple[Float64Array, Float64Array]:
         """(r, stop − start + 1) by how much vᵀGv has grown and vᵀPv has fallen since ``start``."""
         changes, losses = np.zeros((2, len(rows), stop - start + 1))
-        u, w = ((self.axes @ vectors[start:stop].T).astype(np.float32) for vectors in (self.u, self.w))
+        u, w = (vectors[start:stop].T.astype(np.float32) for vectors in (self.u, self.w))
         for block in self._blocks(np.arange(len(rows))):
             weights = self.weights[rows[block], None]
             t, r = (self.pool.products(vectors, self.rows[rows[block]]) for vectors in (u, w))
@@ -215,35 +236,39 @@ class _Search:
         return weighted * (t * (form / scale**2) - r * (2 / scale)), weighted * (t / scale)
 
     def _blocks(self, rows: IntArray) -> list[IntArray]:
-        return [rows[block] for block in blocks(len(rows), max(len(self.gammas), 4 * STEPS))]
+        return [rows[block] for block in blocks(len(rows), max(len(self.g32), 4 * STEPS))]
 
-    def _set(self, rows: IntArray, quadratic: Float64Array, high: Float64Array, stamp: int) -> None:
-        self.quadratic[rows], self.high[rows], self.low[rows] = quadratic, high, high
-        self.stamp[rows] = stamp
+    def _set(self, rows: IntArray, quadratic: Float64Array, length: Float64Array, stamp: int) -> None:
+        self.quadratic[rows], self.length[rows], self.stamp[rows] = quadratic, length, stamp
 
     def _update(self, step: int, v: Float64Array) -> None:
-        """The pick ``step``, ``v`` = Tᵀv."""
-        u = v - ((self.u[:step] @ v) / self.scale[:step]) @ self.u[:step]
-        fu = self.gammas * u
-        w = fu - ((self.u[:step] @ fu) / self.scale[:step]) @ self.u[:step]
-        gain, form, length = float(v @ u), float(u @ fu), float(w @ fu)
-        scale = 1 + gain
-        self.u[step], self.w[step], self.scale[step], self.form[step] = u, w, scale, form
+        """Make ``v`` the pick ``step``."""
+        u, w, scale, form = self.u[:step], self.w[:step], self.scale[:step], self.form[:step]
+        along, across = (u @ v) / scale, (w @ v) / scale
+        own = (v - (self.thin @ v) @ self.thin) / self.penalty - along @ u
+        image = self.g32 @ v.astype(np.float32) - along @ w - (across - along * form / scale) @ u
+        gain, form_v = float(v @ own), float(v @ image)
+        # wᵀM w, for w = PFu: uᵀFPFu.
+        length = float(self.penalty * (image @ image) + ((self.seen @ image) ** 2).sum())
+        length += float(((self.v[:step] @ image) ** 2).sum())
+        scale_v = 1 + gain
+        self.v[step], self.u[step], self.w[step], self.scale[step], self.form[step] = v, own, image, scale_v, form_v
         # G changes by −(uwᵀ + wuᵀ)/s + uuᵀf/s²; in (u, w), whose Gram matrix in P⁻¹ is ((a, f), (f, h)), trace and
         # minus the determinant of what has its eigenvalues:
-        trace = form / scale * (gain / scale - 2)
-        spread = max(gain * length - form**2, 0) / scale**2
+        trace = form_v / scale_v * (gain / scale_v - 2)
+        spread = max(gain * length - form_v**2, 0) / scale_v**2
         root = np.sqrt(trace**2 + 4 * spread)
         self.growth[step + 1] = self.growth[step] + (2 * spread / (root - trace) if spread > 0 else 0)
-        self.shrinkage[step + 1] = self.shrinkage[step] - np.log(scale)
+        self.shrinkage[step + 1] = self.shrinkage[step] - np.log(scale_v)
 
     def prune(self, added: IntArray, size: int) -> IntArray:
         """Positions in ``added`` that stay when those whose loss hurts least are taken away one by one, ascending."""
         roots = np.sqrt(self.weights[added])
-        coordinates = (self.pool.features[self.rows[added]].astype(np.float64) @ self.axes) * roots[:, None]
-        inverse = np.linalg.inv(np.eye(len(added)) + coordinates @ coordinates.T)
+        v = self.pool.features[self.rows[added]] * roots[:, None]
+        inside = v @ self.thin.T
+        inverse = np.linalg.inv(np.eye(len(added)) + (v @ v.T - inside @ inside.T) / self.penalty)
         p = np.eye(len(added)) - inverse
-        g = inverse @ ((coordinates * self.gammas) @ coordinates.T) @ inverse
+        g = inverse @ ((v @ self.g32) @ v.T) @ inverse
         # Taking a row away changes p by −aaᵀ/s and g by −(acᵀ + caᵀ): only their diagonals and one row are ever needed.
         worths, falls, left = np.diag(g).copy(), 1 - np.diag(p), np.ones(len(added), bool)
         scaled, a, c = np.empty((3, len(added) - size, len(added)))
