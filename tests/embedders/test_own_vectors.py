@@ -49,6 +49,18 @@ def test_of_equal_texts_the_first_counts(tmp_path):
     assert found["train"][0].tolist() == [[1.0], [2.0]]
 
 
+def test_the_table_is_read_in_the_encoding_and_with_the_delimiter_that_the_entry_names(tmp_path):
+    (tmp_path / "own.csv").write_bytes("text;note\ncafé;1,5\nnaïve;2\n".encode("cp1252"))
+    np.save(tmp_path / "own.npy", np.array([[1.0], [2.0]]))
+    rows = {"train": split(["naïve", "café"])}
+    found = find_vectors(spec(tmp_path, encoding="cp1252", delimiter=";"), rows, "joined", "own")
+    assert found["train"][0].tolist() == [[2.0], [1.0]]
+    with pytest.raises(UserError, match="encoding"):
+        find_vectors(spec(tmp_path), rows, "joined", "own")
+    with pytest.raises(ValidationError, match="encoding"):
+        spec(tmp_path, encoding="no such thing")
+
+
 def test_pairs_have_one_vector_or_one_for_each_text(tmp_path):
     pairs = {"train": split(["a", "b"], ["x", "a"])}
     save(tmp_path, [["b", "a"], ["a", "x"]], np.array([[1.0], [2.0]]), ("q", "r"))

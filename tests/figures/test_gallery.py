@@ -12,7 +12,7 @@ def written(folder):
 
 
 def files(*names):
-    return {f"{name}.{kind}" for name in names for kind in ("png", "svg")}
+    return {f"{name}.png" for name in names}
 
 
 def make(pools, strategies):

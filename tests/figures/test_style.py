@@ -51,7 +51,7 @@ def test_colour_blind_readers_can_tell_the_strategies_apart(kind):
 def test_styled_leaves_the_settings_as_they_were():
     before = dict(matplotlib.rcParams)
     with style.styled():
-        assert matplotlib.rcParams["svg.fonttype"] == "none"
+        assert matplotlib.rcParams["savefig.dpi"] == 150
     assert dict(matplotlib.rcParams) == before
 
 
@@ -89,3 +89,10 @@ def test_ink_has_the_better_contrast(grey):
     chosen = style.ink_on(ground)
     other = style.INK if chosen == "white" else "white"
     assert contrast(chosen, ground) >= 0.95 * contrast(other, ground)
+
+
+def test_what_comes_from_outside_is_marked_within_and_only_there():
+    with style.marking(["my_own"]):
+        assert style.words("my_own") == "my own ‡"
+        assert style.words("margin") == "margin"
+    assert style.words("my_own") == "my own"

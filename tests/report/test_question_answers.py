@@ -69,4 +69,4 @@ def test_what_can_be_answered_is_to_the_same_bytes(tmp_path):
     one, two = ({path.name: path.read_bytes() for path in (tmp_path / place).iterdir()} for place in ("one", "two"))
     assert one == two
     assert {"crossing.csv", "layers.md", "transfer.csv", "implementation.csv", "noise.csv"} <= one.keys()
-    assert sum(name.startswith("question_") and name.endswith(".svg") for name in one) == 5
+    assert sum(name.startswith("question_") and name.endswith(".png") for name in one) == 5

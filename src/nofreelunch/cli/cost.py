@@ -47,8 +47,7 @@ def run(arguments: argparse.Namespace) -> None:
     if unknown:
         print(f"Without seconds of embedding, and so not in what a run costs: {', '.join(unknown)}")
     if len(set(table["strategy"])) > 1:
-        save(cost_gain.draw(table), layout.TIMINGS / "cost_gain")
-        print(f"drawn: {layout.TIMINGS / 'cost_gain.png'} and .svg")
+        print(f"drawn: {save(cost_gain.draw(table), layout.TIMINGS / 'cost_gain')}")
 
 
 def costs_table(table: "pd.DataFrame") -> str:

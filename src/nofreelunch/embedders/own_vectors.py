@@ -93,7 +93,7 @@ def find_vectors(spec: Npy, splits: Mapping[str, Split], pair_format: str, datas
 
 def _table_keys(spec: Npy, table: Path) -> list[Key]:
     names = [spec.text] if spec.text_pair is None else [spec.text, spec.text_pair]
-    found = read_columns(table, names)
+    found = read_columns(table, names, spec.reading)
     for name in names:
         wrong = next((i for i, text in enumerate(found[name]) if not isinstance(text, str)), None)
         if wrong is not None:

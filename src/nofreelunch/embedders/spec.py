@@ -4,9 +4,10 @@ import re
 from collections.abc import Iterable
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from nofreelunch.base.spec import Spec
+from nofreelunch.tasks.columns import Reading, legal_delimiter, legal_encoding
 
 # Of text features; beyond it a dense matrix of them fits no machine.
 MAX_DIM = 65_536
@@ -190,6 +191,7 @@ class Npy(Spec):
         texts: a CSV, TSV, JSON lines or parquet file whose row i is the text of row i of ``vectors``.
         text: its column of the text, or of the first text of a pair.
         text_pair: its column of the second text; None where texts were embedded alone.
+        encoding, delimiter, sheet: how to read it, as for a task of files.
     """
 
     kind: Literal["npy"]
@@ -197,6 +199,14 @@ class Npy(Spec):
     texts: str = Field(min_length=1)
     text: str = "text"
     text_pair: str | None = None
+    encoding: Annotated[str, AfterValidator(legal_encoding)] | None = None
+    delimiter: Annotated[str, AfterValidator(legal_delimiter)] | None = None
+    sheet: str | None = None
+
+    @property
+    def reading(self) -> Reading:
+        """How to read the table of texts."""
+        return Reading(self.encoding, self.delimiter, self.sheet)
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

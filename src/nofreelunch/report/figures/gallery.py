@@ -31,7 +31,7 @@ def draw_all(
     folder: Path = layout.HERE.figures,
     foreign: Sequence[str] = (),
 ) -> int:
-    """Write ``folder``/<name>.{png,svg} for every figure of `drawn`, and give their number.
+    """Write ``folder``/<name>.png for every figure of `drawn`, and give their number.
 
     Args:
         tables: `evaluation.summary.read_tables`.

@@ -52,8 +52,6 @@ RC: dict[Any, Any] = {
     "figure.titleweight": "bold",
     "legend.frameon": False,
     "savefig.dpi": 150,
-    "svg.fonttype": "none",
-    "svg.hashsalt": "nofreelunch",
 }
 
 

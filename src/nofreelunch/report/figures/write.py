@@ -1,4 +1,4 @@
-"""Figures to files: PNG and SVG, the same bytes for the same figure."""
+"""Figures to files, the same bytes for the same figure."""
 
 from pathlib import Path
 
@@ -8,18 +8,16 @@ from nofreelunch.base import storage
 from nofreelunch.report.figures.style import styled
 
 
-def save(figure: Figure, stem: Path) -> list[Path]:
-    """Write ``figure`` to ``stem``.png (150 dpi) and ``stem``.svg (text stays text), without dates.
+def save(figure: Figure, stem: Path) -> Path:
+    """Write ``figure`` to ``stem``.png, without a date: what every reader, git host and DVC shows, and shows alike.
 
     Returns:
-        The two paths.
+        The path.
 
     Raises:
-        UserError: the files cannot be written.
+        UserError: the file cannot be written.
     """
-    paths = [stem.with_name(f"{stem.name}.{kind}") for kind in ("png", "svg")]
-    with styled():
-        for path, metadata in zip(paths, ({"Software": None}, {"Date": None, "Creator": None}), strict=True):
-            with storage.atomic(path) as temporary:
-                figure.savefig(temporary, format=path.suffix[1:], metadata=metadata)
-    return paths
+    path = stem.with_name(f"{stem.name}.png")
+    with styled(), storage.atomic(path) as temporary:
+        figure.savefig(temporary, format="png", metadata={"Software": None})
+    return path
