@@ -1,7 +1,7 @@
 """The labelling loop judged where all labels are known: labels it saves, and whether its statistics tell the truth.
 
 Run: nice python -m benchmarks.label_loop --folder data/embeddings --keep label_loop   (minutes; resumable)
-     python -m benchmarks.label_loop --keep label_loop --tables                     (those of docs/label_evidence.md)
+     python -m benchmarks.label_tables --keep label_loop      (the tables of docs/label_evidence.md)
 
 --folder holds <task>/<embedder>.{train,test}.npy and .labels.json, as the stage embed writes them; train and test rows
 together are a task's file, of which each repetition holds out a third. A file for each task and repetition goes to
