@@ -38,8 +38,16 @@ def computing(stage):
         module = waiting.pop()
         if module not in seen and module.removeprefix("nofreelunch.") not in FRAME:
             seen.add(module)
-            waiting += provenance._imports(module)
+            waiting += provenance._imports(module) | declared(module)
     return {str(provenance._file(module).relative_to(ROOT)) for module in seen}
+
+
+def declared(module):
+    """The modules that a registry finds by what they declare."""
+    if "nofreelunch.selection.found" not in provenance._imports(module):
+        return set()
+    folder = provenance._file(module).parent
+    return {f"{module}.{path.stem}" for path in folder.glob("*.py")} - {f"{module}.__init__"}
 
 
 def watched(file, deps):

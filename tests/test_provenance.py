@@ -107,3 +107,12 @@ def test_the_definition_of_an_entry_is_all_of_it():
     assert len({json.dumps(definition(each)) for each in (entry, *others)}) == 5
     assert defining_modules(others[-1]) == [coverage.__name__, margin.__name__]
     assert definition(margin.select) == definition(entry)["select"]
+
+
+def test_what_a_module_declares_is_in_its_entry_and_not_in_its_digest(package):
+    """Else the line that says which function is a strategy would make all its runs anew."""
+    plain = package(a=A, b=B)
+    imported = "from nofreelunch.selection.declare import strategy\n"
+    declared = package(a=f"{imported}{A}ENTRY = strategy(f, uses_head=False)\n")
+    assert declared == plain
+    assert package(a=f"{A}OTHER = 1\n") != plain

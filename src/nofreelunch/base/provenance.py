@@ -12,6 +12,8 @@ PACKAGE = "nofreelunch"
 ROOT = Path(__file__).parents[1]
 # Their content changes no result: the words of errors, and what is said on the way.
 WORDS = frozenset({"nofreelunch.base.errors", "nofreelunch.base.progress"})
+# What modules declare with it stands in keys as their entries' definitions.
+DECLARING, DECLARED = "nofreelunch.selection.declare", "ENTRY"
 # The packages that compute pools, runs and diagnostics.
 COMPUTING = ("numpy", "scipy", "scikit-learn")
 
@@ -19,7 +21,7 @@ COMPUTING = ("numpy", "scipy", "scikit-learn")
 def code_digest(*modules: str) -> str:
     """SHA-256 (hex) over the syntax trees of ``modules`` and of all modules of this package they import.
 
-    Docstrings, comments and the modules in ``WORDS`` do not count. Imports inside functions do.
+    Docstrings, comments, declared entries and the modules in ``WORDS`` do not count. Imports inside functions do.
     """
     total = hashlib.sha256()
     for module in sorted(_closure(modules)):
@@ -108,7 +110,18 @@ def _parse(module: str) -> ast.Module:
     path = _file(module)
     if path is None:
         raise ModuleNotFoundError(module)
-    return ast.parse(path.read_text(encoding="utf-8"))
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    tree.body = [node for node in tree.body if not _declares(node)]
+    return tree
+
+
+def _declares(node: ast.stmt) -> bool:
+    """Whether a statement of a module declares an entry of a registry, or imports what does."""
+    if isinstance(node, ast.ImportFrom):
+        return node.module == DECLARING
+    return isinstance(node, ast.Assign) and any(
+        isinstance(target, ast.Name) and target.id == DECLARED for target in node.targets
+    )
 
 
 @cache

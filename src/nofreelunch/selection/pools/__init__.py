@@ -1,20 +1,13 @@
-"""Initial pool selections (IPS), one file each. A new one is one file and one line here."""
+"""Initial pool selections (IPS), one file each. A new one is one file, whose last line declares it."""
 
 from collections.abc import Mapping
 from typing import Any
 
 from nofreelunch.selection import foreign
-from nofreelunch.selection.pools import coreset, kmeans, maxherding, probcover, random, typiclust
+from nofreelunch.selection.found import entries
 from nofreelunch.selection.query import PoolSelection
 
-POOLS: dict[str, PoolSelection] = {
-    "random": random.select,
-    "typiclust": typiclust.select,
-    "coreset": coreset.select,
-    "kmeans": kmeans.select,
-    "probcover": probcover.select,
-    "maxherding": maxherding.select,
-}
+POOLS: dict[str, PoolSelection] = entries(__name__, __path__)
 
 
 def parts(entry: Mapping[str, Any]) -> tuple[PoolSelection, dict[str, Any]]:

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from nofreelunch.selection.declare import pool
 from nofreelunch.selection.query import IntArray, Start
 from nofreelunch.space.geometry import farthest_first, update_nearest
 from nofreelunch.space.rows import blocks, squared_norms
@@ -17,3 +18,6 @@ def select(start: Start) -> IntArray:
     update_nearest(distances, start.geometry.rows, np.array([first]))
     others = order[order != first]
     return np.concatenate([[first], farthest_first(start.geometry, distances, others, start.size - 1)])
+
+
+ENTRY = pool(select)

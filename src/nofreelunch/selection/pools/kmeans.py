@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from nofreelunch.selection.declare import pool
 from nofreelunch.selection.query import IntArray, Start
 from nofreelunch.space.rows import groups, squared_norms
 
@@ -21,3 +22,6 @@ def select(start: Start, *, normalise: bool = True) -> IntArray:
         features = geometry.features[cluster]
         rows.append(cluster[squared_norms(features - features.mean(axis=0)).argmin()])
     return np.array(rows, np.int64)
+
+
+ENTRY = pool(select)

@@ -5,6 +5,7 @@ import numpy as np
 from nofreelunch.base.options import Count, Positive
 from nofreelunch.selection.batches import fill
 from nofreelunch.selection.coverage import cover, gaussian
+from nofreelunch.selection.declare import pool
 from nofreelunch.selection.query import IntArray, Start
 
 
@@ -25,3 +26,6 @@ def select(start: Start, *, bandwidth: Positive = 1.0, references: Count = 5000,
     nearest = np.full(n, np.inf, np.float32)
     rows = cover(geometry, nearest, weights, start.candidates, start.size, gaussian(bandwidth))
     return fill(rows, start.candidates, start.size, start.rng)
+
+
+ENTRY = pool(select)

@@ -5,6 +5,7 @@ import numpy as np
 from nofreelunch.base.options import Count, Positive, Share
 from nofreelunch.selection.batches import fill
 from nofreelunch.selection.coverage import ball, cover, purity_radius
+from nofreelunch.selection.declare import pool
 from nofreelunch.selection.query import IntArray, Start
 
 
@@ -31,3 +32,6 @@ def select(
     nearest, everyone = np.full(n, np.inf, np.float32), np.ones(n, np.float32)
     rows = cover(geometry, nearest, everyone, start.candidates, start.size, ball(squared), squared)
     return fill(rows, start.candidates, start.size, start.rng)
+
+
+ENTRY = pool(select)

@@ -5,6 +5,7 @@ from typing import Literal
 import numpy as np
 
 from nofreelunch.base.options import Count, Size
+from nofreelunch.selection.declare import pool
 from nofreelunch.selection.query import IntArray, Start
 from nofreelunch.selection.typicality import typical_rows
 
@@ -29,3 +30,6 @@ def select(
         min_cluster_size=min_cluster_size,
         squared=distance == "squared",
     )
+
+
+ENTRY = pool(select)

@@ -17,6 +17,7 @@ from nofreelunch.base.errors import UserError
 from nofreelunch.base.options import Positive
 from nofreelunch.heads.linear import LinearHead
 from nofreelunch.selection.batches import spread
+from nofreelunch.selection.declare import strategy
 from nofreelunch.selection.query import FloatArray, IntArray, Query
 from nofreelunch.space.rows import squared_norms
 
@@ -89,3 +90,6 @@ def _flips(gaps: FloatArray, slopes: FloatArray, steps: FloatArray) -> npt.NDArr
     """(m,) whether a step of length ``steps`` ((m,)) lifts another score over the predicted class's."""
     flips: npt.NDArray[np.bool_] = np.any(gaps + slopes * steps[:, None] > 0, axis=1)
     return flips
+
+
+ENTRY = strategy(select, needs_linear_head=True)

@@ -9,6 +9,7 @@ from typing import Literal
 
 import numpy as np
 
+from nofreelunch.selection.declare import strategy
 from nofreelunch.selection.query import IntArray, Query
 from nofreelunch.space.geometry import draw
 
@@ -50,3 +51,6 @@ def select(query: Query, *, first: Literal["largest", "random"] = "largest") -> 
         distances[near] = np.minimum(distances[near], update)
         distances[row] = 0
     return picks
+
+
+ENTRY = strategy(select)

@@ -22,6 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nofreelunch.base.options import Count, Positive
+from nofreelunch.selection.declare import strategy
 from nofreelunch.selection.query import FloatArray, IntArray, Query
 from nofreelunch.space.rows import Rows, blocks, squared_norms, thin_product
 
@@ -284,3 +285,6 @@ class _Search:
             worths -= 2 * a[step] * c[step]
             left[row] = False
         return np.flatnonzero(left)
+
+
+ENTRY = strategy(select)

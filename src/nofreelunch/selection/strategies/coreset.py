@@ -1,5 +1,6 @@
 """CoreSet (Sener & Savarese 2018): k-centre greedy in feature space, from the labelled set."""
 
+from nofreelunch.selection.declare import strategy
 from nofreelunch.selection.query import IntArray, Query
 from nofreelunch.space.geometry import farthest_first
 
@@ -8,3 +9,6 @@ def select(query: Query) -> IntArray:
     """Again and again the candidate farthest from its nearest labelled or picked row; of equal ones the earlier."""
     size = min(query.batch_size, len(query.candidates))
     return farthest_first(query.geometry, query.distances.to(query.labelled), query.candidates, size)
+
+
+ENTRY = strategy(select, uses_head=False)

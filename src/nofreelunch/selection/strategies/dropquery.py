@@ -5,6 +5,7 @@ import numpy.typing as npt
 
 from nofreelunch.base.options import Count, Share
 from nofreelunch.selection.batches import spread
+from nofreelunch.selection.declare import strategy
 from nofreelunch.selection.query import IntArray, Query
 
 BLOCK = 512
@@ -49,3 +50,6 @@ def _coins(shape: tuple[int, ...], chance: float, rng: np.random.Generator) -> n
     count = int(np.prod(shape))
     words = np.asarray(rng.bit_generator.random_raw(-(-count // 4))).view(np.uint16)[:count]
     return words.reshape(shape) < round(chance * 2**16)
+
+
+ENTRY = strategy(select)

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from nofreelunch.selection.declare import strategy
 from nofreelunch.selection.query import IntArray, Query, lowest
 
 
@@ -12,3 +13,6 @@ def select(query: Query) -> IntArray:
         p = column[query.candidates]
         negative_entropy += p * np.log(np.maximum(p, np.finfo(np.float32).tiny))
     return lowest(negative_entropy, query)
+
+
+ENTRY = strategy(select)

@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nofreelunch.base.options import NotNegative
+from nofreelunch.selection.declare import strategy
 from nofreelunch.selection.query import IntArray, Query, two_highest
 from nofreelunch.space.geometry import draw
 
@@ -52,3 +53,6 @@ def _power(relevant: npt.NDArray[np.float32], gamma: float, free: npt.NDArray[np
     weights: npt.NDArray[np.float64] = (np.where(free, relevant, 0) / np.float64(largest)) ** gamma
     weights[~free] = 0
     return weights
+
+
+ENTRY = strategy(select)

@@ -5,6 +5,7 @@ import numpy as np
 from nofreelunch.base.options import Positive
 from nofreelunch.selection.batches import fill_up
 from nofreelunch.selection.coverage import cover, gaussian, nearest_labelled
+from nofreelunch.selection.declare import prepare_coverage, strategy
 from nofreelunch.selection.query import IntArray, Query
 
 
@@ -24,3 +25,6 @@ def select(query: Query, *, bandwidth: Positive = 1.0, normalise: bool = True) -
     nearest = nearest_labelled(query, geometry)
     rows = cover(geometry, nearest, everyone, query.candidates, size, gaussian(bandwidth))
     return fill_up(query, rows, size)
+
+
+ENTRY = strategy(select, uses_head=False, prepare=prepare_coverage)

@@ -10,6 +10,7 @@ from dataclasses import replace
 import numpy as np
 
 from nofreelunch.base.options import Count
+from nofreelunch.selection.declare import strategy
 from nofreelunch.selection.query import FloatArray, IntArray, OracleQuery
 from nofreelunch.selection.strategies import badge, coreset, margin, random, typiclust
 
@@ -48,3 +49,6 @@ def _worth(query: OracleQuery, rows: IntArray) -> tuple[float, float]:
 def _loss(probabilities: FloatArray, truth: IntArray) -> float:
     own = probabilities[np.arange(len(truth)), truth]
     return float(-np.log(np.maximum(own, np.finfo(np.float32).eps), dtype=np.float64).mean())
+
+
+ENTRY = strategy(select, uses_truth=True)

@@ -5,6 +5,7 @@ import numpy as np
 from nofreelunch.base.options import Positive, Share
 from nofreelunch.selection.batches import fill_up
 from nofreelunch.selection.coverage import ball, cover, nearest_labelled, purity_radius
+from nofreelunch.selection.declare import prepare_coverage, strategy
 from nofreelunch.selection.query import IntArray, Query
 
 
@@ -28,3 +29,6 @@ def select(query: Query, *, purity: Share = 0.95, radius: Positive | None = None
     nearest = nearest_labelled(query, geometry)
     rows = cover(geometry, nearest, everyone, query.candidates, size, ball(squared), squared)
     return fill_up(query, rows, size)
+
+
+ENTRY = strategy(select, uses_head=False, prepare=prepare_coverage)

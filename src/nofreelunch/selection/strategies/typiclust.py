@@ -3,6 +3,7 @@
 from typing import Literal
 
 from nofreelunch.base.options import Count, Size
+from nofreelunch.selection.declare import strategy
 from nofreelunch.selection.query import IntArray, Query
 from nofreelunch.selection.typicality import typical_rows
 
@@ -27,3 +28,6 @@ def select(
         min_cluster_size=min_cluster_size,
         squared=distance == "squared",
     )
+
+
+ENTRY = strategy(select, uses_head=False)

@@ -5,6 +5,7 @@ import numpy as np
 from nofreelunch.base.options import Positive
 from nofreelunch.selection.batches import fill_up
 from nofreelunch.selection.coverage import cover, gaussian, nearest_labelled
+from nofreelunch.selection.declare import prepare_coverage, strategy
 from nofreelunch.selection.query import FloatArray, IntArray, Query, two_highest
 from nofreelunch.space.geometry import Geometry
 
@@ -47,3 +48,6 @@ def _smallest_distance(geometry: Geometry, labelled: IntArray) -> float:
     np.fill_diagonal(squared, 0)
     apart = squared[squared > 1e-6 * max(float(norms.max()), 1e-12)]
     return float(np.sqrt(apart.min())) if len(apart) else 1.0
+
+
+ENTRY = strategy(select, prepare=prepare_coverage)
