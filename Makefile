@@ -1,10 +1,10 @@
 # make repro  sets up .venv and runs the pipeline;  make test  sets up .venv and runs the tests;
-# make experiments  shows what differs between experiments.
+# make experiments  shows what differs between experiments;  make study  runs the study anew (docs/study.md).
 PYTHON ?= python3
 VENV := .venv
 RUN := PATH="$(CURDIR)/$(VENV)/bin:$$PATH" DVC_NO_ANALYTICS=1
 
-.PHONY: setup repro experiments test lint clean
+.PHONY: setup repro study experiments test lint clean
 
 setup: $(VENV)/.ready
 
@@ -18,6 +18,13 @@ $(VENV)/.ready: requirements.txt pyproject.toml
 repro: setup
 	$(RUN) python -m nofreelunch check
 	$(RUN) dvc repro
+
+# params.yaml becomes the study's. Texts come from the hub, or from NOFREELUNCH_DATA_ROOT. Stopped, it goes on where it was.
+study: setup
+	cp study/params.yaml params.yaml
+	$(RUN) python -m nofreelunch check
+	$(RUN) dvc repro active_learn
+	$(RUN) python -m nofreelunch render study --collect
 
 # What differs between experiments; 'dvc exp show' has a column for every line of params.yaml and every metric.
 experiments: setup

@@ -18,7 +18,7 @@ REPORT = PLOTS / "report.html"
 # comes with the package.
 EVIDENCE = PLOTS / "evidence"
 SHIPPED = Path("evidence")
-STUDY = Path(__file__).parents[1] / "evaluation" / "study"
+STUDY = Path(__file__).parents[1] / "study"
 
 
 @dataclass(frozen=True)
