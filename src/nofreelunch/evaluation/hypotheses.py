@@ -229,7 +229,7 @@ def _highest(peaks: pd.DataFrame) -> list[str]:
 def _badge_is_steadier(material: Material) -> tuple[list[Part], str]:
     ranks = material.ranks
     _need(ranks, "strategy", "badge", "margin")
-    worst = ranks.groupby(["dataset", "strategy"], observed=True)["regret"].max().unstack("strategy")
+    worst = ranks.groupby(["dataset", "strategy"], observed=True)["regret"].max().unstack("strategy").dropna()
 
     def wider(part: pd.DataFrame) -> float:
         spread = part.groupby("strategy", observed=True)["rank"].std()

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from nofreelunch.report.figures import style
 from nofreelunch.report.figures.embedders import shades
 
-_ROW, _TOP, _BOTTOM, _LEFT, _WIDTH = 0.19, 0.72, 0.5, 1.5, 7.0
+_ROW, _TOP, _BOTTOM, _LEFT, _WIDTH = 0.19, 0.72, 0.5, 2.3, 7.0
 _AXIS = "gain in AULC over random querying, points"
 _BARS = "Mean over tasks and its 95 % interval, not corrected for the number of them"
 
