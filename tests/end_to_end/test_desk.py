@@ -71,6 +71,7 @@ def test_from_a_desk_to_the_report_and_back(tmp_path):
     output = project.dvc("repro")
     assert ran(output) == {
         "download@mine",
+        "outside",
         *(f"{name}@mine-hashing" for name in ("embed", "initialize", "active_learn")),
         *SUMMARISING,
     }

@@ -36,7 +36,7 @@ def test_it_loads_without_errors_asks_for_nothing_and_fits_the_window(browser, r
     assert browser.problems == []
     assert browser.requests == [report[3].as_uri()]
     assert browser.run("document.documentElement.scrollWidth") == width
-    assert count(browser, f"{CHART} .curve") == 7
+    assert count(browser, f"{CHART} .curve") == 8
     ground = browser.run("getComputedStyle(document.body).backgroundColor")
     assert ground == {"light": "rgb(255, 255, 255)", "dark": "rgb(21, 24, 29)"}[theme]
     nameless = "[...document.querySelectorAll('svg[role=img]')].filter((e) => !e.getAttribute('aria-label')).length"
@@ -70,7 +70,7 @@ def test_curves_follow_task_embedder_pool_metric_and_view(opened, report):
     )
     for number, value in enumerate(["docs_kind", "lsa", "typiclust", "macro_f1", "gain"], 1):
         opened.choose(f"#curves-view .controls label:nth-child({number}) select", value)
-    assert count(opened, f"{CHART} .curve") == 6
+    assert count(opened, f"{CHART} .curve") == 7
     last = table[table["labels"] == table["labels"].max()].set_index("strategy")["mean"]
     shown_last = texts(opened, "#curves-view details tr:last-child td")
     assert [float(text.replace("−", "-")) for text in shown_last] == pytest.approx((100 * last).tolist(), abs=0.006)
@@ -86,10 +86,10 @@ def test_a_strategy_is_hidden_and_shown_by_click_and_by_key(opened):
 
 
 def test_intervals_can_be_left_out(opened):
-    assert count(opened, f"{CHART} .band") == 7
+    assert count(opened, f"{CHART} .band") == 8
     opened.click("#curves-view .check input")
     assert count(opened, f"{CHART} .band") == 0
-    assert count(opened, f"{CHART} .curve") == 7
+    assert count(opened, f"{CHART} .curve") == 8
 
 
 def test_hovering_and_arrow_keys_show_the_numbers_of_a_round(opened, report):
@@ -97,7 +97,7 @@ def test_hovering_and_arrow_keys_show_the_numbers_of_a_round(opened, report):
     opened.move(x, y)
     opened.settle()
     assert shown(opened, "#curves-view .tip strong") == "400 labels"
-    assert count(opened, "#curves-view .tip tr") == 7
+    assert count(opened, "#curves-view .tip tr") == 8
     opened.run(f"document.querySelector('{CHART}').focus()")
     opened.press("Escape")
     assert opened.run("document.querySelector('#curves-view .tip').hidden")
@@ -124,7 +124,7 @@ def test_tables_sort_by_their_headings_and_filter(opened):
     opened.press("Enter")
     assert column("aulc") == sorted(column("aulc"))
     opened.click("#tables-view .more")
-    assert count(opened, "#tables-view tbody tr") == 4 * 4 * 2 * 7
+    assert count(opened, "#tables-view tbody tr") == 4 * 4 * 2 * 8
     opened.choose("#tables-view .table-view label:nth-child(2) select", "lsa")
     assert set(texts(opened, "#tables-view td[data-column=embedder]")) == {"lsa"}
 
@@ -204,7 +204,7 @@ def test_an_address_with_nonsense_changes_nothing(browser, report):
     for fragment in ("curves?task=none&hidden=x|y", "overview?pool=%3Cb%3E", "table/cells?nothing=1&sort=-none"):
         browser.open(report[3], fragment=fragment)
         assert browser.problems == []
-        assert count(browser, f"{CHART} .curve") == 7
+        assert count(browser, f"{CHART} .curve") == 8
 
 
 def test_a_table_is_taken_away_as_csv_in_the_units_of_the_page(opened, report):
@@ -221,7 +221,7 @@ def test_a_table_is_taken_away_as_csv_in_the_units_of_the_page(opened, report):
     opened.wait("window.saved.length === 1")
     assert opened.run("window.name") == "cells.csv"
     rows = list(csv.DictReader(io.StringIO(opened.run("window.saved[0]"))))
-    assert len(rows) == 2 * 7
+    assert len(rows) == 2 * 8
     own = report[1]["ranks"].query("metric == 'accuracy' and dataset == 'docs_kind' and embedder == 'lsa'")
     assert float(rows[0]["AULC (points)"]) == pytest.approx(100 * own["aulc"].max(), rel=1e-4)
     assert rows[0]["labels seen"] == "unseen"
