@@ -28,6 +28,7 @@ from nofreelunch.cells.scores import score
 from nofreelunch.cells.simulation import Cell, Run, simulate
 from nofreelunch.evaluation.aulc import aulc
 from nofreelunch.evaluation.questions import IMPLEMENTATION, NOISE, OURS, TRANSFER
+from nofreelunch.evaluation.runs import BASELINE
 from nofreelunch.heads.scaling import scale
 from nofreelunch.params import Params
 from nofreelunch.selection.query import Query
@@ -35,7 +36,6 @@ from nofreelunch.selection.strategies import STRATEGIES
 from nofreelunch.tasks.annotator import Exact, Next, Symmetric
 
 Rows = list[tuple[object, ...]]
-BASELINE = "random"
 PEER = "scikit-activeml"
 NOISES = [
     kind(noise=name, rate=rate) for kind, name in ((Symmetric, "symmetric"), (Next, "next")) for rate in (0.1, 0.2)
