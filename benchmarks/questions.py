@@ -1,9 +1,10 @@
-"""The runs behind the study's further questions: transfer, implementation and noise.
+"""The runs behind the study's further questions: transfer, implementation, budget and noise.
 
 Run in a folder whose grid was run (data/embeddings, data/pools, data/runs):
 
     python -m benchmarks.questions transfer FOLDER
     python -m benchmarks.questions implementation FOLDER     (needs benchmarks/requirements-peers.txt)
+    python -m benchmarks.questions budget FOLDER             (100 + 15 × 100 labels beside the grid's budget)
     python -m benchmarks.questions noise FOLDER
 
 Each writes FOLDER/runs/<question>.parquet, which `render FOLDER` makes tables and figures of, task by task, and goes on
@@ -23,11 +24,13 @@ from nofreelunch import params
 from nofreelunch.base import layout, storage
 from nofreelunch.base.storage import Memo
 from nofreelunch.cells.cell_files import Data, budget_for, read_data, read_pools
-from nofreelunch.cells.experiment import active_learn
+from nofreelunch.cells.experiment import Plan, active_learn
+from nofreelunch.cells.initial_pools import initial_pools
 from nofreelunch.cells.scores import score
 from nofreelunch.cells.simulation import Cell, Run, simulate
+from nofreelunch.compute import engine
 from nofreelunch.evaluation.aulc import aulc
-from nofreelunch.evaluation.questions import IMPLEMENTATION, NOISE, OURS, TRANSFER
+from nofreelunch.evaluation.questions import BUDGET, IMPLEMENTATION, NOISE, OURS, OWN, PAPERS, TRANSFER
 from nofreelunch.evaluation.runs import BASELINE
 from nofreelunch.heads.scaling import scale
 from nofreelunch.params import Params
@@ -129,6 +132,36 @@ def _start(pools: dict[str, np.ndarray], seed: int) -> np.ndarray:
     return pools["row"][(pools["ips"] == BASELINE) & (pools["seed"] == seed)].astype(np.int64)
 
 
+def budget(wanted: Params, dataset: str, chosen: argparse.Namespace) -> Rows:
+    """Runs from random starts under the paper's budget, and the grid's own runs of the same seeds."""
+    rows: Rows = []
+    few = {"pools": [BASELINE], "strategies": list(chosen.strategies), "seeds": chosen.seeds}
+    own = {"datasets": wanted.datasets | {dataset: wanted.datasets[dataset].model_copy(update={"budget": None})}}
+    grid = wanted.grid.model_copy(update=few)
+    papers = wanted.model_copy(
+        update=own | {"grid": grid, "budget": wanted.budget.model_copy(update={"track": "glae"})}
+    )
+    for embedder in chosen.embedders:
+        frame = pd.DataFrame(storage.read_table(layout.runs(dataset, embedder)))
+        frame = frame[(frame["ips"] == BASELINE) & (frame["seed"] < chosen.seeds)]
+        for (strategy, seed), part in frame.groupby(["strategy", "seed"], sort=False):
+            if strategy in chosen.strategies:
+                area = aulc(part["labels"].to_numpy(np.float64), part["accuracy"].to_numpy(np.float64))
+                rows.append((dataset, embedder, OWN, strategy, int(seed), float(area)))
+        data, memo = read_data(dataset, embedder), Memo.default()
+        pools = initial_pools(papers, dataset, embedder, data.pool, data.class_count, memo)
+        plan = Plan.of(papers, dataset, embedder, data, {name: np.asarray(pools[name]) for name in pools})
+        entries = plan.found(memo)
+        work = plan.work(entries)
+        for made in engine.map_unordered(work.function, work.shared, work.arguments):
+            memo.save_all(made.entries)
+            entries |= made.entries
+        for key, run in plan.runs.items():
+            area = aulc(entries[key]["labels"].astype(np.float64), entries[key]["metrics"][:, 0])
+            rows.append((dataset, embedder, PAPERS, run.strategy, run.seed, float(area)))
+    return rows
+
+
 def noise(wanted: Params, dataset: str, chosen: argparse.Namespace) -> Rows:
     """Runs from random starts under four kinds of noise, and without."""
     rows: Rows = []
@@ -149,6 +182,7 @@ def noise(wanted: Params, dataset: str, chosen: argparse.Namespace) -> Rows:
 QUESTIONS = {
     "transfer": (transfer, TRANSFER),
     "implementation": (implementation, IMPLEMENTATION),
+    "budget": (budget, BUDGET),
     "noise": (noise, NOISE),
 }
 

@@ -121,6 +121,20 @@ def test_implementations_that_are_equal_differ_by_nothing():
     assert found.loc[("worse", "theirs"), "mean"] == pytest.approx(0.05, abs=0.002)
 
 
+def test_a_gain_that_a_budget_takes_is_seen_as_the_difference():
+    rows = []
+    for task, seed, (budget, height, gain) in itertools.product(
+        TASKS, range(2), ((questions.OWN, 0.5, 0.04), (questions.PAPERS, 0.8, 0.01))
+    ):
+        rows.append((task, "e", budget, "random", seed, height))
+        rows.append((task, "e", budget, "margin", seed, height + gain))
+    found = questions.budget(pd.DataFrame(rows, columns=list(questions.BUDGET))).set_index(["strategy", "budget"])
+    assert found.loc[("margin", questions.OWN), "mean"] == pytest.approx(0.04)
+    assert found.loc[("margin", questions.PAPERS), "mean"] == pytest.approx(0.01)
+    assert found.loc[("margin", "difference"), "mean"] == pytest.approx(-0.03)
+    assert found.loc[("margin", "difference"), "tasks"] == len(TASKS)
+
+
 def test_noise_is_judged_against_random_querying_under_the_same_noise():
     rows = []
     for task, seed, (kind, rate, fall, gain) in itertools.product(

@@ -44,6 +44,8 @@ def keep_others(runs):
                                       for s in ("random", "margin")]),
         "implementation": (asked.IMPLEMENTATION, [(t, "e", s, code, 0, 0.5) for t in TASKS
                                                   for s, code in CODES]),
+        "budget": (asked.BUDGET, [(t, "e", budget, s, 0, 0.5) for t in TASKS
+                                  for budget in (asked.OWN, asked.PAPERS) for s in ("random", "margin")]),
         "noise": (asked.NOISE, [(t, "e", kind, rate, s, 0, 0.5) for t in TASKS
                                 for kind, rate in (("none", 0.0), ("next", 0.2)) for s in ("random", "margin")]),
     }  # fmt: skip
@@ -65,8 +67,8 @@ def test_what_can_be_answered_is_to_the_same_bytes(tmp_path):
     keep_others(tmp_path / "runs")
     for place in ("one", "two"):
         folder = tmp_path / place
-        assert questions.write(collected(), wanted(), folder, folder, tmp_path / "runs") == 5
+        assert questions.write(collected(), wanted(), folder, folder, tmp_path / "runs") == 6
     one, two = ({path.name: path.read_bytes() for path in (tmp_path / place).iterdir()} for place in ("one", "two"))
     assert one == two
-    assert {"crossing.csv", "layers.md", "transfer.csv", "implementation.csv", "noise.csv"} <= one.keys()
-    assert sum(name.startswith("question_") and name.endswith(".png") for name in one) == 5
+    assert {"crossing.csv", "layers.md", "transfer.csv", "implementation.csv", "budget.csv", "noise.csv"} <= one.keys()
+    assert sum(name.startswith("question_") and name.endswith(".png") for name in one) == 6

@@ -1,4 +1,4 @@
-"""Questions beyond the twelve claims, each answered over tasks: transfer, crossing, layers, implementation, noise.
+"""Questions beyond the twelve claims, each answered over tasks.
 
 The unit is the task: all runs of a task are averaged before, and intervals and p are `significance.t_test`'s over
 tasks. They are exploratory: not corrected for how many there are.
@@ -18,8 +18,10 @@ from nofreelunch.evaluation.significance import t_test
 FloatArray = npt.NDArray[np.float64]
 TRANSFER = ("dataset", "chooser", "learner", "strategy", "seed", "labels", "accuracy")
 IMPLEMENTATION = ("dataset", "embedder", "strategy", "code", "seed", "aulc")
+BUDGET = ("dataset", "embedder", "budget", "strategy", "seed", "aulc")
 NOISE = ("dataset", "embedder", "noise", "rate", "strategy", "seed", "aulc")
 OURS = "ours"
+OWN, PAPERS = "the grid's", "the paper's"
 DIVERSITY, UNCERTAINTY = "typiclust", "margin"
 
 
@@ -189,6 +191,22 @@ def implementation(table: pd.DataFrame) -> pd.DataFrame:
     for name in theirs:
         wide["difference" if len(theirs) == 1 else f"difference to {name}"] = wide[OURS] - wide[name]
     return over_tasks(wide.stack().rename("gain").reset_index(), ["strategy", "code"], "gain")
+
+
+def budget(table: pd.DataFrame) -> pd.DataFrame:
+    """Do gains hold under another budget?
+
+    Args:
+        table: `BUDGET`; budget is `OWN` or `PAPERS`, both from random starts.
+
+    Returns:
+        strategy, budget ('the grid's', 'the paper's', 'difference': the paper's − the grid's), tasks, mean (gain in
+        AULC over random querying under the same budget), lo, hi, p.
+    """
+    gained = gains(table, BUDGET[:-1], "aulc")
+    wide = gained.pivot_table(index=["strategy", "dataset", "embedder", "seed"], columns="budget", values="gain")
+    wide = wide[[OWN, PAPERS]].assign(difference=wide[PAPERS] - wide[OWN])
+    return over_tasks(wide.stack().rename("gain").reset_index(), ["strategy", "budget"], "gain")
 
 
 def noise(table: pd.DataFrame) -> pd.DataFrame:

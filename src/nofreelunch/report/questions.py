@@ -17,6 +17,7 @@ from nofreelunch.report.figures.write import save
 _KEPT = {
     "transfer": (questions.TRANSFER, questions.transfer, figures.transfer),
     "implementation": (questions.IMPLEMENTATION, questions.implementation, figures.implementation),
+    "budget": (questions.BUDGET, questions.budget, figures.budget),
     "noise": (questions.NOISE, questions.noise, figures.noise),
 }
 # Fewer depths of one model make no trend.
@@ -29,7 +30,7 @@ def answered(collected: Collected, wanted: Params, runs: Path) -> Iterator[tuple
     Args:
         collected: of the grid.
         wanted: its parameters.
-        runs: where <question>.parquet of transfer, implementation and noise may be (benchmarks/questions.py).
+        runs: where <question>.parquet of `_KEPT` may be (benchmarks/questions.py).
     """
     grid = wanted.grid
     if {questions.DIVERSITY, questions.UNCERTAINTY} <= set(grid.strategies) and "random" in grid.pools:

@@ -1,4 +1,4 @@
-"""One figure for each of the further questions: transfer, crossing, layers, implementation, noise."""
+"""One figure for each of the further questions: transfer, crossing, layers, implementation, budget, noise."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,6 +8,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from nofreelunch.evaluation.questions import OWN
 from nofreelunch.report.figures import style
 from nofreelunch.report.figures.embedders import shades
 
@@ -50,6 +51,15 @@ def implementation(table: pd.DataFrame) -> Figure:
         for _, part in table.iterrows()
     ]
     return _forest("Whose code of a strategy?", f"{_BARS}; the same starts and the same head.", rows, _AXIS)
+
+
+def budget(table: pd.DataFrame) -> Figure:
+    """Gains under the grid's budget and the paper's: `evaluation.questions.budget`."""
+    rows = [
+        _row(part, style.words(part["strategy"]), part["budget"], part["strategy"], hollow=part["budget"] != OWN)
+        for _, part in table.iterrows()
+    ]
+    return _forest("A few labels at a time, or a hundred?", f"{_BARS}; from random starts.", rows, _AXIS)
 
 
 def noise(table: pd.DataFrame) -> Figure:
