@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nofreelunch.base.errors import UserError
+from nofreelunch.space.held_rows import Held, hold
 from nofreelunch.space.rows import FloatArray, IntArray, Rows, blocks, squared_norms
 
 if TYPE_CHECKING:
@@ -80,8 +81,8 @@ def _find(name: str) -> "torch.device":
 
 
 class DeviceRows(Rows):
-    """A matrix whose products torch computes. It is copied to the device once, by each process at its first product;
-    arguments and results, all far smaller, come and go with every call."""
+    """A matrix whose products torch computes. It is copied to the device once, by each process at its first product, as
+    far as it fits there (`held_rows`); arguments and results, all far smaller, come and go with every call."""
 
     def __init__(self, features: FloatArray, norms: FloatArray | None, name: str) -> None:
         super().__init__(features, norms)
@@ -92,16 +93,8 @@ class DeviceRows(Rows):
         return {key: value for key, value in vars(self).items() if key not in ("_x", "_norms")}
 
     @cached_property
-    def _x(self) -> "torch.Tensor":
-        import torch
-
-        try:
-            return self._up(self.features)
-        except torch.OutOfMemoryError as error:
-            raise UserError(
-                f"The pool takes {self.features.nbytes / 2**30:.1f} GiB in each worker, which {self.name} has not "
-                f"left. Set NOFREELUNCH_JOBS=1, choose a device with more memory, or set {VARIABLE}=cpu."
-            ) from error
+    def _x(self) -> Held:
+        return hold(self.features, self.device)
 
     @cached_property
     def _norms(self) -> "torch.Tensor":
@@ -114,7 +107,7 @@ class DeviceRows(Rows):
 
     def scores(self, weights: FloatArray, out: FloatArray) -> None:
         """As on the CPU."""
-        out[:] = _down(self._up(weights) @ self._x.T)
+        out[:] = _down((self._x @ self._up(weights).T).T)
 
     def products(self, matrix: FloatArray, rows: IntArray | None = None) -> FloatArray:
         """As on the CPU."""
@@ -213,7 +206,9 @@ class DeviceRows(Rows):
         return _down(source), _down(other), _down(squared[source, other])
 
     def _distances_there(self, rows: "torch.Tensor | slice", others: "torch.Tensor | slice") -> "torch.Tensor":
-        squared = (self._x[rows] @ self._x[others].T).mul_(-2)
+        moved = self._x[rows].T
+        # The other way round, as a matrix that is held in part has products with all of its rows on the left alone.
+        squared = (self._x @ moved if others == slice(None) else self._x[others] @ moved).T.mul_(-2)
         return squared.add_(self._norms[rows][:, None]).add_(self._norms[others]).clamp_(min=0)
 
 
