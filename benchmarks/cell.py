@@ -36,12 +36,12 @@ PENALTY = 100.0
 def grid(cell: Cell, seeds: int, initial: int, batch: int, rounds: int) -> list[Run]:
     runs = []
     for seed in range(seeds):
-        start = Start(cell.pool, cell.geometry(seed), np.arange(len(cell.pool)), initial, np.random.default_rng(seed))
+        start = Start(cell.geometry(seed), np.arange(len(cell.pool)), initial, np.random.default_rng(seed))
         pools = {"random": start.rng.permutation(len(cell.pool))[:initial], "typiclust": typiclust.select(start)}
         for name in NAMES:
             entry = STRATEGIES[name]
             runs += [
-                Run(ips, name, seed, rows, entry.select, {}, entry.uses_head, batch, rounds)
+                Run(ips=ips, strategy=name, seed=seed, initial=rows, entry=entry, batch=batch, rounds=rounds)
                 for ips, rows in pools.items()
             ]
     return sorted(runs, key=lambda run: (run.seed, run.strategy, run.ips))
@@ -101,7 +101,7 @@ def loop(cell: Cell, labels: np.ndarray, run: Run, exact: bool) -> tuple[float, 
         if done == run.rounds:
             break
         options = {"X": pool, "y": y, "batch_size": run.batch}
-        if run.uses_head:
+        if run.entry.uses_head:
             options |= {"clf": head, "fit_clf": False}
         rows = np.asarray(strategy.query(**options))
         y[rows] = labels[rows]

@@ -35,15 +35,14 @@ def seconds(folder: Path, task: str, embedder: str, loaded: params.Params) -> di
     start = np.random.default_rng(0).permutation(len(pool))[: budget.initial]
     runs = [
         Run(
-            "random",
-            name,
-            0,
-            start,
-            entry.select,
-            options,
-            entry.uses_head,
-            budget.batch,
-            budget.rounds,
+            ips="random",
+            strategy=name,
+            seed=0,
+            initial=start,
+            entry=entry,
+            options=options,
+            batch=budget.batch,
+            rounds=budget.rounds,
         )
         for name, (entry, options, _) in ((name, parts(loaded.strategies[name])) for name in loaded.grid.strategies)
     ]

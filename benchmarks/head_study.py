@@ -28,6 +28,7 @@ from nofreelunch.heads.scaling import scale
 from nofreelunch.heads.softmax import Intercept
 from nofreelunch.heads.spec import LogisticSpec
 from nofreelunch.params import options_model
+from nofreelunch.selection.query import Strategy
 from nofreelunch.selection.strategies import STRATEGIES
 from nofreelunch.space.geometry import unit_rows
 
@@ -56,7 +57,16 @@ def runs_of(task: str, embedder: str, rows: int, batch: int) -> list[Run]:
     """Every strategy and seed, from the same random start for each seed."""
     starts = [generator("head study", task, embedder, seed).permutation(rows)[:batch] for seed in range(SEEDS)]
     return [
-        Run("random", name, seed, starts[seed], entry.select, defaults, entry.uses_head, batch, ROUNDS)
+        Run(
+            ips="random",
+            strategy=name,
+            seed=seed,
+            initial=starts[seed],
+            entry=entry,
+            options=defaults,
+            batch=batch,
+            rounds=ROUNDS,
+        )
         for name, entry in ((name, STRATEGIES[name]) for name in NAMES)
         for defaults in [options_model(entry.select)().model_dump()]
         for seed in range(SEEDS)
@@ -81,7 +91,9 @@ def measure(folder: Path, task: str, embedder: str, centre: bool, intercept: Int
         cell = Cell.of(task, embedder, features, hidden, truth, classes, spec)
         curves = simulate(cell, lambda rows, seed: answers[rows], runs)
         runs = [
-            run if run.uses_head else replace(run, select=replay(curve, batch), options={})
+            run
+            if run.entry.uses_head
+            else replace(run, entry=Strategy(replay(curve, batch), uses_head=False), options={})
             for run, curve in zip(runs, curves, strict=True)
         ]
         for run, curve in zip(runs, curves, strict=True):

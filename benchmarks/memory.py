@@ -45,7 +45,7 @@ def query(
         geometry = Geometry(features, norms, "benchmark", 0)
         rows = np.arange(LABELLED)
         request = Query(
-            features, geometry, LabelledDistances(geometry), rows, labels[rows], np.arange(LABELLED, len(features)),
+            geometry, LabelledDistances(geometry), rows, labels[rows], np.arange(LABELLED, len(features)),
             head, head.probabilities(scored), BATCH, np.random.default_rng(0),
         )  # fmt: skip
         return entry.select(request)

@@ -65,7 +65,7 @@ class Case:
         head = LinearHead(classes, fitted.classes, *fitted.unrotate(basis))
         geometry = Geometry(features, squared_norms(features), "benchmark", 0)
         query = Query(
-            features, geometry, LabelledDistances(geometry), rows, labels[rows], candidates, head,
+            geometry, LabelledDistances(geometry), rows, labels[rows], candidates, head,
             head.probabilities(features), batch, np.random.default_rng(0),
         )  # fmt: skip
         return cls(features, labels, rows, candidates, model, query)

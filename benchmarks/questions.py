@@ -14,6 +14,7 @@ where it was stopped.
 import argparse
 import warnings
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -112,16 +113,23 @@ def implementation(wanted: Params, dataset: str, chosen: argparse.Namespace) -> 
         cell, pools = cell_of(wanted, dataset, embedder, data), read_pools(dataset, embedder, len(data.pool))
         budget = budget_for(wanted, dataset, data.class_count, len(data.pool))
         entries = [
-            (BASELINE, OURS, STRATEGIES[BASELINE].select),
-            *((n, OURS, STRATEGIES[n].select) for n in chosen.peers),
+            (BASELINE, OURS, STRATEGIES[BASELINE]),
+            *((n, OURS, STRATEGIES[n]) for n in chosen.peers),
         ]
-        entries += [(name, PEER, peer(name)) for name in chosen.peers]
-        for name, code, select in entries:
+        entries += [(name, PEER, replace(STRATEGIES[name], select=peer(name))) for name in chosen.peers]
+        for name, code, entry in entries:
             runs = [
-                Run(BASELINE, name, seed, _start(pools, seed), select, {}, STRATEGIES[name].uses_head,
-                    budget.batch, budget.rounds)
+                Run(
+                    ips=BASELINE,
+                    strategy=name,
+                    seed=seed,
+                    initial=_start(pools, seed),
+                    entry=entry,
+                    batch=budget.batch,
+                    rounds=budget.rounds,
+                )
                 for seed in range(chosen.seeds)
-            ]  # fmt: skip
+            ]
             for seed, curve in enumerate(simulate(cell, lambda picked, _, said=data.pool_labels: said[picked], runs)):
                 area = aulc(curve.labels.astype(np.float64), curve.metrics[:, 0])
                 rows.append((dataset, embedder, name, code, seed, float(area)))

@@ -60,10 +60,17 @@ def runs(counts: tuple[int, ...] = (1, 2, 4, 8, 16)) -> None:
 
         def simulated(count: int, name: str = name, entry=entry) -> Callable[[], object]:
             block = [
-                Run("random", name, seed, np.random.default_rng(seed).permutation(n)[:BATCH], entry.select, {},
-                    entry.uses_head, BATCH, 5)
+                Run(
+                    ips="random",
+                    strategy=name,
+                    seed=seed,
+                    initial=np.random.default_rng(seed).permutation(n)[:BATCH],
+                    entry=entry,
+                    batch=BATCH,
+                    rounds=5,
+                )
                 for seed in range(count)
-            ]  # fmt: skip
+            ]
             return lambda: simulate(cell, lambda rows, seed: labels[rows], block)
 
         times = [number(seconds(simulated(count), repeats=1) / count) for count in counts]

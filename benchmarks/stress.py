@@ -74,12 +74,12 @@ def work(item: str, pool: np.ndarray, labels: np.ndarray) -> Callable[[], object
     def select() -> object:
         geometry = Geometry(pool, norms, "stress", 0)
         if item.startswith("pool:"):
-            return POOLS[item.removeprefix("pool:")](Start(pool, geometry, np.arange(len(pool)), BATCH, rng))
+            return POOLS[item.removeprefix("pool:")](Start(geometry, np.arange(len(pool)), BATCH, rng))
         entry = STRATEGIES[item]
         if entry.prepare is not None:
             entry.prepare(geometry)
         query = Query(
-            pool, geometry, LabelledDistances(geometry), rows, labels[rows], np.arange(LABELLED, len(pool)),
+            geometry, LabelledDistances(geometry), rows, labels[rows], np.arange(LABELLED, len(pool)),
             head, head.probabilities(pool if entry.uses_head else pool[:0]), BATCH, rng,
         )  # fmt: skip
         if entry.uses_truth:

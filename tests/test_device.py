@@ -104,9 +104,7 @@ def test_initial_pools_are_the_same(name: str, monkeypatch: pytest.MonkeyPatch) 
         geometry = Geometry(features, rows.squared_norms(features), "test", 0)
         picks.append(
             {
-                ips: POOLS[ips](
-                    Start(features, geometry, np.arange(len(features)), 25, np.random.default_rng(0))
-                ).tolist()
+                ips: POOLS[ips](Start(geometry, np.arange(len(features)), 25, np.random.default_rng(0))).tolist()
                 for ips in POOLS
             }
         )
@@ -120,7 +118,7 @@ def test_runs_are_the_same_and_heads_agree(classes: int, name: str, monkeypatch:
     pool, test = features[:600], features[600:]
     initial = np.random.default_rng(0).permutation(600)[:40]
     runs = [
-        Run("random", strategy, 0, initial, entry.select, {}, entry.uses_head, 15, 3, entry.uses_truth)
+        Run(ips="random", strategy=strategy, seed=0, initial=initial, entry=entry, batch=15, rounds=3)
         for strategy, entry in STRATEGIES.items()
     ]
     curves, probabilities = [], []
@@ -156,7 +154,7 @@ def test_blocks_bound_the_memory_on_the_device(strategy: str, monkeypatch: pytes
     features, labels = blobs(2400, 12, 4)
     cell = Cell.of("toy", "blobs", features[:2000], features[2000:], labels[2000:], 4, LogisticSpec())
     entry = STRATEGIES[strategy]
-    run = Run("random", strategy, 0, np.arange(60), entry.select, {}, entry.uses_head, 40, 1)
+    run = Run(ips="random", strategy=strategy, seed=0, initial=np.arange(60), entry=entry, batch=40, rounds=1)
     with Largest() as largest:
         simulate(cell, lambda picked, seed: labels[picked], [run])
     # A panel of heads scores all rows at once; all else but the pool's own copy is within the bound.

@@ -33,11 +33,20 @@ def everything(rows: np.ndarray) -> list[np.ndarray]:
     pool, test = scale(rows[:POOL].astype(np.float32), rows[POOL:].astype(np.float32), head.scaling, centre=head.centre)
     cell = Cell.of("toy", "blobs", pool, test, LABELS[POOL:], CLASSES, head)
     starts = [
-        select(Start(pool, cell.geometry(0), np.arange(POOL), 12, np.random.default_rng(0)), **defaults(select))
+        select(Start(cell.geometry(0), np.arange(POOL), 12, np.random.default_rng(0)), **defaults(select))
         for select in POOLS.values()
     ]
     runs = [
-        Run("random", name, 0, starts[0], one.select, defaults(one.select), one.uses_head, 8, 3, one.uses_truth)
+        Run(
+            ips="random",
+            strategy=name,
+            seed=0,
+            initial=starts[0],
+            entry=one,
+            options=defaults(one.select),
+            batch=8,
+            rounds=3,
+        )
         for name, one in STRATEGIES.items()
     ]
     curves = simulate(cell, lambda picked, seed: LABELS[picked], runs, truth=LABELS[:POOL])

@@ -26,7 +26,7 @@ def make_cell(n=300, m=200, d=12, seed=0, dataset="toy", head=HEAD):
 def make_run(name="margin", seed=0, batch=10, rounds=4, initial=20, entry: Strategy | None = None, n=300):
     entry = entry or STRATEGIES[name]
     rows = np.random.default_rng(seed).permutation(n)[:initial]
-    return Run("random", name, seed, rows, entry.select, {}, entry.uses_head, batch, rounds, entry.uses_truth)
+    return Run(ips="random", strategy=name, seed=seed, initial=rows, entry=entry, batch=batch, rounds=rounds)
 
 
 def run_all(cell, labels, runs):

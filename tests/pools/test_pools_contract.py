@@ -23,7 +23,7 @@ INPUTS = {
 
 def start(features: np.ndarray, size: int, seed: int = 0) -> Start:
     geometry = Geometry(features, squared_norms(features), "test", seed)
-    return Start(features, geometry, np.arange(len(features)), size, np.random.default_rng(seed))
+    return Start(geometry, np.arange(len(features)), size, np.random.default_rng(seed))
 
 
 @pytest.mark.parametrize("name", POOLS)

@@ -167,7 +167,7 @@ def test_dropping_the_labelled_rows_changes_most_picks(seed: int) -> None:
 def test_the_length_of_features_changes_no_pick(factor: float) -> None:
     query = typical(n=300, d=12, classes=4, labelled=30, batch=12)
     features = query.features * np.float32(factor)
-    longer = replace(query, features=features, geometry=Geometry(features, squared_norms(features)))
+    longer = replace(query, geometry=Geometry(features, squared_norms(features)))
     assert bait.select(longer).tolist() == bait.select(query).tolist()
 
 
@@ -192,7 +192,7 @@ def test_it_gains_where_its_peers_do() -> None:
         entry = STRATEGIES[name]
         starts = [np.random.default_rng(seed).permutation(n)[:20] for seed in range(5)]
         runs = [
-            Run("random", name, seed, rows, entry.select, options, entry.uses_head, 10, 8)
+            Run(ips="random", strategy=name, seed=seed, initial=rows, entry=entry, options=options, batch=10, rounds=8)
             for seed, rows in enumerate(starts)
         ]
         curves = simulate(cell, lambda rows, seed: labels[rows], runs)

@@ -129,7 +129,6 @@ def test_lengths_do_not_matter_where_rows_are_normalised(strategy) -> None:
     stretched = again(
         replace(
             query,
-            features=query.features * lengths,
             geometry=Geometry(query.features * lengths, squared_norms(query.features * lengths)),
         )
     )

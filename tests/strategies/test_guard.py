@@ -10,7 +10,7 @@ from nofreelunch.cells.simulation import Cell, Run, simulate
 from nofreelunch.heads.spec import LogisticSpec
 from nofreelunch.selection.contract import blobs
 from nofreelunch.selection.guard import checked
-from nofreelunch.selection.query import lowest
+from nofreelunch.selection.query import Strategy, lowest
 
 # Rows 0 to 4 are labelled.
 CANDIDATES = np.arange(5, 30)
@@ -68,6 +68,6 @@ def test_the_last_batch_is_what_is_left():
 def test_a_wrong_strategy_publishes_no_curve(select, message):
     features, labels = blobs(60, 8, 3)
     cell = Cell.of("task", "embedder", features[:40], features[40:], labels[40:], 3, LogisticSpec())
-    run = Run("random", "mine", 7, np.arange(5), select, {}, uses_head=True, batch=4, rounds=2)
+    run = Run(ips="random", strategy="mine", seed=7, initial=np.arange(5), entry=Strategy(select), batch=4, rounds=2)
     with pytest.raises((UserError, ValueError), match=message):
         simulate(cell, lambda rows, _: labels[rows], [run])

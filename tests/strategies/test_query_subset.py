@@ -42,7 +42,16 @@ def test_each_query_of_a_run_sees_other_rows() -> None:
     entry = STRATEGIES["typiclust"]
 
     def run(subset: int | None) -> np.ndarray:
-        one = Run("random", "typiclust", 0, np.arange(8), entry.select, {}, False, 8, 4, query_subset=subset)
+        one = Run(
+            ips="random",
+            strategy="typiclust",
+            seed=0,
+            initial=np.arange(8),
+            entry=entry,
+            batch=8,
+            rounds=4,
+            query_subset=subset,
+        )
         (curve,) = simulate(cell, lambda rows, seed: labels[rows], [one])
         assert len(np.unique(curve.acquired)) == 40
         return curve.acquired

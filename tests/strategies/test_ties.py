@@ -11,7 +11,7 @@ from nofreelunch.heads.spec import KnnSpec, LogisticSpec
 from nofreelunch.selection.contract import blobs, build, with_truth
 from nofreelunch.selection.pools import POOLS
 from nofreelunch.selection.pools.start import select_all
-from nofreelunch.selection.query import Query
+from nofreelunch.selection.query import Query, Strategy
 from nofreelunch.selection.strategies import STRATEGIES
 from nofreelunch.space.geometry import Geometry, squared_norms
 
@@ -57,7 +57,7 @@ def test_a_rare_class_at_the_end_of_a_sorted_file_is_found(name: str) -> None:
     cell = Cell.of("sorted", "file", features, features, labels, 3, LogisticSpec(C=10.0, intercept="free"))
     entry = STRATEGIES[name]
     runs = [
-        Run("random", name, seed, np.arange(3), entry.select, {}, entry.uses_head, 30, 1, entry.uses_truth)
+        Run(ips="random", strategy=name, seed=seed, initial=np.arange(3), entry=entry, batch=30, rounds=1)
         for seed in range(4)
     ]
     curves = simulate(cell, lambda rows, seed: labels[rows], runs)
@@ -112,7 +112,15 @@ def test_the_order_is_drawn_for_each_run_and_query() -> None:
     features, labels = blobs(60, 6, 3)
     cell = Cell.of("t", "e", features, features, labels, 3, LogisticSpec(C=10.0, intercept="free"))
     runs = [
-        Run("random", name, seed, np.arange(5), watch(name, seed), {}, False, 2, 2)
+        Run(
+            ips="random",
+            strategy=name,
+            seed=seed,
+            initial=np.arange(5),
+            entry=Strategy(watch(name, seed), uses_head=False),
+            batch=2,
+            rounds=2,
+        )
         for name in ("one", "other")
         for seed in (0, 1)
     ]

@@ -81,7 +81,7 @@ def test_more_picks_than_clusters_go_round_again() -> None:
 def test_pool_is_the_strategy_without_labels() -> None:
     features, _ = blobs(200, 10, 5)
     geometry = Geometry(features, squared_norms(features), "test", 0)
-    rows = pool.select(Start(features, geometry, np.arange(200), 14, np.random.default_rng(0)))
+    rows = pool.select(Start(geometry, np.arange(200), 14, np.random.default_rng(0)))
     assert rows.tolist() == plain(features, geometry.clustering(14), [], list(range(200)), 14)
 
 

@@ -10,8 +10,8 @@ from typing import Any
 
 PACKAGE = "nofreelunch"
 ROOT = Path(__file__).parents[1]
-# Their content changes no result: the words of errors, and what is said on the way.
-WORDS = frozenset({"nofreelunch.base.errors", "nofreelunch.base.progress"})
+# Their content changes no result: names of types, the words of errors, and what is said on the way.
+WORDS = frozenset({f"nofreelunch.base.{name}" for name in ("arrays", "errors", "progress")})
 # What modules declare with it stands in keys as their entries' definitions.
 DECLARING, DECLARED = "nofreelunch.selection.declare", "ENTRY"
 # The packages that compute pools, runs and diagnostics.

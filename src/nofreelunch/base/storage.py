@@ -13,13 +13,12 @@ from tokenize import TokenError
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from nofreelunch.base.arrays import AnyArray, FloatArray
 from nofreelunch.base.environment import folder as folder_at
 from nofreelunch.base.errors import UserError
 
-Array = npt.NDArray[Any]
-Entry = dict[str, Array]
+Entry = dict[str, AnyArray]
 """Named arrays: what the memo keeps under one key."""
 
 # All that numpy raises for damaged .npy files.
@@ -86,14 +85,14 @@ def _alive(pid: int) -> bool:
     return True
 
 
-def write_npy(path: Path, array: Array) -> None:
+def write_npy(path: Path, array: AnyArray) -> None:
     """Write ``array`` as .npy in C order, never pickled."""
     with atomic(path) as temporary, temporary.open("wb") as handle:
         np.save(handle, np.ascontiguousarray(array), allow_pickle=False)
 
 
 @contextmanager
-def new_npy(path: Path, shape: tuple[int, ...]) -> Iterator[npt.NDArray[np.float32]]:
+def new_npy(path: Path, shape: tuple[int, ...]) -> Iterator[FloatArray]:
     """Yield a memory map of zeros that is a new float32 .npy at ``path`` once it has been filled.
 
     Its space is reserved beforehand, so that a full disk is an error here and no crash while it is filled.
@@ -107,7 +106,7 @@ def new_npy(path: Path, shape: tuple[int, ...]) -> Iterator[npt.NDArray[np.float
         array.flush()
 
 
-def read_npy(path: Path) -> Array:
+def read_npy(path: Path) -> AnyArray:
     """Memory-map the .npy file at ``path``, read-only.
 
     Raises:
@@ -136,7 +135,7 @@ def write_table(path: Path, columns: Mapping[str, Any]) -> None:
         pq.write_table(sealed, temporary, compression="zstd", write_page_checksum=True)
 
 
-def read_table(path: Path, required: tuple[str, ...] = ()) -> dict[str, Array]:
+def read_table(path: Path, required: tuple[str, ...] = ()) -> dict[str, AnyArray]:
     """Read the parquet file at ``path`` as numpy columns (strings as objects of ``str``).
 
     Raises:
@@ -161,13 +160,13 @@ def read_table(path: Path, required: tuple[str, ...] = ()) -> dict[str, Array]:
     return columns
 
 
-def _columns(table: Any) -> dict[str, Array]:
+def _columns(table: Any) -> dict[str, AnyArray]:
     return {name: table[name].to_numpy() for name in table.column_names}
 
 
-def _content(columns: Mapping[str, Array]) -> bytes:
+def _content(columns: Mapping[str, AnyArray]) -> bytes:
     """SHA-256 (hex) of names, types and values. Raises TypeError for objects that are no text."""
-    parts: list[Array | str] = []
+    parts: list[AnyArray | str] = []
     for name, values in columns.items():
         parts.append(name)
         if values.dtype.hasobject:
@@ -199,7 +198,7 @@ def read_json(path: Path) -> Any:
         raise UserError(f"{path} is no JSON ({error}). Delete it and run 'dvc repro'.") from error
 
 
-def digest(*parts: Array | bytes | str | Mapping[str, Any]) -> str:
+def digest(*parts: AnyArray | bytes | str | Mapping[str, Any]) -> str:
     """SHA-256 (hex) over arrays (dtype, shape and bytes), bytes, text and JSON-able mappings, in order."""
     total = hashlib.sha256()
     for part in parts:
@@ -279,7 +278,7 @@ class Memo:
         entries = {key: self.load(key) for key in keys}
         return {key: entry for key, entry in entries.items() if entry is not None}
 
-    def once(self, key: str, compute: Callable[[], Mapping[str, Array]]) -> Entry:
+    def once(self, key: str, compute: Callable[[], Mapping[str, AnyArray]]) -> Entry:
         """The named arrays stored under ``key``; where there are none, those that ``compute`` gives, now stored."""
         found = self.load(key)
         if found is None:
@@ -287,7 +286,7 @@ class Memo:
             self.save(key, found)
         return found
 
-    def save(self, key: str, arrays: Mapping[str, Array]) -> None:
+    def save(self, key: str, arrays: Mapping[str, AnyArray]) -> None:
         """Store named arrays under ``key``."""
         body = _pack(arrays)
         with atomic(self._path(key)) as temporary:
@@ -299,7 +298,7 @@ class Memo:
             self.save(key, entry)
 
 
-def _pack(arrays: Mapping[str, Array]) -> bytes:
+def _pack(arrays: Mapping[str, AnyArray]) -> bytes:
     from safetensors.numpy import save
 
     return save({name: np.ascontiguousarray(array) for name, array in arrays.items()})

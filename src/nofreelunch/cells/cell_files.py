@@ -6,15 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from nofreelunch.base import layout, storage
+from nofreelunch.base.arrays import AnyArray, AnyFloatArray, IntArray
 from nofreelunch.base.errors import UserError
 from nofreelunch.params import Params
 from nofreelunch.tasks.budget import Rounds
 from nofreelunch.tasks.labels import Labels, read_labels
-
-IntArray = npt.NDArray[np.int64]
 
 # The square of a row's length must be a float32.
 LARGEST = np.float64(1e15)
@@ -30,8 +28,8 @@ class Data:
         class_count: C.
     """
 
-    pool: npt.NDArray[np.floating]
-    test: npt.NDArray[np.floating]
+    pool: AnyFloatArray
+    test: AnyFloatArray
     pool_labels: IntArray
     test_labels: IntArray
     class_count: int
@@ -82,7 +80,7 @@ def data_at(paths: Mapping[str, Path], said: Labels, dataset: str, embedder: str
     return Data(pool, test, said.train, said.test, len(said.classes))
 
 
-def read_pools(dataset: str, embedder: str, rows: int) -> dict[str, npt.NDArray[Any]]:
+def read_pools(dataset: str, embedder: str, rows: int) -> dict[str, AnyArray]:
     """The initial pools of a cell whose pool has ``rows`` rows: ips, seed, rank, row.
 
     Raises:

@@ -1,12 +1,10 @@
 """What an embedding of a task looks like, with and without labels."""
 
 import numpy as np
-import numpy.typing as npt
 
+from nofreelunch.base.arrays import AnyFloatArray, Float64Array, IntArray
 from nofreelunch.base.randomness import generator
 
-FloatArray = npt.NDArray[np.float64]
-IntArray = npt.NDArray[np.int64]
 ROWS = 2000
 NEIGHBOURS = 10
 # Rows nearer than this share of the largest distance are the same: float32 rows are rounded at 1e-7 of their length.
@@ -16,7 +14,7 @@ LABEL_FREE = ["effective_rank", "intrinsic_dimension", "hubness", "anisotropy", 
 LABELLED = ["knn_purity", "silhouette", "centroid_margin"]
 
 
-def diagnose(features: npt.NDArray[np.floating], labels: IntArray | None) -> dict[str, float]:
+def diagnose(features: AnyFloatArray, labels: IntArray | None) -> dict[str, float]:
     """Diagnostics of one embedding, on rows of length 1, so that its scale does not count.
 
     Args:
@@ -49,13 +47,13 @@ def diagnose(features: npt.NDArray[np.floating], labels: IntArray | None) -> dic
     return found
 
 
-def knn_purity(distances: FloatArray, labels: IntArray) -> float:
+def knn_purity(distances: Float64Array, labels: IntArray) -> float:
     """Mean share of a row's `NEIGHBOURS` nearest other rows that have its label ((n, n), (n,))."""
     near = _nearest(distances, NEIGHBOURS)
     return float((labels[near] == labels[:, None]).mean())
 
 
-def silhouette(distances: FloatArray, labels: IntArray) -> float:
+def silhouette(distances: Float64Array, labels: IntArray) -> float:
     """Mean silhouette (Rousseeuw 1987) of the labels; NaN for one class, or one class per row."""
     from sklearn.metrics import silhouette_score
 
@@ -64,7 +62,7 @@ def silhouette(distances: FloatArray, labels: IntArray) -> float:
     return float(silhouette_score(distances, labels, metric="precomputed"))
 
 
-def centroid_margin(x: FloatArray, labels: IntArray) -> float:
+def centroid_margin(x: Float64Array, labels: IntArray) -> float:
     """Mean over rows of (b − a) / max(a, b): a, b the distances to the own and the nearest other class mean.
 
     The own mean is taken without the row itself; rows that are alone in their class are left out. NaN for one
@@ -87,7 +85,7 @@ def centroid_margin(x: FloatArray, labels: IntArray) -> float:
     return float(margin[kept].mean()) if kept.any() else float("nan")
 
 
-def effective_rank(x: FloatArray) -> float:
+def effective_rank(x: Float64Array) -> float:
     """exp of the entropy of the singular values, scaled to sum 1, of the centred rows (Roy and Vetterli 2007)."""
     values = np.linalg.svd(x - x.mean(axis=0), compute_uv=False)
     if values.sum() <= 1e-9:
@@ -97,7 +95,7 @@ def effective_rank(x: FloatArray) -> float:
     return float(np.exp(-(share * np.log(share)).sum()))
 
 
-def intrinsic_dimension(distances: FloatArray) -> float:
+def intrinsic_dimension(distances: Float64Array) -> float:
     """TwoNN (Facco et al. 2017), by maximum likelihood: n / Σ ln(r₂ / r₁).
 
     Rows that are the same but for rounding count once: their r₁ says nothing, nor do r₁ = r₂ of a row near both.
@@ -113,20 +111,20 @@ def intrinsic_dimension(distances: FloatArray) -> float:
     return float(usable.sum() / np.log(second[usable] / first[usable]).sum())
 
 
-def _distinct(distances: FloatArray) -> FloatArray:
+def _distinct(distances: Float64Array) -> Float64Array:
     """The ``distances`` ((n, n)) among the first of each set of rows that are equal but for rounding."""
     repeats = np.tril(distances <= SAME * distances.max(initial=0), -1).any(axis=1)
     return distances[np.ix_(~repeats, ~repeats)]
 
 
-def hubness(distances: FloatArray) -> float:
+def hubness(distances: Float64Array) -> float:
     """Skewness of how often a row is among the `NEIGHBOURS` nearest of others (Radovanović et al. 2010)."""
     counts = np.bincount(_nearest(distances, NEIGHBOURS).ravel(), minlength=len(distances)).astype(np.float64)
     spread = counts.std()
     return float((((counts - counts.mean()) / spread) ** 3).mean()) if spread > 0 else 0.0
 
 
-def clusterability(x: FloatArray, distances: FloatArray) -> float:
+def clusterability(x: Float64Array, distances: Float64Array) -> float:
     """The best silhouette of a k-means clustering into one of `CLUSTERS`; NaN for fewer than three distinct rows."""
     from sklearn.cluster import KMeans
 
@@ -140,14 +138,14 @@ def clusterability(x: FloatArray, distances: FloatArray) -> float:
     return max(scores, default=float("nan"))
 
 
-def _distances(x: FloatArray) -> FloatArray:
+def _distances(x: Float64Array) -> Float64Array:
     squares = (x * x).sum(axis=1)
     gaps = np.sqrt(np.maximum(squares[:, None] + squares - 2 * x @ x.T, 0))
     np.fill_diagonal(gaps, 0)
     return np.asarray(gaps)
 
 
-def _nearest(distances: FloatArray, count: int) -> IntArray:
+def _nearest(distances: Float64Array, count: int) -> IntArray:
     n = len(distances)
     others = distances + np.where(np.eye(n, dtype=bool), np.inf, 0.0)
     return np.argsort(others, axis=1, kind="stable")[:, : min(count, n - 1)]

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from threadpoolctl import threadpool_limits
 
 from nofreelunch.base import layout, storage
+from nofreelunch.base.arrays import Bits, Float64Array, IntArray
 from nofreelunch.base.errors import UserError
 from nofreelunch.base.progress import Progress
 from nofreelunch.base.provenance import code_digest, defining_modules, definition, environment
@@ -23,13 +23,11 @@ from nofreelunch.compute.work import Work
 from nofreelunch.heads.estimator import AnyHead, EstimatorSpec
 from nofreelunch.heads.scaling import scale
 from nofreelunch.params import Params
-from nofreelunch.selection.query import Strategy
 from nofreelunch.selection.strategies import parts
 from nofreelunch.space import device
 from nofreelunch.tasks.annotator import answers
 from nofreelunch.tasks.budget import Rounds
 
-IntArray = npt.NDArray[np.int64]
 Columns = dict[str, Any]
 Keyed = tuple[str, Run]
 Piece = Sequence[Keyed] | str
@@ -62,7 +60,7 @@ class Results:
     runs: Columns
     acquired: Columns
     seconds: Columns
-    correct: npt.NDArray[np.uint8]
+    correct: Bits
     probe: dict[str, Any]
     computed: int
     total: int
@@ -115,10 +113,7 @@ class Plan:
             "annotator": params.annotator.model_dump(),
             "environment": environment() | device.mark(),
         }
-        runs = {
-            _key(base, run, parts(params.strategies[run.strategy])[0]): run
-            for run in _runs(params, dataset, embedder, budget, pools)
-        }
+        runs = {_key(base, run): run for run in _runs(params, dataset, embedder, budget, pools)}
         code = code_digest("nofreelunch.cells.simulation", "nofreelunch.heads.scaling")
         return cls(params, dataset, embedder, data, runs, storage.digest(base, code, "probe"))
 
@@ -142,11 +137,10 @@ class Plan:
         with threadpool_limits(1):
             pool, test = scale(data.pool, data.test, params.head.scaling, centre=params.head.centre)
             cell = Cell.of(self.dataset, self.embedder, pool, test, data.test_labels, data.class_count, params.head)
-            for name in {run.strategy for _, run in missing if run.query_subset is None}:
-                strategy, options, _ = parts(params.strategies[name])
-                if strategy.prepare is not None:
+            for name, run in {run.strategy: run for _, run in missing if run.query_subset is None}.items():
+                if run.entry.prepare is not None:
                     with named(f"what strategy '{name}' prepares for {self.dataset} × {self.embedder}"):
-                        strategy.prepare(cell.geometry(0), **options)
+                        run.entry.prepare(cell.geometry(0), **run.options)
         said = {
             seed: answers(
                 params.annotator, data.pool_labels, data.class_count, generator(self.dataset, seed, "annotator")
@@ -212,28 +206,26 @@ def _runs(params: Params, dataset: str, embedder: str, budget: Rounds, pools: Co
                     )
                 runs.append(
                     Run(
-                        ips,
-                        strategy,
-                        seed,
-                        initial,
-                        entry.select,
-                        options,
-                        entry.uses_head,
-                        budget.batch,
-                        budget.rounds,
-                        entry.uses_truth,
-                        query_subset,
+                        ips=ips,
+                        strategy=strategy,
+                        seed=seed,
+                        initial=initial,
+                        entry=entry,
+                        options=options,
+                        batch=budget.batch,
+                        rounds=budget.rounds,
+                        query_subset=query_subset,
                     )
                 )
     return runs
 
 
-def _blocks(runs: Sequence[tuple[str, Run]]) -> list[list[tuple[str, Run]]]:
+def _blocks(runs: Sequence[Keyed]) -> list[list[Keyed]]:
     """Runs that advance together: those of one strategy and seed, which share clusterings and so on.
 
     No more of them, as the runs of a block are finished, shown and kept all at once.
     """
-    together: dict[tuple[int, str], list[tuple[str, Run]]] = {}
+    together: dict[tuple[int, str], list[Keyed]] = {}
     for key, run in sorted(runs, key=lambda item: (item[1].seed, item[1].strategy, item[1].ips)):
         together.setdefault((run.seed, run.strategy), []).append((key, run))
     return [
@@ -241,16 +233,16 @@ def _blocks(runs: Sequence[tuple[str, Run]]) -> list[list[tuple[str, Run]]]:
     ]
 
 
-def _key(base: dict[str, Any], run: Run, entry: Strategy) -> str:
+def _key(base: dict[str, Any], run: Run) -> str:
     code = code_digest(
         "nofreelunch.tasks.annotator",
         "nofreelunch.cells.simulation",
         "nofreelunch.heads.scaling",
-        *defining_modules(entry),
+        *defining_modules(run.entry),
     )
     settings = {
         "run": [run.ips, run.strategy, run.seed],
-        "strategy": definition(entry),
+        "strategy": definition(run.entry),
         "budget": [run.batch, run.rounds],
         "options": dict(run.options),
         "query subset": run.query_subset,
@@ -280,9 +272,7 @@ def _tables(runs: Sequence[Run], curves: Sequence[Curve]) -> tuple[Columns, Colu
         _named(runs, rounds)
         | {"labels": np.concatenate([curve.labels for curve in curves])}
         | {name: metrics[:, i] for i, name in enumerate(METRICS)}
-        | {
-            name: np.concatenate([getattr(curve, name) for curve in curves]) for name in ("classes_seen", "filled", "C")
-        },
+        | {name: np.concatenate([getattr(curve, name) for curve in curves]) for name in PER_ROUND},
         _named(runs, acquired_rounds)
         | {
             "rank": np.concatenate([np.arange(len(rows)) for rows in acquired]),
@@ -294,7 +284,7 @@ def _tables(runs: Sequence[Run], curves: Sequence[Curve]) -> tuple[Columns, Colu
     )
 
 
-def _named_metrics(values: npt.NDArray[np.float64]) -> dict[str, float]:
+def _named_metrics(values: Float64Array) -> dict[str, float]:
     return dict(zip(METRICS, values.tolist(), strict=True))
 
 

@@ -8,9 +8,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from nofreelunch.base import layout
+from nofreelunch.base.arrays import AnyFloatArray, IntArray
 from nofreelunch.base.errors import UserError
 from nofreelunch.base.progress import Progress
 from nofreelunch.base.storage import Memo
@@ -182,7 +182,7 @@ class Farm:
         )
 
 
-def _drawn(features: npt.NDArray[np.floating], labels: npt.NDArray[np.int64], key: str) -> Made:
+def _drawn(features: AnyFloatArray, labels: IntArray, key: str) -> Made:
     return Made(draw(features, labels, key))
 
 

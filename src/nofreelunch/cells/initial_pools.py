@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from threadpoolctl import threadpool_limits
 
+from nofreelunch.base.arrays import AnyArray, AnyFloatArray, FloatArray
 from nofreelunch.base.provenance import code_digest, defining_modules, definition, environment
 from nofreelunch.base.storage import Entry, Memo, digest
 from nofreelunch.cells.cell_files import budget_for
@@ -21,7 +21,7 @@ from nofreelunch.selection.query import PoolSelection
 from nofreelunch.space import device
 from nofreelunch.space.rows import squared_norms
 
-Columns = dict[str, npt.NDArray[Any]]
+Columns = dict[str, AnyArray]
 
 
 @dataclass(frozen=True)
@@ -38,14 +38,12 @@ class PoolPlan:
     params: Params
     dataset: str
     embedder: str
-    features: npt.NDArray[np.floating]
+    features: AnyFloatArray
     size: int
     keys: dict[tuple[int, str], str]
 
     @classmethod
-    def of(
-        cls, params: Params, dataset: str, embedder: str, features: npt.NDArray[np.floating], classes: int
-    ) -> "PoolPlan":
+    def of(cls, params: Params, dataset: str, embedder: str, features: AnyFloatArray, classes: int) -> "PoolPlan":
         """The plan of a cell whose task has so many ``classes``.
 
         Raises:
@@ -107,7 +105,7 @@ class PoolPlan:
 
 
 def initial_pools(
-    params: Params, dataset: str, embedder: str, features: npt.NDArray[np.floating], classes: int, memo: Memo
+    params: Params, dataset: str, embedder: str, features: AnyFloatArray, classes: int, memo: Memo
 ) -> Columns:
     """The initial pools of every selection and seed, those selected that the memo does not hold; see `PoolPlan.table`.
 
@@ -128,8 +126,8 @@ def initial_pools(
 
 
 def _select(
-    features: npt.NDArray[np.float32],
-    norms: npt.NDArray[np.float32],
+    features: FloatArray,
+    norms: FloatArray,
     shared: dict[Hashable, Any],
     size: int,
     names: tuple[str, str],

@@ -1,13 +1,13 @@
 """A flat picture of an embedding, by principal components."""
 
 import numpy as np
-import numpy.typing as npt
 
+from nofreelunch.base.arrays import AnyFloatArray, FloatArray
 from nofreelunch.base.randomness import generator
 from nofreelunch.space.geometry import unit_rows
 
 
-def plane(features: npt.NDArray[np.floating]) -> dict[str, npt.NDArray[np.float32]]:
+def plane(features: AnyFloatArray) -> dict[str, FloatArray]:
     """The first two principal components of rows scaled to length 1; the sign makes the largest value positive.
 
     Args:

@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 from threadpoolctl import threadpool_limits
 
+from nofreelunch.base.arrays import AnyArray, AnyFloatArray, FloatArray, IntArray
 from nofreelunch.base.provenance import code_digest, environment
-from nofreelunch.base.storage import Array, Memo, digest
+from nofreelunch.base.storage import Memo, digest
 from nofreelunch.cells.diagnostics import LABEL_FREE, LABELLED, diagnose
 from nofreelunch.cells.plane import plane
 
@@ -24,10 +24,10 @@ class Portrait:
     """
 
     diagnostics: dict[str, dict[str, float | None]]
-    plane: dict[str, npt.NDArray[np.float32]]
+    plane: dict[str, FloatArray]
 
 
-def portrait(pool: npt.NDArray[np.floating], labels: npt.NDArray[np.int64], memo: Memo) -> Portrait:
+def portrait(pool: AnyFloatArray, labels: IntArray, memo: Memo) -> Portrait:
     """The diagnostics and the principal plane of a pool (n, d) with its true labels (n,)."""
     key = portrait_key(pool, labels)
     stored = memo.once(key, lambda: draw(pool, labels, key)[key])
@@ -41,13 +41,13 @@ def portrait(pool: npt.NDArray[np.floating], labels: npt.NDArray[np.int64], memo
     )
 
 
-def portrait_key(pool: npt.NDArray[np.floating], labels: npt.NDArray[np.int64]) -> str:
+def portrait_key(pool: AnyFloatArray, labels: IntArray) -> str:
     """The key of a portrait's entry in the memo."""
     code = code_digest("nofreelunch.cells.diagnostics", "nofreelunch.cells.plane")
     return digest("portrait", np.asarray(pool), labels, code, environment())
 
 
-def draw(pool: npt.NDArray[np.floating], labels: npt.NDArray[np.int64], key: str) -> dict[str, dict[str, Array]]:
+def draw(pool: AnyFloatArray, labels: IntArray, key: str) -> dict[str, dict[str, AnyArray]]:
     """A portrait as an entry of the memo under ``key``."""
     with threadpool_limits(1):
         found = diagnose(pool, labels)

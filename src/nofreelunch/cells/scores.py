@@ -1,17 +1,14 @@
 """How well a head predicts test rows: the metrics of one round."""
 
 import numpy as np
-import numpy.typing as npt
 
-FloatArray = npt.NDArray[np.float32]
-Bits = npt.NDArray[np.uint8]
-IntArray = npt.NDArray[np.int64]
+from nofreelunch.base.arrays import Bits, Float64Array, FloatArray, IntArray
 
 METRICS = ("accuracy", "balanced_accuracy", "macro_f1", "nll", "ece")
 CALIBRATION_BINS = 15
 
 
-def score(probabilities: FloatArray, labels: IntArray) -> npt.NDArray[np.float64]:
+def score(probabilities: FloatArray, labels: IntArray) -> Float64Array:
     """The values of METRICS, in order, for ``probabilities`` ((m, C)) of test rows with ``labels`` ((m,)).
 
     * balanced accuracy: mean recall over the classes that occur among ``labels``;

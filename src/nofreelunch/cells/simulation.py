@@ -10,23 +10,21 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from nofreelunch.base.arrays import AnyArray, Bits, BoolArray, Float64Array, FloatArray, IntArray
 from nofreelunch.base.errors import UserError
 from nofreelunch.base.randomness import generator
-from nofreelunch.cells.scores import Bits, constant, correct, score
+from nofreelunch.cells.scores import constant, correct, score
 from nofreelunch.heads import trainer
 from nofreelunch.heads.head import Head, Learner, Trainer, Training
 from nofreelunch.heads.linear import score_all
 from nofreelunch.heads.spec import HeadSpec
 from nofreelunch.selection.guard import checked
-from nofreelunch.selection.query import OracleQuery, Query, narrowed
+from nofreelunch.selection.query import OracleQuery, Query, Strategy, narrowed
 from nofreelunch.space.device import place
 from nofreelunch.space.geometry import Geometry, LabelledDistances
 from nofreelunch.space.rows import Rows, squared_norms
 
-FloatArray = npt.NDArray[np.float32]
-IntArray = npt.NDArray[np.int64]
 Annotate = Callable[[IntArray, int], IntArray]
 """Labels of pool rows, as the annotator of the runs of a seed gives them."""
 
@@ -73,6 +71,11 @@ class Cell:
         fits = trainer(head, pool, class_count)
         return cls(dataset, embedder, pool, squared_norms(pool), test, test_labels, class_count, fits, place(test))
 
+    @property
+    def rows(self) -> Rows:
+        """The pool, where its products are computed."""
+        return self.geometry(0).rows
+
     def geometry(self, seed: int) -> Geometry:
         """The pool's shared facts for the runs of ``seed``."""
         return Geometry(self.pool, self.norms, self.dataset, self.embedder, seed, shared=self.shared)
@@ -86,7 +89,7 @@ class Cell:
         return self.trainer.learner(generator(self.dataset, self.embedder, seed, "head"), C)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Run:
     """One AL run to simulate.
 
@@ -94,11 +97,9 @@ class Run:
         ips, strategy: names.
         seed: number of the repetition.
         initial: (k₀,) int64 rows to start from.
-        select: the strategy's function.
+        entry: the strategy itself.
         options: its options.
-        uses_head: whether it looks at the head.
         batch, rounds: batch size and number of batches.
-        uses_truth: whether it is a reference that is told the true labels.
         query_subset: how many random candidates each query sees; None for all.
     """
 
@@ -106,12 +107,10 @@ class Run:
     strategy: str
     seed: int
     initial: IntArray
-    select: Callable[..., IntArray]
-    options: Mapping[str, Any]
-    uses_head: bool
+    entry: Strategy
+    options: Mapping[str, Any] = field(default_factory=dict)
     batch: int
     rounds: int
-    uses_truth: bool = False
     query_subset: int | None = None
 
     def names(self, dataset: str, embedder: str, number: int) -> tuple[str | int, ...]:
@@ -140,15 +139,15 @@ class Curve:
 
     acquired: IntArray
     labels: IntArray
-    metrics: npt.NDArray[np.float64]
+    metrics: Float64Array
     correct: Bits
     classes_seen: IntArray
     filled: IntArray
-    C: npt.NDArray[np.float64]
-    seconds: npt.NDArray[np.float64]
+    C: Float64Array
+    seconds: Float64Array
     iterations: IntArray
-    gradient_norm: npt.NDArray[np.float64]
-    converged: npt.NDArray[np.bool_]
+    gradient_norm: Float64Array
+    converged: BoolArray
 
 
 @dataclass
@@ -159,7 +158,7 @@ class _State:
     learner: Learner
     distances: LabelledDistances
     labels: list[int] = field(default_factory=list)
-    metrics: list[npt.NDArray[np.float64]] = field(default_factory=list)
+    metrics: list[Float64Array] = field(default_factory=list)
     correct: list[Bits] = field(default_factory=list)
     classes_seen: list[int] = field(default_factory=list)
     filled: list[int] = field(default_factory=lambda: [0])
@@ -207,7 +206,7 @@ def simulate(cell: Cell, annotate: Annotate, runs: Sequence[Run], truth: IntArra
     Raises:
         ValueError: a run uses the truth, and there is none.
     """
-    if truth is None and any(run.uses_truth for run in runs):
+    if truth is None and any(run.entry.uses_truth for run in runs):
         raise ValueError("a run that uses the true labels needs them")
     geometries = {seed: cell.geometry(seed) for seed in {run.seed for run in runs}}
     active = states = [
@@ -238,7 +237,7 @@ def simulate(cell: Cell, annotate: Annotate, runs: Sequence[Run], truth: IntArra
             break
         for state, head, probabilities in _score_pool(cell, going_on):
             query = _query(cell, geometries[state.run.seed], state, head, probabilities, number + 1)
-            if state.run.uses_truth and truth is not None:
+            if state.run.entry.uses_truth and truth is not None:
                 query = OracleQuery(**vars(query), truth=truth, refit=cell.fitting(state.run.seed, head.training.C))
             started = time.perf_counter()
             rows = _pick(state.run, query, state.run.names(cell.dataset, cell.embedder, number + 1))
@@ -250,10 +249,10 @@ def simulate(cell: Cell, annotate: Annotate, runs: Sequence[Run], truth: IntArra
 
 def _score_pool(cell: Cell, going_on: list[tuple[_State, Head]]) -> Iterator[tuple[_State, Head, FloatArray]]:
     """Pool probabilities for the runs that look at them; an empty array for the others."""
-    looking = score_all([head for state, head in going_on if state.run.uses_head], cell.geometry(0).rows)
+    looking = score_all([head for state, head in going_on if state.run.entry.uses_head], cell.rows)
     for state, head in going_on:
         unseen = np.empty((0, cell.class_count), np.float32)
-        yield state, head, next(looking) if state.run.uses_head else unseen
+        yield state, head, next(looking) if state.run.entry.uses_head else unseen
 
 
 def _query(cell: Cell, geometry: Geometry, state: _State, head: Head, probabilities: FloatArray, number: int) -> Query:
@@ -261,7 +260,6 @@ def _query(cell: Cell, geometry: Geometry, state: _State, head: Head, probabilit
     open_rows = np.ones(len(cell.pool), bool)
     open_rows[state.labelled] = False
     query = Query(
-        features=cell.pool,
         geometry=geometry,
         distances=state.distances,
         labelled=state.labelled,
@@ -289,13 +287,13 @@ def _pick(run: Run, query: Query, names: tuple[str | int, ...]) -> IntArray:
 def _checked(run: Run, query: Query, names: tuple[str | int, ...]) -> IntArray:
     who = f"strategy '{run.strategy}' on {names[0]} × {names[1]}, pool '{run.ips}', seed {run.seed}, round {names[-1]}"
     try:
-        picked = run.select(query, **run.options)
+        picked = run.entry.select(query, **run.options)
     except UserError as error:
         raise UserError(f"{who}: {error}") from error
     return checked(picked, query.candidates, len(query.features), query.batch_size, who)
 
 
-def probe(cell: Cell, labels: IntArray) -> dict[str, npt.NDArray[Any]]:
+def probe(cell: Cell, labels: IntArray) -> dict[str, AnyArray]:
     """Between what a cell's curves run: a head fitted on all pool rows with their ``labels``, and chance.
 
     Returns:

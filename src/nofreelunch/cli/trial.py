@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from nofreelunch.base.arrays import Float64Array, IntArray
 from nofreelunch.base.errors import UserError
 from nofreelunch.base.outside import find
 from nofreelunch.base.randomness import generator
@@ -86,7 +86,7 @@ class Track:
     """
 
     cell: Cell
-    labels: npt.NDArray[np.int64]
+    labels: IntArray
 
     @classmethod
     def built_in(cls) -> "Track":
@@ -120,7 +120,16 @@ def race_table(mine: Mapping[str, tuple[Strategy, dict[str, Any]]], seeds: int) 
 
 def _simulated(track: Track, name: str, strategy: Strategy, options: dict[str, Any], seed: int) -> Curve:
     rows = generator("trial", seed).permutation(len(track.labels))[:INITIAL]
-    race = Run("random", name, seed, rows, strategy.select, options, strategy.uses_head, BATCH, ROUNDS)
+    race = Run(
+        ips="random",
+        strategy=name,
+        seed=seed,
+        initial=rows,
+        entry=strategy,
+        options=options,
+        batch=BATCH,
+        rounds=ROUNDS,
+    )
     return simulate(track.cell, lambda picked, _: track.labels[picked], [race])[0]
 
 
@@ -128,7 +137,7 @@ def _area(curve: Curve) -> float:
     return float(aulc(curve.labels.astype(np.float64), curve.metrics[:, METRICS.index("accuracy")]))
 
 
-def _difference(values: npt.NDArray[np.float64]) -> str:
+def _difference(values: Float64Array) -> str:
     if not values.any():
         return "–"
     error = f" ± {100 * values.std(ddof=1) / np.sqrt(len(values)):.1f}" if len(values) > 1 else ""

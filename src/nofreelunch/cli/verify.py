@@ -3,9 +3,9 @@
 import argparse
 
 import numpy as np
-import numpy.typing as npt
 
 from nofreelunch import params
+from nofreelunch.base.arrays import FloatArray
 from nofreelunch.base.card_examples import CARD_EXAMPLES, CardExample
 from nofreelunch.base.errors import UserError, unknown
 from nofreelunch.base.storage import Memo
@@ -14,7 +14,6 @@ from nofreelunch.embedders.model_embedder import ModelEmbedder
 from nofreelunch.embedders.sentence_model import SentenceModel
 from nofreelunch.embedders.spec import Transformer
 
-FloatArray = npt.NDArray[np.float32]
 SENTENCE = "Hello world"
 # Cards compute in half precision, some of them; a wrong token or mask moves a similarity by far more.
 NEAR = 0.02

@@ -11,9 +11,10 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any
 
+from nofreelunch.base.arrays import AnyArray
 from nofreelunch.base.errors import UserError
 from nofreelunch.base.provenance import ROOT, environment, releases
-from nofreelunch.compute.parcels import Array, Parcel, Spool, run_piece, sees
+from nofreelunch.compute.parcels import Parcel, Spool, run_piece, sees
 from nofreelunch.compute.work import SCHEDULER, Piece
 from nofreelunch.space import device
 
@@ -105,7 +106,7 @@ class Cluster:
         found: dict[str, Any] = self.client.run(function, *arguments, on_error="return")
         return found
 
-    def hand_over(self, spooled: Spool, parcel: Parcel, arrays: Sequence[Array]) -> Any:
+    def hand_over(self, spooled: Spool, parcel: Parcel, arrays: Sequence[AnyArray]) -> Any:
         """Write the arrays where every worker sees the folder; else send them to each worker."""
         if not arrays:
             return []

@@ -9,8 +9,9 @@ from typing import Any
 
 from joblib.externals.loky import get_reusable_executor
 
+from nofreelunch.base.arrays import AnyArray
 from nofreelunch.base.errors import UserError
-from nofreelunch.compute.parcels import Array, Parcel, Spool, run_piece
+from nofreelunch.compute.parcels import Parcel, Spool, run_piece
 from nofreelunch.compute.work import Piece
 
 # How often the workers may die while the same piece is with them.
@@ -32,7 +33,7 @@ class LocalWorkers:
     def __init__(self, width: int) -> None:
         self.width = width
 
-    def hand_over(self, spooled: Spool, parcel: Parcel, arrays: Sequence[Array]) -> None:
+    def hand_over(self, spooled: Spool, parcel: Parcel, arrays: Sequence[AnyArray]) -> None:
         """Write the arrays, for the workers to map."""
         spooled.write(parcel, arrays)
 

@@ -12,12 +12,11 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
-import numpy.typing as npt
 
+from nofreelunch.base.arrays import AnyArray
 from nofreelunch.base.errors import UserError
 from nofreelunch.base.storage import Memo, cannot_write, read_npy
 
-Array = npt.NDArray[Any]
 Result = TypeVar("Result")
 
 # Bytes from which on an array travels apart from what holds it.
@@ -45,7 +44,7 @@ class Parcel:
 class _Packer(pickle.Pickler):
     def __init__(self, file: io.BytesIO) -> None:
         super().__init__(file, protocol=pickle.HIGHEST_PROTOCOL)
-        self.arrays: list[Array] = []
+        self.arrays: list[AnyArray] = []
         self._numbers: dict[int, int] = {}
 
     def persistent_id(self, obj: Any) -> int | None:
@@ -58,12 +57,12 @@ class _Packer(pickle.Pickler):
 
 
 class _Unpacker(pickle.Unpickler):
-    def __init__(self, body: bytes, arrays: Sequence[Array]) -> None:
+    def __init__(self, body: bytes, arrays: Sequence[AnyArray]) -> None:
         super().__init__(io.BytesIO(body))
         self._arrays = arrays
 
-    def persistent_load(self, pid: Any) -> Array:
-        array: Array = self._arrays[pid]
+    def persistent_load(self, pid: Any) -> AnyArray:
+        array: AnyArray = self._arrays[pid]
         return array
 
 
@@ -80,7 +79,7 @@ class Spool:
         (folder / TOKEN).write_text(self.token)
         self._count = 0
 
-    def pack(self, shared: tuple[Any, ...]) -> tuple[Parcel, list[Array]]:
+    def pack(self, shared: tuple[Any, ...]) -> tuple[Parcel, list[AnyArray]]:
         """``shared`` in two parts: its large arrays, and all else."""
         file = io.BytesIO()
         packer = _Packer(file)
@@ -89,7 +88,7 @@ class Spool:
         name = f"{self.token}.{self._count}"
         return Parcel(name, file.getvalue(), self.folder / str(self._count), len(packer.arrays)), packer.arrays
 
-    def write(self, parcel: Parcel, arrays: Sequence[Array]) -> None:
+    def write(self, parcel: Parcel, arrays: Sequence[AnyArray]) -> None:
         """Put the arrays where ``parcel`` says.
 
         Raises:
@@ -134,7 +133,9 @@ def sees(folder: Path, token: str) -> bool:
 _open: tuple[str, tuple[Any, ...]] = ("", ())
 
 
-def run_piece(function: Callable[..., Result], parcel: Parcel, sent: Sequence[Array] | None, argument: Any) -> Result:
+def run_piece(
+    function: Callable[..., Result], parcel: Parcel, sent: Sequence[AnyArray] | None, argument: Any
+) -> Result:
     """In a worker: ``function(*shared, argument)``, the arguments unpacked at the first piece that needs them.
 
     Args:
@@ -150,7 +151,7 @@ def run_piece(function: Callable[..., Result], parcel: Parcel, sent: Sequence[Ar
     return function(*_open[1], argument)
 
 
-def _unpack(parcel: Parcel, sent: Sequence[Array] | None) -> tuple[Any, ...]:
+def _unpack(parcel: Parcel, sent: Sequence[AnyArray] | None) -> tuple[Any, ...]:
     if sent is None and not parcel.folder.is_dir():
         raise UserError(
             f"{socket.gethostname()} does not see {parcel.folder}, which earlier workers did. Stop the workers that "
@@ -164,7 +165,7 @@ def _unpack(parcel: Parcel, sent: Sequence[Array] | None) -> tuple[Any, ...]:
     return shared
 
 
-def _aligned(array: Array) -> Array:
+def _aligned(array: AnyArray) -> AnyArray:
     """``array`` as any array of this process lies in memory, read-only: sums over another alignment differ in bits."""
     copy = np.array(array, order="K")
     copy.flags.writeable = False

@@ -4,7 +4,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
-from nofreelunch.compute.parcels import Array, Parcel, Spool
+from nofreelunch.base.arrays import AnyArray
+from nofreelunch.compute.parcels import Parcel, Spool
 
 Result = TypeVar("Result")
 SCHEDULER = "NOFREELUNCH_SCHEDULER"
@@ -52,7 +53,7 @@ class Piece:
 class Workers(Protocol):
     """Worker processes."""
 
-    def hand_over(self, spooled: Spool, parcel: Parcel, arrays: Sequence[Array]) -> Any:
+    def hand_over(self, spooled: Spool, parcel: Parcel, arrays: Sequence[AnyArray]) -> Any:
         """Make the arrays of ``parcel`` reachable; the value of `Piece.sent`."""
 
     def run(self, pieces: Iterator[Piece]) -> Iterator[tuple[Piece, Any]]:

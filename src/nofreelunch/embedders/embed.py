@@ -5,11 +5,11 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 import numpy as np
-import numpy.typing as npt
 
+from nofreelunch.base.arrays import AnyArray, FloatArray
 from nofreelunch.base.progress import Progress
 from nofreelunch.base.provenance import code_digest, releases
-from nofreelunch.base.storage import Array, Memo, digest
+from nofreelunch.base.storage import Memo, digest
 from nofreelunch.compute.engine import on_cluster
 from nofreelunch.embedders import own_vectors, text_features
 from nofreelunch.embedders.embedding import Embedding
@@ -59,7 +59,7 @@ def embed(
     return embedder(spec, memo, grid)(train, test, pair_format, dataset, fields)
 
 
-def embed_texts(spec: EmbedderSpec, texts: list[str], memo: Memo, name: str = "your texts") -> npt.NDArray[np.float32]:
+def embed_texts(spec: EmbedderSpec, texts: list[str], memo: Memo, name: str = "your texts") -> FloatArray:
     """(n, d) vectors of ``texts`` (at least one) that are no task's; ``name`` is shown with the progress.
 
     A model gets them BLOCK by BLOCK in their order, so that a text that is added or changed costs those of its block.
@@ -106,7 +106,7 @@ def _compute(
     }
     key = digest("text features", settings)
 
-    def compute() -> dict[str, Array]:
+    def compute() -> dict[str, AnyArray]:
         start = time.process_time()
         method = text_features.hashing if isinstance(spec, Hashing) else text_features.lsa
         train, test = method(spec.dim, texts["train"], texts["test"])

@@ -7,13 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from nofreelunch.base import storage
+from nofreelunch.base.arrays import FloatArray
 from nofreelunch.base.errors import UserError
 from nofreelunch.embedders.pair_formats import blocks, complete
-
-FloatArray = npt.NDArray[np.float32]
 
 # What every card says; None where it means nothing for a kind of embedder.
 KEYS = (

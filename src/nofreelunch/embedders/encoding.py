@@ -5,17 +5,14 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from nofreelunch.base.arrays import AnyArray, FloatArray, IntArray
 from nofreelunch.base.errors import UserError
 from nofreelunch.base.progress import Progress
 from nofreelunch.base.storage import Entry, Memo, digest
 
-FloatArray = npt.NDArray[np.float32]
-IntArray = npt.NDArray[np.int64]
 Encoder = Callable[[list[str]], tuple[Sequence[FloatArray], IntArray]]
 """From n texts to one (n, d) array for each set of vectors that is wanted of them, and (n,) tokens."""
 
@@ -111,7 +108,7 @@ def encode(
     tokens = np.empty(len(texts), np.int64)
     seconds, dims = np.zeros(len(parts)), np.zeros(len(parts), np.int64)
 
-    def note(place: int, chunk: Mapping[str, npt.NDArray[Any]]) -> None:
+    def note(place: int, chunk: Mapping[str, AnyArray]) -> None:
         tokens[parts[place]] = chunk["tokens"]
         seconds[place], dims[place] = chunk["seconds"].item(), chunk["vectors"].shape[1]
 

@@ -6,8 +6,8 @@ from dataclasses import asdict, dataclass
 from functools import cached_property, partial
 
 import numpy as np
-import numpy.typing as npt
 
+from nofreelunch.base.arrays import FloatArray, IntArray
 from nofreelunch.base.errors import UserError
 from nofreelunch.base.provenance import code_digest, releases
 from nofreelunch.base.storage import Memo, digest
@@ -33,9 +33,6 @@ from nofreelunch.embedders.spec import Transformer
 from nofreelunch.embedders.static_vectors import StaticVectors
 from nofreelunch.embedders.text_tokens import TextTokens
 from nofreelunch.tasks.table import Split
-
-FloatArray = npt.NDArray[np.float32]
-IntArray = npt.NDArray[np.int64]
 
 # Whose versions can change a vector.
 STATIC_PACKAGES = ("numpy", "scipy", "tokenizers")

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
+from nofreelunch.base.arrays import AnyFloatArray, FloatArray
 from nofreelunch.base.errors import UserError
 from nofreelunch.base.storage import BROKEN_NPY, file_digest
 from nofreelunch.embedders.pair_formats import columns
@@ -13,7 +13,6 @@ from nofreelunch.embedders.spec import Npy
 from nofreelunch.tasks.columns import read_columns
 from nofreelunch.tasks.table import SPLITS, Split
 
-FloatArray = npt.NDArray[np.float32]
 Key = str | tuple[str, str]
 
 
@@ -57,7 +56,7 @@ def find_vectors(spec: Npy, splits: Mapping[str, Split], pair_format: str, datas
     Raises:
         UserError: a file is no such table, two that belong together differ in rows, or a text has no vector.
     """
-    matrices: list[npt.NDArray[np.floating]] = []
+    matrices: list[AnyFloatArray] = []
     place: dict[Key, tuple[int, int]] = {}
     for path, table in vector_files(spec, dataset).items():
         vectors, keys = open_vectors(path), _table_keys(spec, table)
@@ -114,14 +113,14 @@ def _task_keys(spec: Npy, split: Split, pair_format: str, dataset: str) -> list[
     )
 
 
-def open_vectors(path: Path) -> npt.NDArray[np.floating]:
+def open_vectors(path: Path) -> AnyFloatArray:
     """(texts, dimensions), memory-mapped.
 
     Raises:
         UserError: the file is absent, no .npy array, or one of another shape or type.
     """
     try:
-        vectors: npt.NDArray[np.floating] = np.load(path, mmap_mode="r", allow_pickle=False)
+        vectors: AnyFloatArray = np.load(path, mmap_mode="r", allow_pickle=False)
     except BROKEN_NPY as error:
         raise UserError(f"{path} is no plain .npy array ({error}). Save it with numpy.save.") from error
     if vectors.ndim != 2 or vectors.dtype.kind != "f" or not vectors.size:

@@ -3,11 +3,10 @@
 from collections.abc import Iterator
 
 import numpy as np
-import numpy.typing as npt
 
+from nofreelunch.base.arrays import FloatArray
 from nofreelunch.tasks.table import Split
 
-FloatArray = npt.NDArray[np.float32]
 FIELDS = ("text 1", "text 2")
 BLOCK = 1_024
 

@@ -6,15 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from nofreelunch.base.arrays import FloatArray, IntArray
 from nofreelunch.base.errors import UserError
 from nofreelunch.embedders.adapter import load
 from nofreelunch.embedders.settings import Settings
 from nofreelunch.embedders.text_tokens import PROBE
-
-FloatArray = npt.NDArray[np.float32]
-IntArray = npt.NDArray[np.int64]
 
 # Padded tokens per batch. Measured: small batches of near-equal length keep a core's cache warm and waste no padding;
 # a GPU wants large ones.

@@ -3,12 +3,10 @@
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
+from nofreelunch.base.arrays import FloatArray, IntArray
 from nofreelunch.base.errors import UserError
 
-FloatArray = npt.NDArray[np.float32]
-IntArray = npt.NDArray[np.int64]
 TABLES = ("word_embeddings.weight", "embed_tokens.weight", "wte.weight", "tok_embeddings.weight", "shared.weight")
 
 

@@ -1,15 +1,13 @@
 """Embedders without a model: hashed words, and latent semantic analysis fitted on the pool."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from threadpoolctl import threadpool_limits
 
+from nofreelunch.base.arrays import AnyArray, FloatArray
 from nofreelunch.base.errors import UserError
 
-FloatArray = npt.NDArray[np.float32]
 Columns = Sequence[Sequence[str]]
 
 
@@ -66,7 +64,7 @@ def lsa(dim: int, train: Columns, test: Columns) -> tuple[list[FloatArray], list
         svd = TruncatedSVD(min(dim, *counts.shape), algorithm="randomized", n_iter=7, random_state=0).fit(counts)
     scale = svd.singular_values_
     kept = scale > scale[0] * max(counts.shape) * np.finfo(np.float64).eps
-    projection: npt.NDArray[Any] = svd.components_[kept].T
+    projection: AnyArray = svd.components_[kept].T
 
     def vectors(texts: Sequence[str]) -> FloatArray:
         return (vectorizer.transform(texts) @ projection).astype(np.float32)  # type: ignore[no-any-return]

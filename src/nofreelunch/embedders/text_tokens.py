@@ -5,12 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from nofreelunch.base.arrays import IntArray
 from nofreelunch.base.errors import UserError
 from nofreelunch.embedders.settings import Settings
 
-IntArray = npt.NDArray[np.int64]
 PROBE = "the first text"
 # transformers 4 rebuilt the template of these from add_bos_token and add_eos_token, whatever the file held.
 REBUILT = ("Llama", "CodeLlama", "Gemma", "Cohere")

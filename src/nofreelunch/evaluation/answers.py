@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from nofreelunch.base.arrays import Float64Array
 from nofreelunch.evaluation.intervals import half_width, mean_interval
 from nofreelunch.evaluation.runs import BASELINE
 from nofreelunch.evaluation.significance import t_test
@@ -119,7 +119,7 @@ def _answer(factor: str, means: pd.DataFrame, rival: str | None) -> Answer | Non
     )
 
 
-def _sureness(differences: npt.NDArray[np.float64], alternatives: int) -> Sureness:
+def _sureness(differences: Float64Array, alternatives: int) -> Sureness:
     if len(differences) < 2:
         return "cannot be tested"
     p = min(1.0, alternatives * t_test(differences)[0])

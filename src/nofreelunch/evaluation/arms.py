@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from nofreelunch.base.arrays import BoolArray, Float64Array
 from nofreelunch.base.errors import UserError
 from nofreelunch.cells.diagnostics import LABEL_FREE
 from nofreelunch.evaluation.aulc import aulc
@@ -20,7 +21,6 @@ from nofreelunch.evaluation.quality import SITE
 from nofreelunch.evaluation.runs import blocks
 from nofreelunch.evaluation.table import EMBEDDER, POOL, STRATEGY, TASK, Column, Table, words
 
-FloatArray = npt.NDArray[np.float64]
 Arm = tuple[str, str]
 ARM = ["ips", "strategy"]
 DEFAULTS: list[Arm] = [(start, query) for start in ("random", "typiclust") for query in ("badge", "margin", "random")]
@@ -170,16 +170,16 @@ class Cells:
     embedders: npt.NDArray[np.str_]
     arms: list[Arm]
     default: int
-    gains: FloatArray
-    halves: FloatArray
-    diagnostics: FloatArray
+    gains: Float64Array
+    halves: Float64Array
+    diagnostics: Float64Array
 
     @property
     def tasks(self) -> list[str]:
         """The datasets, each once, in order."""
         return list(dict.fromkeys(self.datasets.tolist()))
 
-    def kept(self, rows: npt.NDArray[np.bool_]) -> "Cells":
+    def kept(self, rows: BoolArray) -> "Cells":
         """Only the cells of ``rows`` ((n,) bool)."""
         return Cells(
             self.datasets[rows],

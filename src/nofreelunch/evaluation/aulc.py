@@ -1,13 +1,12 @@
 """One number per run: the area under its learning curve, whole and by thirds, and what a run has to reach."""
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from nofreelunch.base.arrays import Float64Array
 from nofreelunch.evaluation.runs import AREAS, blocks
 from nofreelunch.evaluation.table import EMBEDDER, METRIC, POOL, SEED, STRATEGY, TASK, Column, Table
 
-FloatArray = npt.NDArray[np.float64]
 SHARES = (75, 90, 95, 99)
 _ONE_SIDED = 1.645
 # By how much accuracy a probe has to be above chance, beyond its error over the test rows, for a share of it to mean
@@ -17,7 +16,7 @@ PHASES = ["initial", "early", "middle", "late", "final"]
 PHASE_NAMES = {name: name for name in PHASES} | {"initial": "round 0"}
 
 
-def aulc(labels: FloatArray, values: FloatArray) -> FloatArray:
+def aulc(labels: Float64Array, values: Float64Array) -> Float64Array:
     """Area under the learning curve: the trapezoid over labels, divided by the span; a mean height.
 
     Args:
@@ -30,7 +29,7 @@ def aulc(labels: FloatArray, values: FloatArray) -> FloatArray:
     return _mean_height(labels, values, labels[0], labels[-1])
 
 
-def thirds(labels: FloatArray, values: FloatArray) -> FloatArray:
+def thirds(labels: Float64Array, values: Float64Array) -> Float64Array:
     """`aulc` of the early, middle and late third of the span of labels, cut between rounds where need be.
 
     Returns:
@@ -41,7 +40,7 @@ def thirds(labels: FloatArray, values: FloatArray) -> FloatArray:
     return np.stack(parts, axis=-1)
 
 
-def labels_to(labels: FloatArray, values: FloatArray, targets: FloatArray) -> FloatArray:
+def labels_to(labels: Float64Array, values: Float64Array, targets: Float64Array) -> Float64Array:
     """Labels at the first round whose value is at least the run's target.
 
     Args:
@@ -161,16 +160,16 @@ def _censored_median(values: "pd.Series[float]") -> float:
     return float(known[len(known) // 2]) if known.size else np.nan
 
 
-def _mean_height(labels: FloatArray, values: FloatArray, start: float, end: float) -> FloatArray:
+def _mean_height(labels: Float64Array, values: Float64Array, start: float, end: float) -> Float64Array:
     if start == end:
         return np.asarray(values.mean(axis=-1))
     inside = labels[(labels > start) & (labels < end)]
     knots = np.concatenate([[start], inside, [end]])
-    area: FloatArray = np.trapezoid(_interpolate(labels, values, knots), knots, axis=-1)
+    area: Float64Array = np.trapezoid(_interpolate(labels, values, knots), knots, axis=-1)
     return area / (end - start)
 
 
-def _interpolate(labels: FloatArray, values: FloatArray, at: FloatArray) -> FloatArray:
+def _interpolate(labels: Float64Array, values: Float64Array, at: Float64Array) -> Float64Array:
     right = np.clip(np.searchsorted(labels, at, side="left"), 1, len(labels) - 1)
     width = labels[right] - labels[right - 1]
     weight = np.divide(at - labels[right - 1], width, out=np.ones_like(at), where=width > 0)

@@ -8,15 +8,11 @@ test rows, and what it is to foretell on the other.
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from nofreelunch.base import layout, storage
+from nofreelunch.base.arrays import Bits, BoolArray, Float64Array
 from nofreelunch.base.errors import UserError
 from nofreelunch.base.randomness import generator
-
-FloatArray = npt.NDArray[np.float64]
-BoolArray = npt.NDArray[np.bool_]
-Bits = npt.NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
@@ -61,7 +57,7 @@ def halves(dataset: str, rows: int) -> tuple[BoolArray, BoolArray]:
     return first, ~first if rows > 1 else first
 
 
-def share(bits: Bits, chosen: BoolArray) -> FloatArray:
+def share(bits: Bits, chosen: BoolArray) -> Float64Array:
     """The share of the ``chosen`` ((m,) mask) test rows that is right in each of (..., ⌈m / 8⌉) packed ``bits``."""
     counts = np.bitwise_count(bits & np.packbits(chosen)).sum(axis=-1, dtype=np.int64)
     return np.asarray(counts / chosen.sum())

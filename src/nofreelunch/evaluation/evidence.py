@@ -6,16 +6,15 @@ from itertools import permutations
 from math import factorial
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from scipy import stats
 
+from nofreelunch.base.arrays import IntArray
 from nofreelunch.base.randomness import generator
 from nofreelunch.evaluation.intervals import DRAWS, bootstrap_interval, resamples
 from nofreelunch.evaluation.quality import FEWEST, spearman
 from nofreelunch.evaluation.table import Kind
 
-FloatArray = npt.NDArray[np.float64]
 _MOST_PERMUTATIONS = 5040
 _ONE = "one dataset: nothing to generalise over"
 
@@ -155,7 +154,7 @@ def most_of(quantity: str, holds: "pd.Series[bool]") -> Part:
     return Part(quantity, count / n - 0.5, lo, hi, p_for, p_against, n, "datasets", caveat, smallest, "share")
 
 
-def _orders(size: int) -> npt.NDArray[np.int64]:
+def _orders(size: int) -> IntArray:
     if factorial(size) <= _MOST_PERMUTATIONS:
         return np.array(list(permutations(range(size))))
     rng = generator("evidence", "orders", size)

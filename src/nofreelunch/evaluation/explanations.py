@@ -1,14 +1,11 @@
 """Which diagnostics of an embedding explain what pools and strategies gain."""
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from nofreelunch.base.arrays import Float64Array
 from nofreelunch.evaluation.quality import SITE
 from nofreelunch.evaluation.table import Column, Table
-
-FloatArray = npt.NDArray[np.float64]
-
 
 EXPLANATIONS = Table(
     "explanations",
@@ -57,7 +54,7 @@ def explain(measures: pd.DataFrame, outcomes: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["outcome", "measure", "n", "slope", "r2"])
 
 
-def _left_out(x: FloatArray, y: FloatArray, groups: pd.Index, penalty: float) -> float:
+def _left_out(x: Float64Array, y: Float64Array, groups: pd.Index, penalty: float) -> float:
     names = groups.unique()
     if len(names) < 2 or not np.any(np.abs(y) > 1e-12):
         return float("nan")

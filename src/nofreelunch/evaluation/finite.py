@@ -9,22 +9,21 @@ times (Owen 2007, The pigeonhole bootstrap).
 """
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from scipy import stats
 from scipy.special import expit, logit
 
 from nofreelunch.base import layout, storage
+from nofreelunch.base.arrays import BoolArray, Float64Array, FloatArray
 from nofreelunch.evaluation.aulc import PHASES, aulc, thirds
 from nofreelunch.evaluation.correctness import read_correct, unpack
 from nofreelunch.evaluation.runs import BASELINE, FACTORS
 from nofreelunch.params import Grid
 
-FloatArray = npt.NDArray[np.float64]
-FloatsOrBits = npt.NDArray[np.float64] | npt.NDArray[np.float32] | npt.NDArray[np.bool_]
+FloatsOrBits = Float64Array | FloatArray | BoolArray
 
 
-def crossed(values: FloatsOrBits) -> tuple[FloatArray, FloatArray, FloatArray]:
+def crossed(values: FloatsOrBits) -> tuple[Float64Array, Float64Array, Float64Array]:
     """Mean over seeds and test rows of (..., seeds, rows) ``values``, its standard error and degrees of freedom.
 
     Returns:
@@ -46,7 +45,7 @@ def crossed(values: FloatsOrBits) -> tuple[FloatArray, FloatArray, FloatArray]:
     return mean, np.sqrt(total / (seeds * rows)), freedom
 
 
-def level_interval(values: FloatsOrBits, level: float = 0.95) -> tuple[FloatArray, FloatArray]:
+def level_interval(values: FloatsOrBits, level: float = 0.95) -> tuple[Float64Array, Float64Array]:
     """Interval of a mean accuracy from (..., seeds, rows) hits; on the scale of log odds, so that it stays in [0, 1].
 
     Where all is right, or nothing, it is Clopper and Pearson's (1934) for so many test rows.
@@ -63,7 +62,7 @@ def level_interval(values: FloatsOrBits, level: float = 0.95) -> tuple[FloatArra
     return np.where(known, lo, np.nan), np.where(known, hi, np.nan)
 
 
-def gain_interval(values: FloatsOrBits, level: float = 0.95) -> tuple[FloatArray, FloatArray]:
+def gain_interval(values: FloatsOrBits, level: float = 0.95) -> tuple[Float64Array, Float64Array]:
     """Interval of a mean difference of accuracies from (..., seeds, rows) paired differences; within [−1, 1]."""
     mean, error, freedom = crossed(values)
     half = stats.t.ppf(0.5 + level / 2, freedom) * error
@@ -96,7 +95,7 @@ def finite(table: pd.DataFrame, found: pd.DataFrame) -> pd.DataFrame:
     return table.assign(**{end: table[end].where(~use, joined[end]) for end in ("lo", "hi")})
 
 
-def _hits(grid: Grid, dataset: str, embedder: str) -> tuple[FloatArray, npt.NDArray[np.bool_]]:
+def _hits(grid: Grid, dataset: str, embedder: str) -> tuple[Float64Array, BoolArray]:
     """Labels after each round, and (ips, strategy, seed, round, test row) hits."""
     keys = ("ips", "strategy", "seed", "round")
     table = pd.DataFrame(storage.read_table(layout.runs(dataset, embedder), (*keys, "labels")))[[*keys, "labels"]]
@@ -109,7 +108,7 @@ def _hits(grid: Grid, dataset: str, embedder: str) -> tuple[FloatArray, npt.NDAr
     return labels, unpack(correct.runs[order], correct.rows).reshape(*map(len, axes), correct.rows)
 
 
-def _cell(grid: Grid, labels: FloatArray, hits: npt.NDArray[np.bool_]) -> dict[str, pd.DataFrame]:
+def _cell(grid: Grid, labels: Float64Array, hits: BoolArray) -> dict[str, pd.DataFrame]:
     rounds = range(len(labels))
     by_round = hits.swapaxes(2, 3)
     found = {"curves": _table([grid.pools, grid.strategies, rounds], _POINT, *level_interval(by_round))}
@@ -135,6 +134,6 @@ def _cell(grid: Grid, labels: FloatArray, hits: npt.NDArray[np.bool_]) -> dict[s
 _POINT = [*FACTORS[2:], "round"]
 
 
-def _table(axes: list[list[str] | range], names: list[str], lo: FloatArray, hi: FloatArray) -> pd.DataFrame:
+def _table(axes: list[list[str] | range], names: list[str], lo: Float64Array, hi: Float64Array) -> pd.DataFrame:
     table = pd.MultiIndex.from_product(axes, names=names).to_frame(index=False)
     return table.assign(lo=lo.reshape(-1), hi=hi.reshape(-1))

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from scipy import stats
 
-FloatArray = npt.NDArray[np.float64]
+from nofreelunch.base.arrays import Float64Array, IntArray
+
 # Bootstrap samples behind every interval.
 DRAWS = 2000
 
@@ -26,7 +26,7 @@ def mean_interval(frame: pd.DataFrame, by: Sequence[str], column: str, level: fl
     return table.assign(lo=table["mean"] - half, hi=table["mean"] + half)
 
 
-def half_width(deviation: FloatArray, n: npt.NDArray[np.int64], level: float = 0.95) -> FloatArray:
+def half_width(deviation: Float64Array, n: IntArray, level: float = 0.95) -> Float64Array:
     """Half the t-interval of a mean of ``n`` values with this standard deviation; NaN for n < 2."""
     quantile = stats.t.ppf(0.5 + level / 2, np.maximum(n - 1, 1))
     return np.where(n > 1, quantile * deviation / np.sqrt(n), np.nan)
@@ -54,7 +54,7 @@ def paired_difference(
     return joined
 
 
-def bootstrap_interval(draws: FloatArray, level: float = 0.95) -> tuple[float, float]:
+def bootstrap_interval(draws: Float64Array, level: float = 0.95) -> tuple[float, float]:
     """Percentile interval of the finite ``draws``; NaN where fewer than half of them are finite."""
     finite = draws[np.isfinite(draws)]
     if 2 * finite.size < draws.size:
@@ -63,6 +63,6 @@ def bootstrap_interval(draws: FloatArray, level: float = 0.95) -> tuple[float, f
     return float(lo), float(hi)
 
 
-def resamples(units: int, draws: int, rng: np.random.Generator) -> npt.NDArray[np.int64]:
+def resamples(units: int, draws: int, rng: np.random.Generator) -> IntArray:
     """(draws, units) int64: how often each unit is in each bootstrap sample of ``units`` with replacement."""
     return rng.multinomial(units, np.full(units, 1 / units), size=draws).astype(np.int64)

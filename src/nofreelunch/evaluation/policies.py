@@ -3,17 +3,15 @@
 from collections.abc import Iterator
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from nofreelunch.base.arrays import Float64Array, IntArray
 from nofreelunch.evaluation.arms import ARM, Cells, at_budget, budgets
 from nofreelunch.evaluation.evidence import over_datasets
 from nofreelunch.evaluation.quality import SITE
 from nofreelunch.evaluation.recommendation import average, best_constant, decide, gained, shrunk, task_means
 from nofreelunch.evaluation.table import EMBEDDER, POOL, SEEN, STRATEGY, TASK, Column, Table, interval
 
-FloatArray = npt.NDArray[np.float64]
-IntArray = npt.NDArray[np.int64]
 RECOMMENDED = "recommendation"
 UNTESTED = "rule without its test"
 CONSTANT = "best constant of the other tasks"
@@ -151,7 +149,7 @@ def _judged(evidence: pd.DataFrame) -> dict[int, Cells]:
     return {budget: at_budget(evidence, budget) for budget in budgets(evidence)} if len(evidence) else {}
 
 
-def _choices(whole: Cells) -> Iterator[tuple[Cells, str, IntArray, FloatArray]]:
+def _choices(whole: Cells) -> Iterator[tuple[Cells, str, IntArray, Float64Array]]:
     """(cells, policy, index of the arm in each or −1, its gain) of every policy, task by task."""
     for rest, out in whole.split():
         decision = decide(rest)
@@ -172,7 +170,7 @@ def _choices(whole: Cells) -> Iterator[tuple[Cells, str, IntArray, FloatArray]]:
         yield whole.kept(known), HINDSIGHT, np.full(int(known.sum()), -1), _hindsight(whole.halves[:, known])
 
 
-def _hindsight(halves: FloatArray) -> FloatArray:
+def _hindsight(halves: Float64Array) -> Float64Array:
     """(n,) the gain of the arm that is best in one half of the seeds, in the other half; the mean of both ways."""
     rows = np.arange(halves.shape[1])
     ranked = np.where(np.isfinite(halves), halves, -np.inf).argmax(axis=2)

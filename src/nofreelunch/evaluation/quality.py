@@ -5,12 +5,12 @@ import numpy.typing as npt
 import pandas as pd
 from scipy.stats import rankdata
 
+from nofreelunch.base.arrays import Float64Array, IntArray
 from nofreelunch.base.randomness import generator
 from nofreelunch.evaluation.intervals import DRAWS, bootstrap_interval, resamples
 from nofreelunch.evaluation.runs import HELD
 from nofreelunch.evaluation.table import Column, Table, hidden, interval
 
-FloatArray = npt.NDArray[np.float64]
 SITE = ["dataset", "embedder"]
 FEWEST = 4
 
@@ -110,18 +110,18 @@ _COLUMNS = ["measure", "outcome", "level", "n", "embedders"]
 _COLUMNS += ["spearman", "spearman_lo", "spearman_hi", "kendall", "kendall_lo", "kendall_hi", "caveat"]
 
 
-def spearman(x: FloatArray, y: FloatArray) -> FloatArray:
+def spearman(x: Float64Array, y: Float64Array) -> Float64Array:
     """Spearman's ρ along the last axis of (..., n); NaN where a side is constant."""
     return _cosine(_centred(rankdata(x, axis=-1)), _centred(rankdata(y, axis=-1)))
 
 
-def kendall(x: FloatArray, y: FloatArray) -> FloatArray:
+def kendall(x: Float64Array, y: Float64Array) -> Float64Array:
     """Kendall's τ-b along the last axis of (..., n); NaN where a side is constant."""
     first, second = np.triu_indices(x.shape[-1], 1)
     return _cosine(np.sign(x[..., first] - x[..., second]), np.sign(y[..., first] - y[..., second]))
 
 
-def resampled(x: FloatArray, y: FloatArray, counts: npt.NDArray[np.int64]) -> tuple[FloatArray, FloatArray]:
+def resampled(x: Float64Array, y: Float64Array, counts: IntArray) -> tuple[Float64Array, Float64Array]:
     """`spearman` and `kendall` of bootstrap samples of (n,) pairs that are told by ``counts`` ((draws, n)).
 
     A row's midrank in a sample is, but for a constant, half of Σⱼ countⱼ sign(xᵢ − xⱼ); pairs of a row with itself tie.
@@ -139,7 +139,7 @@ def resampled(x: FloatArray, y: FloatArray, counts: npt.NDArray[np.int64]) -> tu
     return rho, _ratio(concord, one, other)
 
 
-def _pooled(x: FloatArray, y: FloatArray, groups: npt.NDArray[np.int8]) -> tuple[float, ...]:
+def _pooled(x: Float64Array, y: Float64Array, groups: npt.NDArray[np.int8]) -> tuple[float, ...]:
     names, member = np.unique(groups, return_inverse=True)
     draws = resampled(x, y, resamples(len(names), DRAWS, generator("quality", "pooled"))[:, member])
     estimates = (float(spearman(x, y)), float(kendall(x, y)))
@@ -148,7 +148,7 @@ def _pooled(x: FloatArray, y: FloatArray, groups: npt.NDArray[np.int8]) -> tuple
     )
 
 
-def _within(x: FloatArray, y: FloatArray, groups: npt.NDArray[np.int8]) -> tuple[float, ...]:
+def _within(x: Float64Array, y: Float64Array, groups: npt.NDArray[np.int8]) -> tuple[float, ...]:
     values: list[float] = []
     for coefficient in (spearman, kendall):
         each = np.array([float(coefficient(x[groups == g], y[groups == g])) for g in np.unique(groups)])
@@ -172,14 +172,14 @@ def _outcome(table: pd.DataFrame, names: pd.Series, column: str) -> pd.DataFrame
     return groups[column].mean().rename("value").reset_index()
 
 
-def _centred(values: FloatArray) -> FloatArray:
+def _centred(values: Float64Array) -> Float64Array:
     return np.asarray(values - values.mean(axis=-1, keepdims=True))
 
 
-def _cosine(a: FloatArray, b: FloatArray) -> FloatArray:
+def _cosine(a: Float64Array, b: Float64Array) -> Float64Array:
     return _ratio((a * b).sum(axis=-1), (a * a).sum(axis=-1), (b * b).sum(axis=-1))
 
 
-def _ratio(product: FloatArray, one: FloatArray, other: FloatArray) -> FloatArray:
+def _ratio(product: Float64Array, one: Float64Array, other: Float64Array) -> Float64Array:
     length = np.sqrt(one * other)
     return np.asarray(np.divide(product, length, out=np.full_like(length, np.nan), where=length > 0))

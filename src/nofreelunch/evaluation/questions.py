@@ -7,15 +7,14 @@ tasks. They are exploratory: not corrected for how many there are.
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from nofreelunch.base.arrays import Float64Array
 from nofreelunch.evaluation.aulc import aulc
 from nofreelunch.evaluation.quality import spearman
 from nofreelunch.evaluation.runs import BASELINE, blocks
 from nofreelunch.evaluation.significance import t_test
 
-FloatArray = npt.NDArray[np.float64]
 TRANSFER = ("dataset", "chooser", "learner", "strategy", "seed", "labels", "accuracy")
 IMPLEMENTATION = ("dataset", "embedder", "strategy", "code", "seed", "aulc")
 BUDGET = ("dataset", "embedder", "budget", "strategy", "seed", "aulc")
@@ -70,7 +69,7 @@ def transfer(table: pd.DataFrame) -> pd.DataFrame:
     return found.merge(alone, on=by).merge(lost[[*by, "lost", "lost_lo", "lost_hi"]], on=by)
 
 
-def change_point(ahead: FloatArray) -> int:
+def change_point(ahead: Float64Array) -> int:
     """The round from which the second of two is ahead, if it is to change once.
 
     Args:

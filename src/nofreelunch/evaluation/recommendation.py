@@ -10,15 +10,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from nofreelunch.base.arrays import Float64Array, IntArray
 from nofreelunch.cells.diagnostics import LABEL_FREE
 from nofreelunch.evaluation.arms import ARM, Arm, Cells, at_budget
 from nofreelunch.evaluation.evidence import Part, over_datasets
 
-FloatArray = npt.NDArray[np.float64]
-IntArray = npt.NDArray[np.int64]
 FEWEST_TASKS = 6
 LEVEL = 0.05
 PENALTIES = (30.0, 10.0, 3.0, 1.0)
@@ -34,13 +32,13 @@ class Scale:
         low, high: (k,) range over them.
     """
 
-    centre: FloatArray
-    spread: FloatArray
-    low: FloatArray
-    high: FloatArray
+    centre: Float64Array
+    spread: Float64Array
+    low: Float64Array
+    high: Float64Array
 
     @classmethod
-    def of(cls, x: FloatArray) -> "Scale":
+    def of(cls, x: Float64Array) -> "Scale":
         """The scale of (cells, k) diagnostics, NaN where one is unknown."""
         known = np.isfinite(x)
         count = np.maximum(known.sum(axis=0), 1)
@@ -49,7 +47,7 @@ class Scale:
         inside = np.where(known, x, centre)
         return cls(centre, np.where(spread > 1e-12, spread, np.inf), inside.min(axis=0), inside.max(axis=0))
 
-    def __call__(self, x: FloatArray) -> FloatArray:
+    def __call__(self, x: Float64Array) -> Float64Array:
         """(..., k) diagnostics in standard deviations from the mean."""
         return np.nan_to_num((np.clip(x, self.low, self.high) - self.centre) / self.spread)
 
@@ -66,11 +64,11 @@ class Rule:
     """
 
     scale: Scale
-    means: FloatArray
-    slopes: FloatArray
+    means: Float64Array
+    slopes: Float64Array
     penalty: float
 
-    def scores(self, diagnostics: FloatArray) -> FloatArray:
+    def scores(self, diagnostics: Float64Array) -> Float64Array:
         """(..., arms) by which to rank, for (..., k) diagnostics. Not a forecast: the best of many is flattered."""
         return np.asarray(self.means + self.scale(diagnostics) @ self.slopes)
 
@@ -93,14 +91,14 @@ def learn(cells: Cells) -> Rule:
     return Rule(scale, shrunk(task_means(cells), cells.default), slopes, penalty)
 
 
-def task_means(cells: Cells) -> FloatArray:
+def task_means(cells: Cells) -> Float64Array:
     """(tasks, arms) gains averaged over a task's embedders; NaN where a task lacks an arm."""
     member = _member(cells)
     total, count = member @ np.nan_to_num(cells.gains), member @ np.isfinite(cells.gains)
     return np.asarray(np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0))
 
 
-def shrunk(gains: FloatArray, default: int) -> FloatArray:
+def shrunk(gains: Float64Array, default: int) -> Float64Array:
     """Empirical Bayes: each arm's mean, drawn to the mean of the other arms the more, the less sure it is.
 
     An arm's mean m over its n tasks has the variance v = s² / n, with s² its own variance over tasks (the mean of the
@@ -171,7 +169,7 @@ def left_out(cells: Cells, choose: Callable[[Cells, Cells], IntArray]) -> Part:
     return over_datasets(QUANTITY, pd.Series(reached))
 
 
-def gained(cells: Cells, chosen: IntArray) -> FloatArray:
+def gained(cells: Cells, chosen: IntArray) -> Float64Array:
     """(n,) the gain over the default of the arm chosen in each cell."""
     return np.asarray(cells.gains[np.arange(len(chosen)), chosen])
 
@@ -231,7 +229,7 @@ def average(cells: Cells) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=[*ARM, "mean", "lo", "hi", "n"])
 
 
-def _penalty(z: FloatArray, cells: Cells) -> float:
+def _penalty(z: Float64Array, cells: Cells) -> float:
     """The ridge's penalty that errs least on tasks left out; infinite unless it errs less by a standard error."""
     if len(cells.tasks) < 3:
         return float("inf")
@@ -242,7 +240,7 @@ def _penalty(z: FloatArray, cells: Cells) -> float:
     return PENALTIES[best] if saved[:, best].mean() > error else float("inf")
 
 
-def _losses(z: FloatArray, cells: Cells) -> FloatArray:
+def _losses(z: Float64Array, cells: Cells) -> Float64Array:
     """(tasks, penalties and the infinite one) mean squared errors on each task of what the others teach.
 
     All tasks at once, from sums over each task's cells: a ridge on the other cells needs no more of them.
@@ -253,7 +251,7 @@ def _losses(z: FloatArray, cells: Cells) -> FloatArray:
     level = np.array([_nanmean(np.delete(means, task, axis=0)) for task in range(len(means))])
     level = np.nan_to_num(level)
 
-    def others(sums: FloatArray) -> FloatArray:
+    def others(sums: Float64Array) -> Float64Array:
         return np.asarray(sums.sum(axis=0) - sums)
 
     size, total = others(member.sum(axis=1)), others(member @ z)
@@ -269,7 +267,7 @@ def _losses(z: FloatArray, cells: Cells) -> FloatArray:
     return np.asarray(member @ squares / (member @ known.sum(axis=1))[:, None])
 
 
-def _ridge(gram: FloatArray, products: FloatArray, penalties: FloatArray) -> FloatArray:
+def _ridge(gram: Float64Array, products: Float64Array, penalties: Float64Array) -> Float64Array:
     """(..., penalties, k, arms) solutions of (gram + penalty) slopes = products, for (..., k, k) and (..., k, arms)."""
     values, vectors = np.linalg.eigh(gram)
     turned = np.swapaxes(vectors, -1, -2) @ products
@@ -277,18 +275,18 @@ def _ridge(gram: FloatArray, products: FloatArray, penalties: FloatArray) -> Flo
     return np.asarray(vectors[..., None, :, :] @ (weight[..., None] * turned[..., None, :, :]))
 
 
-def _member(cells: Cells) -> FloatArray:
+def _member(cells: Cells) -> Float64Array:
     """(tasks, n) 1 where a cell is of a task, else 0."""
     return np.asarray(np.array(cells.tasks)[:, None] == cells.datasets, dtype=np.float64)
 
 
-def _highest(scores: FloatArray, cells: Cells) -> IntArray:
+def _highest(scores: Float64Array, cells: Cells) -> IntArray:
     """(n,) the arm with the highest of (arms,) or (n, arms) ``scores`` that is known, among those each cell has."""
     usable = np.isfinite(cells.gains) & np.isfinite(scores)
     return np.asarray(np.where(usable, scores, -np.inf).argmax(axis=1))
 
 
-def _nanmean(values: FloatArray) -> FloatArray:
+def _nanmean(values: Float64Array) -> Float64Array:
     """The mean over the first axis of what is known; NaN where nothing is."""
     known = np.isfinite(values)
     total, count = np.where(known, values, 0).sum(axis=0), known.sum(axis=0)

@@ -1,12 +1,11 @@
 """Regret to the best in hindsight, without the winner's curse."""
 
 import numpy as np
-import numpy.typing as npt
 
-FloatArray = npt.NDArray[np.float64]
+from nofreelunch.base.arrays import Float64Array
 
 
-def cross_fitted(values: FloatArray) -> FloatArray:
+def cross_fitted(values: Float64Array) -> Float64Array:
     """How far each option lies below the one that is best, when the best is chosen by other seeds than it is valued on.
 
     The best of several noisy means is best partly by luck, so that the distance to it is too large: of equal options

@@ -5,18 +5,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from nofreelunch.base import layout, storage
+from nofreelunch.base.arrays import Float64Array
 from nofreelunch.base.errors import UserError
 from nofreelunch.cells import scores
 from nofreelunch.evaluation.correctness import halves, lift_error, read_correct, share
 from nofreelunch.evaluation.table import EMBEDDER, SEEN, TASK, Column, Table
 from nofreelunch.params import Grid
 from nofreelunch.tasks.counts import ACCOUNT
-
-FloatArray = npt.NDArray[np.float64]
 
 FACTORS = ["dataset", "embedder", "ips", "strategy"]
 CELL = ["dataset", "embedder", "ips"]
@@ -173,7 +171,7 @@ def check(frame: pd.DataFrame, grid: Grid) -> None:
         raise UserError(f"values of {columns} are not finite in: {_name(frame.loc[wild.any(axis=1), RUN])}. {_MEND}")
 
 
-def blocks(frame: pd.DataFrame, metric: str) -> Iterator[tuple[pd.DataFrame, FloatArray, FloatArray]]:
+def blocks(frame: pd.DataFrame, metric: str) -> Iterator[tuple[pd.DataFrame, Float64Array, Float64Array]]:
     """Per dataset: the keys of its runs (`RUN`), its labels (R,) and ``metric`` as a matrix (runs, R)."""
     for _, part in frame.groupby("dataset", observed=True):
         rounds = int(part["round"].max()) + 1

@@ -4,20 +4,19 @@ from dataclasses import asdict, dataclass
 from itertools import combinations
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from scipy import stats
 
+from nofreelunch.base.arrays import Float64Array
 from nofreelunch.base.randomness import generator
 from nofreelunch.evaluation.runs import CELL
 from nofreelunch.evaluation.table import SCOPE, STRATEGY, Column, Table, hidden, interval
 from nofreelunch.evaluation.wins import ALL, scopes
 
-FloatArray = npt.NDArray[np.float64]
 _MOST_FLIPPED, _FLIPS, _SHUFFLES = 14, 20_000, 1999
 
 
-def t_test(effects: FloatArray) -> tuple[float, float, float]:
+def t_test(effects: Float64Array) -> tuple[float, float, float]:
     """Student's one-sample t-test (1908) that the mean of (n,) ``effects`` is 0: p (two-sided), 95 % interval.
 
     (1, NaN, NaN) for fewer than two effects; p is 0 where all are equal and not 0, and 1 where all are 0.
@@ -31,7 +30,7 @@ def t_test(effects: FloatArray) -> tuple[float, float, float]:
     return p, mean - half, mean + half
 
 
-def sign_flip(effects: FloatArray) -> float:
+def sign_flip(effects: Float64Array) -> float:
     """Fisher's randomisation test (1935) that (n,) ``effects`` are symmetric about 0: two-sided p.
 
     The share of all 2ⁿ ways to set the signs (20,000 at random above n = 14) that give a mean as far from 0 or farther.
@@ -52,7 +51,7 @@ def smallest_sign_flip(n: int) -> float:
     return 2 / 2**n if n <= _MOST_FLIPPED else 1 / _FLIPS
 
 
-def rank_biserial(differences: FloatArray) -> float:
+def rank_biserial(differences: Float64Array) -> float:
     """Matched-pairs rank-biserial correlation (Kerby 2014): (W₊ − W₋) / (W₊ + W₋) over non-zero differences.
 
     1 where every difference is positive, −1 where every one is negative, 0 for none.
@@ -64,13 +63,13 @@ def rank_biserial(differences: FloatArray) -> float:
     return float((ranks * np.sign(moved)).sum() / ranks.sum())
 
 
-def cohens_dz(differences: FloatArray) -> float:
+def cohens_dz(differences: Float64Array) -> float:
     """Cohen's d of paired values: mean difference over its standard deviation; NaN where that is 0."""
     deviation = differences.std(ddof=1) if differences.size > 1 else 0.0
     return float(differences.mean() / deviation) if deviation > 0 else float("nan")
 
 
-def holm(p: FloatArray) -> FloatArray:
+def holm(p: Float64Array) -> Float64Array:
     """Holm's step-down adjustment (1979) of ``p`` ((m,)), valid for any dependence between tests."""
     order = np.argsort(p, kind="stable")
     stepped = np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1))
@@ -219,7 +218,7 @@ def friedman(table: pd.DataFrame, clones: pd.DataFrame, alpha: float = 0.05) -> 
     return Friedman(tasks, mean_ranks, statistic, p, critical, float(strategies - 1), alpha)
 
 
-def _spread(ranked: FloatArray) -> FloatArray:
+def _spread(ranked: Float64Array) -> Float64Array:
     """What Friedman's χ² grows with: the sum of squared rank sums of (..., tasks, strategies)."""
     return np.asarray((ranked.sum(axis=-2) ** 2).sum(axis=-1))
 

@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from nofreelunch.base.arrays import IntArray
 from nofreelunch.evaluation.clones import COLUMNS as CLONES
 from nofreelunch.evaluation.clones import originals
 from nofreelunch.evaluation.regret import cross_fitted
@@ -75,7 +75,7 @@ def _situations(frame: pd.DataFrame, definition: str, metric: str) -> pd.DataFra
     return best.pivot(index=[*CELL, "round"], columns="strategy", values="value")
 
 
-def _firsts(wide: pd.DataFrame, clones: pd.DataFrame) -> npt.NDArray[np.int64]:
+def _firsts(wide: pd.DataFrame, clones: pd.DataFrame) -> IntArray:
     """(rows, strategies): the column that each strategy is a clone of in the cell of a row, its own for none."""
     first = np.tile(np.arange(wide.shape[1]), (len(wide), 1))
     column = {str(name): place for place, name in enumerate(wide.columns)}

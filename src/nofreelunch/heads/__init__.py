@@ -3,8 +3,9 @@ here."""
 
 from collections.abc import Callable
 
+from nofreelunch.base.arrays import FloatArray
 from nofreelunch.heads import knn, lda, logistic, mlp, ridge
-from nofreelunch.heads.head import FloatArray, Trainer
+from nofreelunch.heads.head import Trainer
 from nofreelunch.heads.spec import HeadSpec
 
 TRAINERS: dict[str, Callable[..., Trainer]] = {

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from nofreelunch.heads.head import FloatArray, IntArray
+from nofreelunch.base.arrays import FloatArray, IntArray
 from nofreelunch.heads.softmax import Fit, fit
 
 GRID = (0.1, 1.0, 10.0, 100.0, 1000.0)

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 import numpy as np
 from pydantic import BeforeValidator, Field, model_validator
 
+from nofreelunch.base.arrays import FloatArray, IntArray
 from nofreelunch.base.errors import UserError
 from nofreelunch.base.outside import Outside, find, installed
 from nofreelunch.base.spec import Spec
 from nofreelunch.heads import TRAINERS
 from nofreelunch.heads import spec as built_in
-from nofreelunch.heads.head import SCORED, FloatArray, IntArray, Training, spread_classes
+from nofreelunch.heads.head import SCORED, Training, spread_classes
 from nofreelunch.heads.scaling import Scaling
 
 GROUP = "nofreelunch.heads"

@@ -4,10 +4,8 @@ from dataclasses import dataclass
 from typing import Protocol, Self
 
 import numpy as np
-import numpy.typing as npt
 
-FloatArray = npt.NDArray[np.float32]
-IntArray = npt.NDArray[np.int64]
+from nofreelunch.base.arrays import FloatArray, IntArray
 
 # Rows that a nonlinear head scores at once. Fixed, as BLAS may round differently for other shapes.
 SCORED = 1024

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nofreelunch.heads.head import CLOSED_FORM, SCORED, FloatArray, IntArray, Training, spread_classes
+from nofreelunch.base.arrays import FloatArray, IntArray
+from nofreelunch.heads.head import CLOSED_FORM, SCORED, Training, spread_classes
 from nofreelunch.space.rows import squared_norms
 
 # By how much more the votes for the class count that is preferred most.

@@ -1,12 +1,10 @@
 """Linear discriminant analysis with a shrunk covariance (Friedman 1989; Ledoit & Wolf 2004)."""
 
 import numpy as np
-import numpy.typing as npt
 
-from nofreelunch.heads.head import FloatArray, IntArray, Stateless
+from nofreelunch.base.arrays import Float64Array, FloatArray, IntArray
+from nofreelunch.heads.head import Stateless
 from nofreelunch.heads.linear import LinearHead
-
-Float64Array = npt.NDArray[np.float64]
 
 
 class Trainer(Stateless):

@@ -6,8 +6,9 @@ from itertools import pairwise
 
 import numpy as np
 
+from nofreelunch.base.arrays import FloatArray, IntArray
 from nofreelunch.base.memory import scores_bytes
-from nofreelunch.heads.head import CLOSED_FORM, FloatArray, Head, IntArray, Training, spread_classes
+from nofreelunch.heads.head import CLOSED_FORM, Head, Training, spread_classes
 from nofreelunch.space.rows import Rows, thin_product
 
 # The widest product in which OpenBLAS sums every column in the same order (tried: its Haswell and SkylakeX kernels).

@@ -2,8 +2,9 @@
 
 import numpy as np
 
+from nofreelunch.base.arrays import FloatArray, IntArray
 from nofreelunch.heads import cross_validation
-from nofreelunch.heads.head import FloatArray, IntArray, Training
+from nofreelunch.heads.head import Training
 from nofreelunch.heads.linear import LinearHead
 from nofreelunch.heads.softmax import Basis, Fit, Intercept, fit
 

@@ -6,9 +6,9 @@ Minimises C · Σ cross-entropy + ½ (‖V‖² + ‖W‖²), V and W the weight
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-from nofreelunch.heads.head import SCORED, FloatArray, IntArray, Training, spread_classes
+from nofreelunch.base.arrays import Float64Array, FloatArray, IntArray
+from nofreelunch.heads.head import SCORED, Training, spread_classes
 
 Weights = tuple[FloatArray, FloatArray, FloatArray, FloatArray]
 """(d, h) and (h,) of the hidden layer, (h, K) and (K,) of the output."""
@@ -102,7 +102,7 @@ class Learner:
         )  # fmt: skip
         shapes = [part.shape for part in start]
 
-        def value(flat: npt.NDArray[np.float64]) -> tuple[float, npt.NDArray[np.float64]]:
+        def value(flat: Float64Array) -> tuple[float, Float64Array]:
             loss, gradient = objective(_unflatten(flat, shapes), features, targets, trainer.C)
             return loss, _flatten(gradient)
 
@@ -112,11 +112,11 @@ class Learner:
         return MlpHead(trainer.class_count, classes, _unflatten(found.x, shapes), training)
 
 
-def _flatten(weights: Weights) -> npt.NDArray[np.float64]:
+def _flatten(weights: Weights) -> Float64Array:
     return np.concatenate([part.ravel() for part in weights]).astype(np.float64)
 
 
-def _unflatten(flat: npt.NDArray[np.float64], shapes: list[tuple[int, ...]]) -> Weights:
+def _unflatten(flat: Float64Array, shapes: list[tuple[int, ...]]) -> Weights:
     bounds = np.cumsum([int(np.prod(shape)) for shape in shapes])[:-1]
     parts = np.split(flat.astype(np.float32), bounds)
     V, a, W, b = (part.reshape(shape) for part, shape in zip(parts, shapes, strict=True))

@@ -5,12 +5,10 @@ Scores are those of scikit-learn's ``Ridge`` on one-hot labels. Leave-one-out sc
 """
 
 import numpy as np
-import numpy.typing as npt
 
-from nofreelunch.heads.head import FloatArray, IntArray, Stateless
+from nofreelunch.base.arrays import Float64Array, FloatArray, IntArray
+from nofreelunch.heads.head import Stateless
 from nofreelunch.heads.linear import LinearHead
-
-Float64Array = npt.NDArray[np.float64]
 
 # Bounds on the logarithm of the inverse temperature.
 COLDEST, HOTTEST = 8.0, -3.0

@@ -3,12 +3,10 @@
 from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 
+from nofreelunch.base.arrays import AnyFloatArray, Float64Array, FloatArray
 from nofreelunch.space.geometry import unit_rows
 from nofreelunch.space.rows import squared_norms
-
-FloatArray = npt.NDArray[np.float32]
 
 Scaling = Literal["none", "unit", "standardize"]
 
@@ -17,9 +15,7 @@ Scaling = Literal["none", "unit", "standardize"]
 ROUNDING = 1e-6
 
 
-def scale(
-    pool: npt.NDArray[np.floating], test: npt.NDArray[np.floating], how: Scaling, *, centre: bool
-) -> tuple[FloatArray, FloatArray]:
+def scale(pool: AnyFloatArray, test: AnyFloatArray, how: Scaling, *, centre: bool) -> tuple[FloatArray, FloatArray]:
     """Scaled float32 copies of ``pool`` ((n, d)) and ``test`` ((m, d)).
 
     ``centre`` takes the pool's mean from both first, so that adding one vector to all rows changes nothing.
@@ -41,7 +37,7 @@ def scale(
     return (unit_rows(pool), unit_rows(test)) if how == "unit" else (pool, test)
 
 
-def _subtract(rows: FloatArray, mean: npt.NDArray[np.float64]) -> None:
+def _subtract(rows: FloatArray, mean: Float64Array) -> None:
     """Take ``mean`` ((d,)) from each of ``rows`` ((n, d)), in place; rows that equal it become 0."""
     before = squared_norms(rows)
     np.subtract(rows, mean, out=rows, casting="same_kind")

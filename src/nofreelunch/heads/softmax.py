@@ -19,7 +19,7 @@ from typing import Literal, Self
 
 import numpy as np
 
-from nofreelunch.heads.head import FloatArray, IntArray
+from nofreelunch.base.arrays import FloatArray, IntArray
 from nofreelunch.space.device import place
 from nofreelunch.space.rows import thin_product
 

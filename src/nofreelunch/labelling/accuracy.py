@@ -8,13 +8,11 @@ strategy chose are no sample of the file and appear nowhere here.
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 from scipy import stats
 
+from nofreelunch.base.arrays import BoolArray, IntArray
 from nofreelunch.base.randomness import generator
 from nofreelunch.evaluation.audit import Estimate, accuracy
-
-IntArray = npt.NDArray[np.int64]
 
 # Of a class, before anything is said of it: with fewer its interval spans more than half of all there is.
 CLASS_ROWS = 10
@@ -100,7 +98,7 @@ def assess(truth: IntArray, predicted: IntArray, population: int, classes: int) 
     )
 
 
-def paired_gain(right: npt.NDArray[np.bool_], other: npt.NDArray[np.bool_]) -> Gain:
+def paired_gain(right: BoolArray, other: BoolArray) -> Gain:
     """How much more often ``right`` holds than ``other``, row by row ((m,) each).
 
     The interval is Agresti and Min's (2005): Wald's after half a row is added to each cell of the table. p is
@@ -119,7 +117,7 @@ def paired_gain(right: npt.NDArray[np.bool_], other: npt.NDArray[np.bool_]) -> G
     return Gain((won - lost) / rows, float(max(middle - half, -1)), float(min(middle + half, 1)), p)
 
 
-def balanced(truth: IntArray, right: npt.NDArray[np.bool_], classes: int) -> Estimate | None:
+def balanced(truth: IntArray, right: BoolArray, classes: int) -> Estimate | None:
     """The mean over classes of the share of their rows ((m,)) that are ``right``; None where a class has too few.
 
     The interval holds the middle 95 % of that mean when each class's share has its posterior under Jeffreys's prior.

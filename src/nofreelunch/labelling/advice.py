@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from nofreelunch.base.arrays import Float64Array, FloatArray
 from nofreelunch.base.errors import UserError, unknown
 from nofreelunch.base.provenance import code_digest
 from nofreelunch.base.storage import Memo, digest
@@ -39,9 +39,7 @@ class Advice:
     random_may_do: str = ""
 
 
-def advise(
-    vectors: npt.NDArray[np.float32], start: str | None, strategy: str | None, params: Params, memo: Memo
-) -> Advice:
+def advise(vectors: FloatArray, start: str | None, strategy: str | None, params: Params, memo: Memo) -> Advice:
     """The start and the strategy for texts with these ``vectors`` ((n, d)); those that are named are taken.
 
     Raises:
@@ -88,7 +86,7 @@ def strategy_way(name: str, params: Params) -> Way:
     return Way(name, strategy.select, options)
 
 
-def _recommended(vectors: npt.NDArray[np.float32], params: Params, memo: Memo) -> tuple[tuple[str, str], str, str]:
+def _recommended(vectors: FloatArray, params: Params, memo: Memo) -> tuple[tuple[str, str], str, str]:
     if len(vectors) < FEWEST_TEXTS:
         return _default(f"fewer than {FEWEST_TEXTS} texts are too few to be compared with the benchmark's")
     try:
@@ -135,10 +133,10 @@ def _default(why: str) -> tuple[tuple[str, str], str, str]:
     return (start, strategy), f"Start {start}, then {strategy}, the default: {why}.", ""
 
 
-def _diagnostics(vectors: npt.NDArray[np.float32], memo: Memo) -> dict[str, float]:
+def _diagnostics(vectors: FloatArray, memo: Memo) -> dict[str, float]:
     key = digest("diagnostics of own texts", vectors, code_digest("nofreelunch.cells.diagnostics"))
 
-    def compute() -> dict[str, npt.NDArray[np.float64]]:
+    def compute() -> dict[str, Float64Array]:
         found = diagnose(vectors, None)
         return {name: np.array([found[name]]) for name in LABEL_FREE}
 

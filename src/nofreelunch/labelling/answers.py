@@ -7,8 +7,8 @@ from difflib import get_close_matches
 
 import numpy as np
 
+from nofreelunch.base.arrays import IntArray
 from nofreelunch.base.errors import UserError
-from nofreelunch.heads.head import IntArray
 from nofreelunch.labelling.state import OPEN, SKIPPED
 from nofreelunch.tasks.classes import in_order, spell, tidy
 

@@ -6,11 +6,12 @@ from typing import Any, Literal
 
 import numpy as np
 
+from nofreelunch.base.arrays import IntArray
 from nofreelunch.base.randomness import generator
 from nofreelunch.heads.head import Head
 from nofreelunch.labelling.state import OPEN, LabelState
 from nofreelunch.selection.guard import checked
-from nofreelunch.selection.query import IntArray, Query, Start, two_highest
+from nofreelunch.selection.query import Query, Start, two_highest
 from nofreelunch.space.geometry import Geometry, LabelledDistances
 from nofreelunch.space.rows import squared_norms
 
@@ -111,7 +112,7 @@ def _chosen(state: LabelState, size: int, start: Way, strategy: Way, aim: int | 
         return _aimed(state, candidates, size, aim)
     if len(np.unique(state.labels[known])) < 2:
         view = state.features[candidates]
-        asked = Start(view, Geometry(view, squared_norms(view), *names), np.arange(len(view)), size, generator(*names))
+        asked = Start(Geometry(view, squared_norms(view), *names), np.arange(len(view)), size, generator(*names))
         picked = start.select(asked, **start.options)
         rows = checked(picked, np.arange(len(view)), len(view), size, f"pool selection '{start.name}'")
         return Batch(candidates[rows], [Why("random" if start.name == "random" else "start")] * size)
@@ -130,7 +131,6 @@ def _request(
     geometry = Geometry(features, squared_norms(features), *names)
     positions = np.arange(len(features))
     return Query(
-        features=features,
         geometry=geometry,
         distances=LabelledDistances(geometry),
         labelled=positions[: len(known)],

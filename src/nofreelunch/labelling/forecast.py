@@ -8,13 +8,9 @@ estimate, but any of EXPONENTS with equal right.
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from nofreelunch.base.arrays import BoolArray, IntArray
 from nofreelunch.evaluation.intervals import DRAWS, resamples
-
-FloatArray = npt.NDArray[np.float64]
-IntArray = npt.NDArray[np.int64]
-BoolArray = npt.NDArray[np.bool_]
 
 EXPONENTS = (0.25, 0.5, 0.75, 1.0)
 # A batch moves the accuracy of a model by chance too, more so where it changes more classes: the standard deviation, as

@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 
 from nofreelunch.base import storage
+from nofreelunch.base.arrays import IntArray
 from nofreelunch.base.errors import UserError
-from nofreelunch.heads.head import IntArray
 
 
 @dataclass(frozen=True)

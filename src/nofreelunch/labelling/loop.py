@@ -15,15 +15,14 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from nofreelunch import params as parameters
+from nofreelunch.base.arrays import FloatArray, IntArray
 from nofreelunch.base.errors import UserError, unknown
 from nofreelunch.base.provenance import code_digest
 from nofreelunch.base.storage import Memo, digest
 from nofreelunch.embedders.embed import embed_texts
 from nofreelunch.heads.cross_validation import FOLDS
-from nofreelunch.heads.head import FloatArray, IntArray
 from nofreelunch.heads.scaling import scale
 from nofreelunch.labelling.accuracy import Assessment, assess
 from nofreelunch.labelling.advice import Advice, advise
@@ -373,7 +372,7 @@ class LabelLoop:
     def per_class(self) -> dict[str, int]:
         """Labelled distinct texts of each class."""
         labels = self.state.labels[self.state.labelled]
-        counts: npt.NDArray[np.int64] = np.bincount(labels, minlength=len(self.answers.names))
+        counts: IntArray = np.bincount(labels, minlength=len(self.answers.names))
         return dict(zip(self.answers.names, counts.tolist(), strict=True))
 
 

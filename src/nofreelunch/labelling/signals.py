@@ -3,16 +3,14 @@
 from functools import cache
 
 import numpy as np
-import numpy.typing as npt
 
+from nofreelunch.base.arrays import BoolArray, IntArray
 from nofreelunch.base.randomness import generator
 from nofreelunch.evaluation.audit import Estimate, accuracy
 from nofreelunch.heads.cross_validation import FOLDS
 from nofreelunch.labelling.forecast import POINTS, ROWS, Forecast, extrapolate, points
 from nofreelunch.labelling.state import OPEN, LabelState
 from nofreelunch.labelling.stopping import QUIET, WINDOW, Signals, kappa, uncertainties
-
-IntArray = npt.NDArray[np.int64]
 
 # Texts on which heads are compared, drawn at random.
 COMPARED = 20_000
@@ -84,7 +82,7 @@ def forecast(state: LabelState, churn: float, more: int = 100) -> Forecast | Non
     return extrapolate(ends, right, churn, more, generator("label", state.seed, "forecast"))
 
 
-def held_out_right(state: LabelState, end: int) -> npt.NDArray[np.bool_]:
+def held_out_right(state: LabelState, end: int) -> BoolArray:
     """(m,) which of all audited texts are right by heads on the first ``end`` labels, fitted without the text.
 
     An audited text's fold is its rank in the audit's order, so that it stays in it as labels come in.

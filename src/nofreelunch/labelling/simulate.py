@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from nofreelunch.base.arrays import AnyArray, AnyFloatArray, Float64Array, IntArray
 from nofreelunch.base.errors import UserError, unknown
 from nofreelunch.base.randomness import generator
 from nofreelunch.cells.simulation import Cell, Curve, Run, probe
@@ -25,8 +25,6 @@ from nofreelunch.selection.strategies import STRATEGIES
 from nofreelunch.space.geometry import Geometry
 from nofreelunch.space.rows import squared_norms
 
-FloatArray = npt.NDArray[np.float64]
-IntArray = npt.NDArray[np.int64]
 Arm = tuple[str, str]
 """A start and a strategy."""
 
@@ -74,9 +72,7 @@ class World:
     seed: int
 
     @classmethod
-    def of(
-        cls, name: str, features: npt.NDArray[np.floating], labels: IntArray, classes: int, seed: int, plan: Plan
-    ) -> "World":
+    def of(cls, name: str, features: AnyFloatArray, labels: IntArray, classes: int, seed: int, plan: Plan) -> "World":
         """Repetition ``seed`` on the file ``name`` with these ``features`` ((n, d), raw) and ``labels`` ((n,))."""
         order = generator("replay", name, seed, "held out").permutation(len(features))
         out = min(int(len(features) * HELD_OUT), MOST_HELD_OUT)
@@ -100,11 +96,11 @@ class Replay:
 
     arms: tuple[Arm, ...]
     labels: IntArray
-    accuracy: FloatArray
-    full: FloatArray
-    chance: FloatArray
+    accuracy: Float64Array
+    full: Float64Array
+    chance: Float64Array
 
-    def needed(self, share: float = SHARE) -> FloatArray:
+    def needed(self, share: float = SHARE) -> Float64Array:
         """(arms, seeds) labels to come ``share`` of the way from chance to full; infinite where they did not do."""
         targets = self.chance + share * (self.full - self.chance)
         return np.stack([labels_to(self.labels.astype(np.float64), values, targets) for values in self.accuracy])
@@ -128,7 +124,7 @@ class Replay:
 
 def simulate(
     name: str,
-    features: npt.NDArray[np.floating],
+    features: AnyFloatArray,
     labels: IntArray,
     classes: int,
     arms: Sequence[Arm],
@@ -168,7 +164,7 @@ def simulate(
     return Replay(tried, found[0][0][0].labels[:shortest], accuracy.swapaxes(0, 1), ends[:, 0], ends[:, 1])
 
 
-def replay(world: World, arms: Sequence[Arm], plan: Plan) -> tuple[list[Curve], dict[str, npt.NDArray[Any]]]:
+def replay(world: World, arms: Sequence[Arm], plan: Plan) -> tuple[list[Curve], dict[str, AnyArray]]:
     """The curves of ``arms`` in one repetition, and `simulation.probe` of its file."""
     runs = [run(world, arm, plan) for arm in arms]
     return advance(world.cell, lambda rows, _: world.labels[rows], runs), probe(world.cell, world.labels)
@@ -180,8 +176,17 @@ def run(world: World, arm: Arm, plan: Plan) -> Run:
     audit = 0 if arm == BASELINE else plan.audit
     entry, rounds = STRATEGIES[strategy], -(-min(plan.most, len(world.labels)) // plan.batch) - 1
     first = _first(world, start, plan.batch, audit)
-    select = audited(entry, world, audit) if audit else entry.select
-    return Run(start, strategy, world.seed, first, select, {}, entry.uses_head, plan.batch, rounds)
+    if audit:
+        entry = replace(entry, select=audited(entry, world, audit))
+    return Run(
+        ips=start,
+        strategy=strategy,
+        seed=world.seed,
+        initial=first,
+        entry=entry,
+        batch=plan.batch,
+        rounds=rounds,
+    )
 
 
 def audited(strategy: Strategy, world: World, audit: int) -> Callable[..., IntArray]:
@@ -223,4 +228,4 @@ def _started(world: World, start: str, rows: IntArray, size: int) -> IntArray:
     features = world.cell.pool[rows]
     geometry = Geometry(features, squared_norms(features), *names)
     order = generator(*names, "order").permutation(len(rows))
-    return rows[POOLS[start](Start(features, geometry, order, size, generator(*names)))]
+    return rows[POOLS[start](Start(geometry, order, size, generator(*names)))]

@@ -11,14 +11,13 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-import numpy.typing as npt
 
+from nofreelunch.base.arrays import BoolArray, Float64Array, FloatArray, IntArray
 from nofreelunch.base.randomness import generator
 from nofreelunch.heads import trainer
 from nofreelunch.heads.cross_validation import FOLDS
-from nofreelunch.heads.head import FloatArray, Head, IntArray, Trainer
+from nofreelunch.heads.head import Head, Trainer
 from nofreelunch.heads.spec import HeadSpec
-from nofreelunch.space.rows import BoolArray
 
 OPEN, SKIPPED = -1, -2
 
@@ -41,7 +40,7 @@ class LabelState:
     features: FloatArray
     labels: IntArray
     classes: int
-    order: npt.NDArray[np.float64]
+    order: Float64Array
     share: float
     batch: IntArray
     head: HeadSpec
@@ -130,7 +129,7 @@ class LabelState:
         return trainer(self.head, self.features, self.classes)
 
 
-def places(texts: Sequence[str], seed: int) -> npt.NDArray[np.float64]:
+def places(texts: Sequence[str], seed: int) -> Float64Array:
     """(n,) float64 in [0, 1): each text's place in the audit's order, the same in any file."""
     start = hashlib.blake2b(f"audit {seed}\x1f".encode(), digest_size=8)
     words = np.empty(len(texts), np.uint64)

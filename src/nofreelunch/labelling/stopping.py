@@ -17,13 +17,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from nofreelunch.base.arrays import AnyFloatArray, Float64Array, IntArray
 from nofreelunch.base.errors import UserError, unknown
 from nofreelunch.evaluation.audit import Estimate
 from nofreelunch.labelling.forecast import Forecast
-
-IntArray = npt.NDArray[np.int64]
 
 _COMPARISONS: Mapping[str, Callable[[float, float], bool]] = {
     "<=": operator.le,
@@ -199,7 +197,7 @@ def kappa(before: IntArray, after: IntArray, classes: int) -> float:
     return 1.0 if expected == 1 else (observed - expected) / (1 - expected)
 
 
-def uncertainties(probabilities: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
+def uncertainties(probabilities: AnyFloatArray) -> Float64Array:
     """(n,) float64 entropy of each row of (n, C) ``probabilities``, in units of log C; 0 for one class."""
     classes = probabilities.shape[1]
     if classes < 2:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from nofreelunch.heads.head import FloatArray, IntArray
+from nofreelunch.base.arrays import FloatArray, IntArray
 from nofreelunch.space.geometry import unit_rows
 from nofreelunch.tasks.classes import tidy
 

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from nofreelunch.selection.query import IntArray, Query
+from nofreelunch.base.arrays import IntArray
+from nofreelunch.selection.query import Query
 from nofreelunch.space.geometry import medoids, unit_rows
 
 

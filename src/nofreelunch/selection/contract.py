@@ -10,11 +10,12 @@ from typing import Any
 
 import numpy as np
 
+from nofreelunch.base.arrays import FloatArray, IntArray
 from nofreelunch.base.errors import UserError
 from nofreelunch.heads import softmax
 from nofreelunch.heads.linear import LinearHead
 from nofreelunch.selection.guard import checked
-from nofreelunch.selection.query import FloatArray, IntArray, OracleQuery, Query, Strategy
+from nofreelunch.selection.query import OracleQuery, Query, Strategy
 from nofreelunch.space.geometry import Geometry, LabelledDistances
 from nofreelunch.space.rows import squared_norms
 
@@ -46,7 +47,6 @@ def build(
     if candidates is None:
         candidates = np.setdiff1d(np.arange(len(features)), labelled)
     query = Query(
-        features=features,
         geometry=geometry,
         distances=LabelledDistances(geometry),
         labelled=labelled,

@@ -8,16 +8,16 @@ each pick only the pairs of the rows it helped change.
 from collections.abc import Callable
 
 import numpy as np
-import numpy.typing as npt
 
-from nofreelunch.selection.query import FloatArray, IntArray, Query
+from nofreelunch.base.arrays import AnyFloatArray, Float64Array, FloatArray, IntArray
+from nofreelunch.selection.query import Query
 from nofreelunch.space.geometry import Geometry, update_nearest
 from nofreelunch.space.neighbours import neighbours, within
 from nofreelunch.space.rows import blocks
 
 EQUAL = 1e-6
 
-Kernel = Callable[[FloatArray], npt.NDArray[np.floating]]
+Kernel = Callable[[FloatArray], AnyFloatArray]
 """Of squared distances, all of which may be +inf."""
 
 
@@ -115,7 +115,7 @@ def _nearer(
 
 
 def _replace(
-    gains: npt.NDArray[np.float64],
+    gains: Float64Array,
     geometry: Geometry,
     helped: IntArray,
     before: FloatArray,

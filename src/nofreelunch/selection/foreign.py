@@ -8,10 +8,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
+from nofreelunch.base.arrays import IntArray
 from nofreelunch.base.errors import UserError
 from nofreelunch.base.outside import Outside
 from nofreelunch.selection.guard import checked
-from nofreelunch.selection.query import IntArray, PoolSelection, Start, Strategy
+from nofreelunch.selection.query import PoolSelection, Start, Strategy
 
 
 @dataclass(frozen=True)

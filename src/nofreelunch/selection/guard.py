@@ -4,8 +4,8 @@ from typing import Any
 
 import numpy as np
 
+from nofreelunch.base.arrays import IntArray
 from nofreelunch.base.errors import UserError
-from nofreelunch.selection.query import IntArray
 
 
 def checked(picked: Any, candidates: IntArray, pool_size: int, size: int, who: str) -> IntArray:

@@ -10,13 +10,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from nofreelunch.base.arrays import AnyArray, FloatArray, IntArray
 from nofreelunch.base.errors import UserError, unknown
 from nofreelunch.heads import trainer
 from nofreelunch.heads.scaling import scale
 from nofreelunch.heads.spec import LogisticSpec
 from nofreelunch.selection.guard import checked
 from nofreelunch.selection.pools import POOLS
-from nofreelunch.selection.query import IntArray, Query, Start
+from nofreelunch.selection.query import Query, Start
 from nofreelunch.selection.strategies import STRATEGIES
 from nofreelunch.space.geometry import Geometry, LabelledDistances
 from nofreelunch.space.rows import squared_norms
@@ -142,7 +143,7 @@ class QueryStrategy:
 _UNLABELLED = "initial pool selection (nothing is labelled yet)"
 
 
-def _arrays(X: npt.ArrayLike, y: npt.ArrayLike) -> tuple[npt.NDArray[np.float32], IntArray, npt.NDArray[Any]]:
+def _arrays(X: npt.ArrayLike, y: npt.ArrayLike) -> tuple[FloatArray, IntArray, AnyArray]:
     """Features, the rows that have a label, and their labels."""
     try:
         features = np.asarray(X, np.float32)
@@ -195,7 +196,7 @@ def _legal(select: Callable[..., Any], options: dict[str, Any]) -> dict[str, Any
 
 
 def _start(
-    pool: npt.NDArray[np.float32],
+    pool: FloatArray,
     geometry: Geometry,
     order: IntArray,
     size: int,
@@ -205,14 +206,14 @@ def _start(
 ) -> IntArray:
     """A first batch; where some rows are no candidates, of a pool without them."""
     if len(order) == len(pool):
-        return select(Start(pool, geometry, order, size, draws), **_legal(select, options))
+        return select(Start(geometry, order, size, draws), **_legal(select, options))
     part = pool[order]
     own = Geometry(part, squared_norms(part), "library", int(draws.integers(2**63)))
-    return order[select(Start(part, own, np.arange(len(part)), size, draws), **_legal(select, options))]
+    return order[select(Start(own, np.arange(len(part)), size, draws), **_legal(select, options))]
 
 
 def _request(
-    pool: npt.NDArray[np.float32],
+    pool: FloatArray,
     geometry: Geometry,
     labelled: IntArray,
     codes: IntArray,
@@ -224,7 +225,6 @@ def _request(
     learner = trainer(LogisticSpec(), pool, classes).learner(draws)
     head = learner.fit(labelled, codes)
     made = Query(
-        features=pool,
         geometry=geometry,
         distances=LabelledDistances(geometry),
         labelled=labelled,

@@ -2,17 +2,13 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from nofreelunch.base.arrays import AnyArray, FloatArray, IntArray
 from nofreelunch.base.errors import UserError
 from nofreelunch.heads.head import Head
 from nofreelunch.space.geometry import Geometry, LabelledDistances
-
-FloatArray = npt.NDArray[np.float32]
-IntArray = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -20,19 +16,22 @@ class Start:
     """One request for an initial pool. Nothing is labelled yet and there is no head.
 
     Attributes:
-        features: (n, d) float32, the pool, scaled as the head sees it.
-        geometry: facts about ``features`` that every run of the cell shares.
+        geometry: ``features``, and facts about them that every run of the cell shares.
         candidates: (n,) int64, all rows, in an order drawn for the run: of equally good ones the earlier is taken, so
             that the order of rows in a file decides nothing.
         size: how many rows to select, at most n.
         rng: the run's own generator.
     """
 
-    features: FloatArray
     geometry: Geometry
     candidates: IntArray
     size: int
     rng: np.random.Generator
+
+    @property
+    def features(self) -> FloatArray:
+        """(n, d) float32, the pool, scaled as the head sees it."""
+        return self.geometry.features
 
 
 @dataclass(frozen=True)
@@ -40,8 +39,7 @@ class Query:
     """One request for a batch.
 
     Attributes:
-        features: (n, d) float32, the whole pool, scaled as the head sees it.
-        geometry: facts about ``features`` that every run of the cell shares.
+        geometry: ``features``, and facts about them that every run of the cell shares.
         distances: every row's distance to its nearest labelled row, kept between rounds.
         labelled: (L,) int64, rows labelled so far, in order of acquisition.
         labels: (L,) int64, the annotator's answers for ``labelled``; classes may be missing.
@@ -55,7 +53,6 @@ class Query:
         filled: where a strategy notes how many rows of a batch it drew at random, for want of any it would choose.
     """
 
-    features: FloatArray
     geometry: Geometry
     distances: LabelledDistances
     labelled: IntArray
@@ -66,6 +63,11 @@ class Query:
     batch_size: int
     rng: np.random.Generator
     filled: list[int] = field(default_factory=list)
+
+    @property
+    def features(self) -> FloatArray:
+        """(n, d) float32, the whole pool, scaled as the head sees it."""
+        return self.geometry.features
 
 
 @dataclass(frozen=True)
@@ -94,12 +96,10 @@ def narrowed(query: Query, count: int, *names: str | int) -> tuple[Query, IntArr
     """
     chosen = query.candidates[: max(count, query.batch_size)]
     rows = np.concatenate([query.labelled, chosen])
-    features = query.features[rows]
-    geometry = Geometry(features, query.geometry.squared_norms[rows], *names)
+    geometry = Geometry(query.features[rows], query.geometry.squared_norms[rows], *names)
     positions = np.arange(len(rows))
     view = replace(
         query,
-        features=features,
         geometry=geometry,
         distances=LabelledDistances(geometry),
         labelled=positions[: len(query.labelled)],
@@ -150,7 +150,7 @@ def two_highest(columns: FloatArray) -> tuple[FloatArray, FloatArray]:
     return first, second
 
 
-def lowest(scores: npt.NDArray[Any], query: Query) -> IntArray:
+def lowest(scores: AnyArray, query: Query) -> IntArray:
     """The ``batch_size`` candidates with the lowest ``scores`` ((m,), one per candidate); of equal ones the earlier.
 
     Raises:

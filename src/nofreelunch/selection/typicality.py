@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from nofreelunch.selection.query import IntArray
+from nofreelunch.base.arrays import IntArray
 from nofreelunch.space.geometry import Geometry
 from nofreelunch.space.rows import groups
 

@@ -12,11 +12,11 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
+from nofreelunch.base.arrays import AnyArray, Float64Array, FloatArray, IntArray
 from nofreelunch.base.errors import UserError
 from nofreelunch.space.held_rows import Held, hold
-from nofreelunch.space.rows import FloatArray, IntArray, Rows, blocks, squared_norms
+from nofreelunch.space.rows import Rows, blocks, squared_norms
 
 if TYPE_CHECKING:
     import torch
@@ -100,7 +100,7 @@ class DeviceRows(Rows):
     def _norms(self) -> "torch.Tensor":
         return self._up(self.squared_norms)
 
-    def _up(self, array: npt.NDArray[Any]) -> "torch.Tensor":
+    def _up(self, array: AnyArray) -> "torch.Tensor":
         import torch
 
         return torch.tensor(np.asarray(array), device=self.device)
@@ -117,7 +117,7 @@ class DeviceRows(Rows):
         """As on the CPU, always with all rows: they are there, and a product is faster than gathering."""
         return _down(self._x @ self._up(vector))[rows]
 
-    def gram(self, weights: FloatArray) -> npt.NDArray[np.float64]:
+    def gram(self, weights: FloatArray) -> Float64Array:
         """As on the CPU."""
         import torch
 
@@ -151,7 +151,7 @@ class DeviceRows(Rows):
             seconds[block] = _down(products.scatter_(1, best.indices[:, None], -torch.inf).amax(dim=1))
         return labels, scores, seconds
 
-    def sums(self, rows: IntArray, labels: IntArray, count: int) -> npt.NDArray[np.float64]:
+    def sums(self, rows: IntArray, labels: IntArray, count: int) -> Float64Array:
         """As on the CPU, by a product with the labels' indicators: scattered sums would add in any order."""
         import torch
 
@@ -212,6 +212,6 @@ class DeviceRows(Rows):
         return squared.add_(self._norms[rows][:, None]).add_(self._norms[others]).clamp_(min=0)
 
 
-def _down(tensor: "torch.Tensor") -> npt.NDArray[Any]:
-    array: npt.NDArray[Any] = tensor.cpu().numpy()
+def _down(tensor: "torch.Tensor") -> AnyArray:
+    array: AnyArray = tensor.cpu().numpy()
     return array

@@ -4,11 +4,11 @@ from collections.abc import Callable, Hashable
 from typing import Any, TypeVar
 
 import numpy as np
-import numpy.typing as npt
 
+from nofreelunch.base.arrays import AnyFloatArray, BoolArray, Float64Array, FloatArray, IntArray
 from nofreelunch.base.randomness import generator
 from nofreelunch.space.device import place
-from nofreelunch.space.rows import BoolArray, FloatArray, IntArray, Rows, blocks, squared_norms
+from nofreelunch.space.rows import Rows, blocks, squared_norms
 
 T = TypeVar("T")
 
@@ -202,7 +202,7 @@ def kmeans(rows: Rows, count: int, rng: np.random.Generator) -> tuple[IntArray, 
     return labels, centres
 
 
-def _move_means(centres: FloatArray, sums: npt.NDArray[np.float64], labels: IntArray, changed: BoolArray) -> None:
+def _move_means(centres: FloatArray, sums: Float64Array, labels: IntArray, changed: BoolArray) -> None:
     """Put each of ``centres`` ((k, d)) whose cluster ``changed`` at the mean of its rows, of which ``sums`` are given;
     every label occurs."""
     centres[changed] = sums[changed] / np.bincount(labels)[changed, None]
@@ -262,7 +262,7 @@ def kmeans_plus_plus(rows: Rows, count: int, rng: np.random.Generator) -> tuple[
     return np.concatenate([np.array(chosen, np.int64), others]), labels, scores
 
 
-def draw(weights: npt.NDArray[np.floating], rng: np.random.Generator) -> int:
+def draw(weights: AnyFloatArray, rng: np.random.Generator) -> int:
     """One index with probability proportional to ``weights`` ((n,), ≥ 0); uniform where all are 0."""
     starts = np.arange(0, len(weights), PIECE)
     upto = np.cumsum(np.add.reduceat(weights, starts, dtype=np.float64))
@@ -275,7 +275,7 @@ def draw(weights: npt.NDArray[np.floating], rng: np.random.Generator) -> int:
     return int(first + _place(inside, target - (upto[piece - 1] if piece else 0)))
 
 
-def _place(upto: npt.NDArray[np.float64], target: float) -> int:
+def _place(upto: Float64Array, target: float) -> int:
     """Which summand carries the running sums past ``target``; rounding apart, the last that is not 0."""
     return int(min(np.searchsorted(upto, target, side="right"), np.searchsorted(upto, upto[-1])))
 

@@ -7,10 +7,10 @@ precision would hold twice as many, and was left out, as picks would depend on t
 from typing import TYPE_CHECKING, Protocol, Union
 
 import numpy as np
-import numpy.typing as npt
 
+from nofreelunch.base.arrays import FloatArray, IntArray
 from nofreelunch.base.errors import UserError
-from nofreelunch.space.rows import BLOCK_BYTES, FloatArray, blocks
+from nofreelunch.space.rows import BLOCK_BYTES, blocks
 
 if TYPE_CHECKING:
     import torch
@@ -113,7 +113,7 @@ class HeldRows:
             product[rows] = self._fetch(rows) @ other
         return product
 
-    def _fetch(self, rows: slice | npt.NDArray[np.int64]) -> "torch.Tensor":
+    def _fetch(self, rows: slice | IntArray) -> "torch.Tensor":
         """Rows of the host; the copy of one block runs beside the product of the one before it."""
         import torch
 
@@ -122,7 +122,7 @@ class HeldRows:
         staged.numpy()[:] = self.features[rows]
         return staged.to(device, non_blocking=True)
 
-    def _up(self, array: npt.NDArray[np.int64]) -> "torch.Tensor":
+    def _up(self, array: IntArray) -> "torch.Tensor":
         import torch
 
         return torch.tensor(array, device=self.there.device)

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from nofreelunch.base.arrays import FloatArray, IntArray
 from nofreelunch.space.geometry import Geometry
-from nofreelunch.space.rows import FloatArray, IntArray, blocks
+from nofreelunch.space.rows import blocks
 
 TABLE_BYTES = 128 * 2**20
 SHARE, FEWEST = 1 / 16, 64

@@ -6,11 +6,8 @@
 from collections.abc import Iterator
 
 import numpy as np
-import numpy.typing as npt
 
-FloatArray = npt.NDArray[np.float32]
-IntArray = npt.NDArray[np.int64]
-BoolArray = npt.NDArray[np.bool_]
+from nofreelunch.base.arrays import Float64Array, FloatArray, IntArray
 
 BLOCK_BYTES = 64 * 2**20
 # Beyond this share of the rows one product with all of them is faster than gathering those that are wanted.
@@ -73,7 +70,7 @@ class Rows:
             return result
         return self.features[rows] @ vector
 
-    def gram(self, weights: FloatArray) -> npt.NDArray[np.float64]:
+    def gram(self, weights: FloatArray) -> Float64Array:
         """(d, d) Σ weightᵢ xᵢxᵢᵀ; ``weights`` is (n,), ≥ 0."""
         d = self.features.shape[1]
         total = np.zeros((d, d))
@@ -113,7 +110,7 @@ class Rows:
             seconds[block] = products.max(axis=1)
         return labels, scores, seconds
 
-    def sums(self, rows: IntArray, labels: IntArray, count: int) -> npt.NDArray[np.float64]:
+    def sums(self, rows: IntArray, labels: IntArray, count: int) -> Float64Array:
         """(count, d) for each of ``count`` labels the sum of those of ``rows`` that carry it."""
         total = np.zeros((count, self.features.shape[1]))
         for label, members in enumerate(groups(labels, count)):

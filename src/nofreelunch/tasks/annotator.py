@@ -7,13 +7,12 @@ learner alone sees answers; heads are always scored on true labels.
 from typing import Annotated, Literal, Self
 
 import numpy as np
-import numpy.typing as npt
 from pydantic import Field, model_validator
 
+from nofreelunch.base.arrays import Float64Array, IntArray
 from nofreelunch.base.errors import UserError
 from nofreelunch.base.spec import Spec
 
-IntArray = npt.NDArray[np.int64]
 Rate = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -85,7 +84,7 @@ def answers(spec: AnnotatorSpec, labels: IntArray, class_count: int, rng: np.ran
     return np.where(place < class_count, place, labels)
 
 
-def transitions(spec: AnnotatorSpec, class_count: int) -> npt.NDArray[np.float64]:
+def transitions(spec: AnnotatorSpec, class_count: int) -> Float64Array:
     """(C, C) probability of each answer (column) for each true class (row)."""
     if isinstance(spec, Confusion):
         _check(len(spec.matrix), "annotator.matrix", class_count)

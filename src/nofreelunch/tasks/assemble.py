@@ -6,15 +6,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from nofreelunch.base.arrays import AnyArray, IntArray
 from nofreelunch.base.errors import UserError
 from nofreelunch.base.randomness import generator
 from nofreelunch.tasks.classes import check_names, check_not_ids, check_shared, in_order, spell, tidy
 from nofreelunch.tasks.spec import TableTask
 from nofreelunch.tasks.table import LINE, ROW, Split, Task, cap, conflicts, deduplicate
 
-IntArray = npt.NDArray[np.int64]
 # Where more test rows than this, and more than this share of them, are pool rows, a test score is one of memory.
 FEW_SHARED, MOST_SHARED = 10, 0.5
 
@@ -53,9 +52,9 @@ class Rows:
         return f"row {row}" if self.lines is None else f"line {self.lines[row]}"
 
     @property
-    def origin(self) -> dict[str, npt.NDArray[Any]]:
+    def origin(self) -> dict[str, AnyArray]:
         """Columns that lead from the rows of the task back to their source."""
-        found: dict[str, npt.NDArray[Any]] = {ROW: np.arange(len(self.label), dtype=np.int64)}
+        found: dict[str, AnyArray] = {ROW: np.arange(len(self.label), dtype=np.int64)}
         if self.lines is not None:
             found[LINE] = np.array(self.lines, np.int64)
         if self.ids is not None:

@@ -4,13 +4,11 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from nofreelunch.base import layout, storage
+from nofreelunch.base.arrays import IntArray
 from nofreelunch.base.errors import UserError
 from nofreelunch.tasks.counts import counts
-
-IntArray = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)

@@ -5,13 +5,12 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from nofreelunch.base import layout, storage
+from nofreelunch.base.arrays import AnyArray, IntArray
 from nofreelunch.base.errors import UserError
 from nofreelunch.base.randomness import generator
 
-Labels = npt.NDArray[np.int64]
 SPLITS = ("train", "test")
 # Columns that lead back to the source: its row from 0, and its line from 1 where it has lines. A third one is 'id'.
 SMALL_CLASS = 10
@@ -31,13 +30,13 @@ class Split:
 
     text: list[str]
     text_pair: list[str] | None
-    label: Labels
-    origin: Mapping[str, npt.NDArray[Any]] = field(default_factory=dict)
+    label: IntArray
+    origin: Mapping[str, AnyArray] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.text)
 
-    def rows(self, index: npt.NDArray[np.int64]) -> "Split":
+    def rows(self, index: IntArray) -> "Split":
         """The rows at ``index``, in that order."""
         pair = self.text_pair
         return Split(
@@ -169,7 +168,7 @@ def conflicts(*splits: Split) -> int:
     return sum(len(found) > 1 for found in classes.values())
 
 
-def _first_of_equals(split: Split) -> Labels:
+def _first_of_equals(split: Split) -> IntArray:
     first: dict[tuple[str, str], int] = {}
     for row, key in enumerate(split.keys()):
         first.setdefault(key, row)
@@ -202,10 +201,10 @@ def cap(split: Split, rows: int | None, *names: str | int) -> Split:
     return split.rows(np.sort(np.concatenate(chosen)))
 
 
-def _shares(counts: Labels, total: int) -> Labels:
+def _shares(counts: IntArray, total: int) -> IntArray:
     """Whole shares of ``total`` in proportion to ``counts``, each from 1 to its count, by largest remainders."""
     ideal = counts * (total / counts.sum())
-    shares: Labels = np.maximum(1, np.floor(ideal)).astype(np.int64)
+    shares: IntArray = np.maximum(1, np.floor(ideal)).astype(np.int64)
     while (missing := total - int(shares.sum())) != 0:
         step = 1 if missing > 0 else -1
         open_ = shares < counts if step > 0 else shares > 1
@@ -244,7 +243,7 @@ def read_split(dataset: str, split: str) -> Split:
         UserError: the file is absent, unreadable, or its columns are not those of a task.
     """
     path = layout.task_split(dataset, split)
-    columns: Mapping[str, npt.NDArray[Any]] = storage.read_table(path, ("text", "label"))
+    columns: Mapping[str, AnyArray] = storage.read_table(path, ("text", "label"))
     label = columns["label"]
     if label.dtype != np.int64:
         raise UserError(f"{path}: the labels are {label.dtype}, not int64. Delete it and run 'dvc repro'.")

@@ -6,16 +6,15 @@ from math import ceil
 from typing import Any, Literal
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.colors import Colormap, Normalize
 from matplotlib.figure import Figure
 
+from nofreelunch.base.arrays import BoolArray, Float64Array
 from nofreelunch.evaluation.aulc import SHARES, arrivals
 from nofreelunch.report.figures import style
 
-FloatArray = npt.NDArray[np.float64]
 Shown = Literal["aulc", "rank"]
 _LEFT, _TOP, _BESIDE = 1.15, 0.95, 0.2
 _CELL = (0.44, 0.24)
@@ -32,10 +31,10 @@ class _Panel:
         same: where a strategy picks the same rows as one above it in all pools; '=' is written.
     """
 
-    numbers: FloatArray
-    painted: FloatArray
+    numbers: Float64Array
+    painted: Float64Array
     higher: bool
-    same: npt.NDArray[np.bool_]
+    same: BoolArray
 
 
 def draw(ranks: pd.DataFrame, shown: Shown, metric: str = "accuracy", known: style.Marks = style.NO_MARKS) -> Figure:
@@ -106,12 +105,12 @@ def _panels(table: pd.DataFrame, written: str, painted: str, higher: bool) -> di
     }
 
 
-def _matrix(table: pd.DataFrame, column: str) -> FloatArray:
+def _matrix(table: pd.DataFrame, column: str) -> Float64Array:
     means = table.groupby(["strategy", "embedder"], observed=True)[column].mean()
     return means.unstack("embedder").to_numpy(dtype=np.float64)  # type: ignore[no-any-return]
 
 
-def _same(table: pd.DataFrame, written: str) -> npt.NDArray[np.bool_]:
+def _same(table: pd.DataFrame, written: str) -> BoolArray:
     shares = _matrix(table, "same") if "same" in table else np.zeros(_matrix(table, written).shape)
     return np.asarray(shares == 1)
 

@@ -2,8 +2,9 @@
 
 import numpy as np
 
+from nofreelunch.base.arrays import IntArray
 from nofreelunch.selection.declare import pool
-from nofreelunch.selection.query import IntArray, Start
+from nofreelunch.selection.query import Start
 from nofreelunch.space.geometry import farthest_first, update_nearest
 from nofreelunch.space.rows import blocks, squared_norms
 

@@ -2,11 +2,12 @@
 
 import numpy as np
 
+from nofreelunch.base.arrays import IntArray
 from nofreelunch.base.options import Count, Positive
 from nofreelunch.selection.batches import fill
 from nofreelunch.selection.coverage import cover, gaussian
 from nofreelunch.selection.declare import pool
-from nofreelunch.selection.query import IntArray, Start
+from nofreelunch.selection.query import Start
 
 
 def select(start: Start, *, bandwidth: Positive = 1.0, references: Count = 5000, normalise: bool = True) -> IntArray:

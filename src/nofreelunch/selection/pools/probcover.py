@@ -2,11 +2,12 @@
 
 import numpy as np
 
+from nofreelunch.base.arrays import IntArray
 from nofreelunch.base.options import Count, Positive, Share
 from nofreelunch.selection.batches import fill
 from nofreelunch.selection.coverage import ball, cover, purity_radius
 from nofreelunch.selection.declare import pool
-from nofreelunch.selection.query import IntArray, Start
+from nofreelunch.selection.query import Start
 
 
 def select(

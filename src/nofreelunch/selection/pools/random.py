@@ -1,7 +1,8 @@
 """Random initial pool: a uniform sample, the reference every selection is held against."""
 
+from nofreelunch.base.arrays import IntArray
 from nofreelunch.selection.declare import pool
-from nofreelunch.selection.query import IntArray, Start
+from nofreelunch.selection.query import Start
 
 
 def select(start: Start) -> IntArray:

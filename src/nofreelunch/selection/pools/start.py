@@ -5,10 +5,10 @@ from typing import Any
 
 from threadpoolctl import threadpool_limits
 
+from nofreelunch.base.arrays import FloatArray, IntArray
 from nofreelunch.base.randomness import generator
 from nofreelunch.selection.query import PoolSelection, Start
 from nofreelunch.space.geometry import Geometry
-from nofreelunch.space.rows import FloatArray, IntArray
 
 
 def select_all(
@@ -39,6 +39,6 @@ def select_all(
             select, options = selections[ips]
             own = (*names, ips, seed, "initial pool")
             order = generator(*own, "order").permutation(len(features))
-            start = Start(features, geometry, order, size, generator(*own))
+            start = Start(geometry, order, size, generator(*own))
             made[key] = {"rows": select(start, **options)}
     return made

@@ -4,9 +4,10 @@ from typing import Literal
 
 import numpy as np
 
+from nofreelunch.base.arrays import IntArray
 from nofreelunch.base.options import Count, Size
 from nofreelunch.selection.declare import pool
-from nofreelunch.selection.query import IntArray, Start
+from nofreelunch.selection.query import Start
 from nofreelunch.selection.typicality import typical_rows
 
 

@@ -11,14 +11,14 @@ by r WWᵀ times the length of the step over ‖r W‖.
 from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 
+from nofreelunch.base.arrays import BoolArray, FloatArray, IntArray
 from nofreelunch.base.errors import UserError
 from nofreelunch.base.options import Positive
 from nofreelunch.heads.linear import LinearHead
 from nofreelunch.selection.batches import spread
 from nofreelunch.selection.declare import strategy
-from nofreelunch.selection.query import FloatArray, IntArray, Query
+from nofreelunch.selection.query import Query
 from nofreelunch.space.rows import squared_norms
 
 
@@ -86,9 +86,9 @@ def _farthest_anchor(query: Query, missing: str) -> FloatArray:
     return farthest
 
 
-def _flips(gaps: FloatArray, slopes: FloatArray, steps: FloatArray) -> npt.NDArray[np.bool_]:
+def _flips(gaps: FloatArray, slopes: FloatArray, steps: FloatArray) -> BoolArray:
     """(m,) whether a step of length ``steps`` ((m,)) lifts another score over the predicted class's."""
-    flips: npt.NDArray[np.bool_] = np.any(gaps + slopes * steps[:, None] > 0, axis=1)
+    flips: BoolArray = np.any(gaps + slopes * steps[:, None] > 0, axis=1)
     return flips
 
 

@@ -9,8 +9,9 @@ from typing import Literal
 
 import numpy as np
 
+from nofreelunch.base.arrays import IntArray
 from nofreelunch.selection.declare import strategy
-from nofreelunch.selection.query import IntArray, Query
+from nofreelunch.selection.query import Query
 from nofreelunch.space.geometry import draw
 
 

@@ -19,14 +19,12 @@ thin products (Woodbury), without an inverse or a decomposition of d × d.
 from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 
+from nofreelunch.base.arrays import Float64Array, FloatArray, IntArray
 from nofreelunch.base.options import Count, Positive
 from nofreelunch.selection.declare import strategy
-from nofreelunch.selection.query import FloatArray, IntArray, Query
+from nofreelunch.selection.query import Query
 from nofreelunch.space.rows import Rows, blocks, squared_norms, thin_product
-
-Float64Array = npt.NDArray[np.float64]
 
 STEPS = 100
 ACTIVE = 16
@@ -123,7 +121,8 @@ class _Search:
         """M = penalty · I + seenᵀ seen at first, for ``seen`` ((L, d)); F is ``pool``."""
         from scipy.linalg import cholesky, solve_triangular
 
-        self.pool, self.rows, self.weights = query.geometry.rows, query.candidates, weights.astype(np.float64)
+        self.features, self.pool = query.features, query.geometry.rows
+        self.rows, self.weights = query.candidates, weights.astype(np.float64)
         d = len(pool)
         self.seen = seen if len(seen) <= d else np.asarray(np.linalg.qr(seen, mode="r"))
         self.penalty = penalty
@@ -164,7 +163,7 @@ class _Search:
         bounds = self._bounds(start)
         width = max(8 * STEPS, len(bounds) // ACTIVE)
         active = np.sort(np.argpartition(bounds, -width)[-width:]) if width < len(bounds) else np.arange(len(bounds))
-        features = self.pool.features[self.rows[active]]
+        features = self.features[self.rows[active]]
         self._bring_up(active, start)
         quadratic, length = self.quadratic[active], self.length[active]
         weights, free = self.weights[active], self.free[active]
@@ -265,7 +264,7 @@ class _Search:
     def prune(self, added: IntArray, size: int) -> IntArray:
         """Positions in ``added`` that stay when those whose loss hurts least are taken away one by one, ascending."""
         roots = np.sqrt(self.weights[added])
-        v = self.pool.features[self.rows[added]] * roots[:, None]
+        v = self.features[self.rows[added]] * roots[:, None]
         inside = v @ self.thin.T
         inverse = np.linalg.inv(np.eye(len(added)) + (v @ v.T - inside @ inside.T) / self.penalty)
         p = np.eye(len(added)) - inverse

@@ -1,7 +1,8 @@
 """CoreSet (Sener & Savarese 2018): k-centre greedy in feature space, from the labelled set."""
 
+from nofreelunch.base.arrays import IntArray
 from nofreelunch.selection.declare import strategy
-from nofreelunch.selection.query import IntArray, Query
+from nofreelunch.selection.query import Query
 from nofreelunch.space.geometry import farthest_first
 
 

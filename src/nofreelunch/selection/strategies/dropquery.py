@@ -1,12 +1,12 @@
 """DropQuery (Gupte et al. 2024): rows whose prediction dropout of their features changes, spread by k-means."""
 
 import numpy as np
-import numpy.typing as npt
 
+from nofreelunch.base.arrays import BoolArray, IntArray
 from nofreelunch.base.options import Count, Share
 from nofreelunch.selection.batches import spread
 from nofreelunch.selection.declare import strategy
-from nofreelunch.selection.query import IntArray, Query
+from nofreelunch.selection.query import Query
 
 BLOCK = 512
 
@@ -45,7 +45,7 @@ def _changes(query: Query, passes: int, dropout: float) -> IntArray:
     return changes
 
 
-def _coins(shape: tuple[int, ...], chance: float, rng: np.random.Generator) -> npt.NDArray[np.bool_]:
+def _coins(shape: tuple[int, ...], chance: float, rng: np.random.Generator) -> BoolArray:
     """Independent coins of this shape, true with ``chance`` (to 16 bits)."""
     count = int(np.prod(shape))
     words = np.asarray(rng.bit_generator.random_raw(-(-count // 4))).view(np.uint16)[:count]

@@ -2,8 +2,9 @@
 
 import numpy as np
 
+from nofreelunch.base.arrays import IntArray
 from nofreelunch.selection.declare import strategy
-from nofreelunch.selection.query import IntArray, Query, lowest
+from nofreelunch.selection.query import Query, lowest
 
 
 def select(query: Query) -> IntArray:

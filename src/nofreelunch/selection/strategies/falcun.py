@@ -3,11 +3,11 @@
 from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 
+from nofreelunch.base.arrays import BoolArray, Float64Array, FloatArray, IntArray
 from nofreelunch.base.options import NotNegative
 from nofreelunch.selection.declare import strategy
-from nofreelunch.selection.query import IntArray, Query, two_highest
+from nofreelunch.selection.query import Query, two_highest
 from nofreelunch.space.geometry import draw
 
 
@@ -39,18 +39,18 @@ def select(query: Query, *, gamma: NotNegative = 10.0, relevance: Literal["sum",
     return query.candidates[picks]
 
 
-def _scaled(distances: npt.NDArray[np.float32], free: npt.NDArray[np.bool_]) -> npt.NDArray[np.float32]:
+def _scaled(distances: FloatArray, free: BoolArray) -> FloatArray:
     low, high = distances[free].min(), distances[free].max()
-    scaled: npt.NDArray[np.float32] = (distances - low) / max(high - low, np.float32(1e-12))
+    scaled: FloatArray = (distances - low) / max(high - low, np.float32(1e-12))
     return scaled
 
 
-def _power(relevant: npt.NDArray[np.float32], gamma: float, free: npt.NDArray[np.bool_]) -> npt.NDArray[np.float64]:
+def _power(relevant: FloatArray, gamma: float, free: BoolArray) -> Float64Array:
     """relevance^γ of the free ones up to a factor that keeps it in range, 0 for the others."""
     largest = relevant[free].max()
     if largest <= 0:
         return np.zeros(len(relevant))
-    weights: npt.NDArray[np.float64] = (np.where(free, relevant, 0) / np.float64(largest)) ** gamma
+    weights: Float64Array = (np.where(free, relevant, 0) / np.float64(largest)) ** gamma
     weights[~free] = 0
     return weights
 

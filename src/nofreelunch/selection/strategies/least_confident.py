@@ -1,7 +1,8 @@
 """Least confident (Lewis & Gale 1994): the lowest highest probability."""
 
+from nofreelunch.base.arrays import IntArray
 from nofreelunch.selection.declare import strategy
-from nofreelunch.selection.query import IntArray, Query, lowest
+from nofreelunch.selection.query import Query, lowest
 
 
 def select(query: Query) -> IntArray:

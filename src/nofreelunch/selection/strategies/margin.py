@@ -1,7 +1,8 @@
 """Margin (Scheffer et al. 2001): the smallest difference between the two highest probabilities."""
 
+from nofreelunch.base.arrays import IntArray
 from nofreelunch.selection.declare import strategy
-from nofreelunch.selection.query import IntArray, Query, lowest, two_highest
+from nofreelunch.selection.query import Query, lowest, two_highest
 
 
 def select(query: Query) -> IntArray:

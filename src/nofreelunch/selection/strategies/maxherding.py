@@ -2,11 +2,12 @@
 
 import numpy as np
 
+from nofreelunch.base.arrays import IntArray
 from nofreelunch.base.options import Positive
 from nofreelunch.selection.batches import fill_up
 from nofreelunch.selection.coverage import cover, gaussian, nearest_labelled
 from nofreelunch.selection.declare import prepare_coverage, strategy
-from nofreelunch.selection.query import IntArray, Query
+from nofreelunch.selection.query import Query
 
 
 def select(query: Query, *, bandwidth: Positive = 1.0, normalise: bool = True) -> IntArray:

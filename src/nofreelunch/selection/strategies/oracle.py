@@ -9,9 +9,10 @@ from dataclasses import replace
 
 import numpy as np
 
+from nofreelunch.base.arrays import FloatArray, IntArray
 from nofreelunch.base.options import Count
 from nofreelunch.selection.declare import strategy
-from nofreelunch.selection.query import FloatArray, IntArray, OracleQuery
+from nofreelunch.selection.query import OracleQuery
 from nofreelunch.selection.strategies import badge, coreset, margin, random, typiclust
 
 PROPOSERS = (random.select, margin.select, badge.select, typiclust.select, coreset.select)

@@ -2,11 +2,12 @@
 
 import numpy as np
 
+from nofreelunch.base.arrays import IntArray
 from nofreelunch.base.options import Positive, Share
 from nofreelunch.selection.batches import fill_up
 from nofreelunch.selection.coverage import ball, cover, nearest_labelled, purity_radius
 from nofreelunch.selection.declare import prepare_coverage, strategy
-from nofreelunch.selection.query import IntArray, Query
+from nofreelunch.selection.query import Query
 
 
 def select(query: Query, *, purity: Share = 0.95, radius: Positive | None = None, normalise: bool = True) -> IntArray:

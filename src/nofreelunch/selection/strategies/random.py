@@ -1,7 +1,8 @@
 """Random: a uniform sample of the candidates, the reference every strategy is held against."""
 
+from nofreelunch.base.arrays import IntArray
 from nofreelunch.selection.declare import strategy
-from nofreelunch.selection.query import IntArray, Query
+from nofreelunch.selection.query import Query
 
 
 def select(query: Query) -> IntArray:

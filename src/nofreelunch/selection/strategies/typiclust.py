@@ -2,9 +2,10 @@
 
 from typing import Literal
 
+from nofreelunch.base.arrays import IntArray
 from nofreelunch.base.options import Count, Size
 from nofreelunch.selection.declare import strategy
-from nofreelunch.selection.query import IntArray, Query
+from nofreelunch.selection.query import Query
 from nofreelunch.selection.typicality import typical_rows
 
 

@@ -2,11 +2,12 @@
 
 import numpy as np
 
+from nofreelunch.base.arrays import FloatArray, IntArray
 from nofreelunch.base.options import Positive
 from nofreelunch.selection.batches import fill_up
 from nofreelunch.selection.coverage import cover, gaussian, nearest_labelled
 from nofreelunch.selection.declare import prepare_coverage, strategy
-from nofreelunch.selection.query import FloatArray, IntArray, Query, two_highest
+from nofreelunch.selection.query import Query, two_highest
 from nofreelunch.space.geometry import Geometry
 
 
