@@ -52,10 +52,11 @@ def own(tmp_path, monkeypatch):
 def test_what_the_index_will_be_asked_for_is_said(monkeypatch, tmp_path):
     monkeypatch.setenv("NOFREELUNCH_CACHE", str(tmp_path))
     assert check.wheels_to_come(SHIPPED, ["hashing", "minilm", "bert_base"]) == []
-    lines = check.wheels_to_come(SHIPPED, ["mpnet_static", "mpnet", "potion_8m"])
+    lines = check.wheels_to_come(SHIPPED, ["mpnet_static", "mpnet", "potion_8m", "wordllama_64", "wordllama"])
     assert [line.partition("index: ")[2] for line in lines] == [
         "405 MB of sentence-transformers/all-mpnet-base-v2, for mpnet_static, mpnet",
         "40 MB of minishlab/potion-base-8M, for potion_8m",
+        "19 MB of dleemiller/word-llama-l2-supercat, for wordllama_64, wordllama",
     ]
 
 

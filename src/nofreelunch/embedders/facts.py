@@ -10,7 +10,9 @@ def facts_of(spec: EmbedderSpec) -> EmbedderFacts | None:
     """The record of the model that an entry loads; None where it is not registered."""
     hub, _ = _identity(spec)
     facts = None if hub is None else EMBEDDERS.get(hub)
-    if facts is not None and isinstance(spec, Transformer) and spec.static:
+    if facts is not None and isinstance(spec, Transformer) and spec.truncate_dim not in (None, facts.dim):
+        facts = replace(facts, dim=min(spec.truncate_dim, facts.dim), mteb=facts.mteb_cut.get(spec.truncate_dim))
+    if facts is not None and isinstance(spec, Transformer) and spec.static and not facts.table:
         note = "mean of the model's input word vectors, without its transformer"
         return replace(facts, active=0, mteb=None, note=note)
     if facts is not None and isinstance(spec, Transformer) and spec.layers is not None:

