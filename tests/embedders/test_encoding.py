@@ -1,3 +1,4 @@
+import hashlib
 import shutil
 
 import numpy as np
@@ -5,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nofreelunch.base import provenance
 from nofreelunch.base.errors import UserError
 from nofreelunch.base.storage import Memo
 from nofreelunch.embedders import encoding
@@ -51,6 +53,20 @@ def test_chunks_are_bounded_and_sorted_by_length():
     assert max(sum(min(len(texts[i]), LONGEST_COUNTED) for i in part) for part in parts) <= CHUNK_CHARACTERS
     lengths = [len(texts[i]) for part in parts for i in part]
     assert lengths == sorted(lengths, reverse=True)
+
+
+def test_chunks_of_the_cpu_stay_what_they_were():
+    """Their digests are in the keys of every vector that a memo holds; these were taken before GPUs had their own."""
+    parts = list(chunks(sample(3000)))
+    assert ([len(part) for part in parts][:6], len(parts)) == ([73, 75, 77, 79, 81, 84], 22)
+    content = b"".join(part.astype(np.int64).tobytes() for part in parts)
+    assert hashlib.sha256(content).hexdigest()[:16] == "4b3873cfa23c60fd"
+
+
+def test_what_a_gpu_runs_does_not_stand_in_the_keys_of_the_cpus_vectors():
+    assert not provenance._closure(("nofreelunch.embedders.sentence_model",)) & {
+        f"nofreelunch.{name}" for name in ("embedders.gpu_model", "embedders.fast_tokens", "embedders.encoding")
+    }
 
 
 def test_a_text_longer_than_a_chunk_gets_its_place():

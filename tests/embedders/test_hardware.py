@@ -5,7 +5,7 @@ import pytest
 from tiny_models import texts
 
 from nofreelunch.base.storage import Memo
-from nofreelunch.embedders import shards
+from nofreelunch.embedders import encoding, shards
 from nofreelunch.embedders.adapter import CPU, HARDWARE
 from nofreelunch.embedders.encoding import CHUNK_TEXTS
 from nofreelunch.embedders.model_embedder import ModelEmbedder
@@ -19,6 +19,11 @@ TASK = tuple(
     for seed, n in ((0, CHUNK_TEXTS + 40), (1, 20))
 )
 NAMES = ("joined", "task")
+
+
+@pytest.fixture(autouse=True)
+def chunks_of_one_size(monkeypatch):
+    monkeypatch.setattr(encoding, "GPU_CHUNK_TEXTS", CHUNK_TEXTS)
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -13,13 +14,20 @@ from nofreelunch.base.errors import UserError
 from nofreelunch.base.progress import Progress
 from nofreelunch.base.storage import Entry, Memo, digest
 
-Encoder = Callable[[list[str]], tuple[Sequence[FloatArray], IntArray]]
-"""From n texts to one (n, d) array for each set of vectors that is wanted of them, and (n,) tokens."""
+Encoder = Callable[[Any], tuple[Sequence[FloatArray], IntArray]]
+"""From n texts, or what was prepared of them, to one (n, d) array for each set of vectors that is wanted of them, and
+(n,) tokens."""
 
 # A chunk is what a kill can lose: a few seconds of a small model on one core. Longer texts are mostly cut anyway.
 CHUNK_TEXTS = 512
 CHUNK_CHARACTERS = 65_536
 LONGEST_COUNTED = 2_048
+# On a GPU about a minute of the largest models (7 billion weights: 83 texts of 168 tokens a second on an H200), and
+# enough texts for whole batches of near-equal length.
+GPU_CHUNK_TEXTS = 8_192
+GPU_CHUNK_CHARACTERS = 2**22
+# Chunks that are prepared, or written to the memo, while a GPU has another one.
+AHEAD = 2
 
 
 @dataclass(frozen=True)
@@ -62,14 +70,21 @@ class Encoded:
                 out[rows] = found["vectors"][offset[texts[rows]]]
 
 
-def chunks(texts: Sequence[str]) -> Iterator[IntArray]:
-    """Indices of texts of similar length, chunk by chunk from long to short: a function of the set of texts alone."""
+def chunks(texts: Sequence[str], kind: str = "cpu") -> Iterator[IntArray]:
+    """Indices of texts of similar length, chunk by chunk from long to short: a function of the set of texts and the
+    ``kind`` of device (``cpu`` or ``cuda``) alone.
+
+    Chunks are fixed, and not cut by what a device does in a minute, as a batch is made of the texts of one chunk: the
+    vectors would hang on rates. Small models are through with a chunk in seconds; that costs them nothing, since a GPU
+    goes on with the next one while this is written.
+    """
+    most, room = (CHUNK_TEXTS, CHUNK_CHARACTERS) if kind == "cpu" else (GPU_CHUNK_TEXTS, GPU_CHUNK_CHARACTERS)
     # Long ones first: too little memory shows at once, and the time left is not promised too short.
     order = sorted(range(len(texts)), key=lambda i: (-len(texts[i]), texts[i]))
     start, characters = 0, 0
     for place, i in enumerate(order):
         size = min(len(texts[i]), LONGEST_COUNTED)
-        if place > start and (place - start == CHUNK_TEXTS or characters + size > CHUNK_CHARACTERS):
+        if place > start and (place - start == most or characters + size > room):
             yield np.array(order[start:place])
             start, characters = place, 0
         characters += size
@@ -90,6 +105,8 @@ def encode(
     label: str,
     beside: Sequence[str] = (),
     clock: Callable[[], float] = time.perf_counter,
+    kind: str = "cpu",
+    prepare: Callable[[list[str]], Any] | None = None,
 ) -> Encoded:
     """Embed distinct ``texts`` into the memo; a chunk that it holds already is not computed again.
 
@@ -101,8 +118,11 @@ def encode(
         label: shown with the progress.
         beside: keys like ``key`` for the further sets of vectors that the encoders give.
         clock: what counts the seconds of a chunk.
+        kind: of the devices, which decides on the size of chunks.
+        prepare: what can be done with a chunk before an encoder has time for it, which then gets the result and not the
+            texts; called in threads, once the encoders are loaded.
     """
-    parts = list(chunks(texts))
+    parts = list(chunks(texts, kind))
     keys = chunk_keys(texts, parts, key)
     further = [chunk_keys(texts, parts, other) for other in beside]
     tokens = np.empty(len(texts), np.int64)
@@ -125,9 +145,12 @@ def encode(
             idle.put(encoder)
 
         def compute(place: int) -> int:
+            part: Any = [texts[i] for i in parts[place]]
+            if prepare is not None:
+                part = prepare(part)
             encoder = idle.get()
             try:
-                chunk, *others = encode_chunk(encoder, [texts[i] for i in parts[place]], clock)
+                chunk, *others = encode_chunk(encoder, part, clock)
             finally:
                 idle.put(encoder)
             for names, entry in zip(further, others, strict=True):
@@ -138,12 +161,12 @@ def encode(
 
         known = len(texts) - sum(len(parts[place]) for place in missing)
         with Progress(label, len(texts), "texts", known) as progress:
-            for count in _map(compute, missing, len(encoders)):
+            for count in _map(compute, missing, len(encoders) + (0 if prepare is None else AHEAD)):
                 progress.update(count)
     return Encoded(memo, keys, parts, int(dims[0]), tokens, float(seconds.sum()))
 
 
-def encode_chunk(encoder: Encoder, texts: list[str], clock: Callable[[], float]) -> list[Entry]:
+def encode_chunk(encoder: Encoder, texts: Any, clock: Callable[[], float]) -> list[Entry]:
     """The memo's entries of one chunk, one a set of vectors: vectors (n, d), tokens (n,), the pass's seconds (1,)."""
     start = clock()
     sets, tokens = encoder(texts)

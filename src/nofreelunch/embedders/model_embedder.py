@@ -24,6 +24,7 @@ from nofreelunch.embedders.adapter import (
 )
 from nofreelunch.embedders.embedding import CARD, Embedding
 from nofreelunch.embedders.encoding import Encoder, chunk_keys, chunks, encode
+from nofreelunch.embedders.gpu_model import GpuModel, Prepared
 from nofreelunch.embedders.model_files import ModelFiles
 from nofreelunch.embedders.pair_formats import FIELDS, columns
 from nofreelunch.embedders.prompts import resolve
@@ -131,7 +132,8 @@ class ModelEmbedder:
     @cached_property
     def models(self) -> list[SentenceModel]:
         """The loaded model, one copy on each device."""
-        return [SentenceModel(self.files.folder, self.settings(self.where), device) for device in self.devices]
+        made = SentenceModel if self.where.kind == "cpu" else GpuModel
+        return [made(self.files.folder, self.settings(self.where), device) for device in self.devices]
 
     @cached_property
     def static_vectors(self) -> StaticVectors:
@@ -155,7 +157,8 @@ class ModelEmbedder:
 
     def missing(self, texts: Texts) -> dict[tuple[str, ...], list[str]]:
         """The chunks that the memo lacks, under the keys of their entries; none where it has all of other hardware."""
-        parts, where = list(chunks(texts.distinct)), self._complete(texts) or self.where
+        where = self._complete(texts) or self.where
+        parts = list(chunks(texts.distinct, where.kind))
         keys = [chunk_keys(texts.distinct, parts, self._key(texts.prompt, where, layers)) for layers in self.layers]
         return {
             entries: [texts.distinct[i] for i in part]
@@ -177,9 +180,20 @@ class ModelEmbedder:
             here = CPU if self.spec.static else hardware()
             if (where.kind, self.settings(where)) != (here.kind, self.settings(here)):
                 raise UserError(f"{self.memo.folder} lost a chunk while it was in use. Run the same command again.")
-            return self.encoders(texts.prompt)
+            return self.encoders(texts.prompt) if prepare is None else self._runners()
 
-        encoded = encode(texts.distinct, key, encoders, self.memo, self._label(task_name), beside, self.clock)
+        prepare = None if where.kind == "cpu" else partial(self._prepare, prompt=texts.prompt)
+        encoded = encode(
+            texts.distinct,
+            key,
+            encoders,
+            self.memo,
+            self._label(task_name),
+            beside,
+            self.clock,
+            where.kind,
+            prepare,
+        )
         place = {text: i for i, text in enumerate(texts.distinct)}
         indices = {
             name: [np.array([place[t] for t in column]) for column in part] for name, part in texts.parts.items()
@@ -223,6 +237,17 @@ class ModelEmbedder:
             return [self._static]
         return [partial(model.encode_layers, prompt=prompt, layers=self.layers) for model in self.models]
 
+    def _prepare(self, texts: list[str], prompt: str) -> Prepared:
+        """What a GPU gets of ``texts``."""
+        return self._gpu_models()[0].prepare(texts, prompt)
+
+    def _runners(self) -> list[Encoder]:
+        """`encoders` of what `_prepare` gives."""
+        return [partial(model.run, layers=self.layers) for model in self._gpu_models()]
+
+    def _gpu_models(self) -> list[GpuModel]:
+        return [model for model in self.models if isinstance(model, GpuModel)]
+
     def _static(self, texts: list[str]) -> tuple[list[FloatArray], IntArray]:
         vectors, tokens = self.static_vectors.encode(texts)
         return [vectors], tokens
@@ -232,8 +257,8 @@ class ModelEmbedder:
 
         In a fixed order and not this process's own first, so that all who share a memo find the same vectors.
         """
-        parts = list(chunks(texts.distinct))
         for where in (CPU,) if self.spec.static else HARDWARE:
+            parts = list(chunks(texts.distinct, where.kind))
             keys = chunk_keys(texts.distinct, parts, self._key(texts.prompt, where, self.spec.layers))
             if all(self.memo.load(key) is not None for key in keys):
                 return where
@@ -243,7 +268,7 @@ class ModelEmbedder:
         return STATIC_PACKAGES if self.spec.static else MODEL_PACKAGES
 
     def _key(self, prompt: str, where: Hardware, layers: int | None) -> str:
-        module = "static_vectors" if self.spec.static else "sentence_model"
+        module = "static_vectors" if self.spec.static else "sentence_model" if where.kind == "cpu" else "gpu_model"
         return digest(
             "chunk of texts",
             {
