@@ -21,7 +21,7 @@ from threadpoolctl import threadpool_limits
 from benchmarks.head import clusters
 from benchmarks.machine import clock, describe, number, parser
 from nofreelunch.cells.experiment import BLOCK_RUNS
-from nofreelunch.cells.scores import score
+from nofreelunch.cells.metrics import score
 from nofreelunch.cells.simulation import Cell, Curve, Run, simulate
 from nofreelunch.heads.spec import LogisticSpec
 from nofreelunch.selection.pools import typiclust

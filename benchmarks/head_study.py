@@ -22,7 +22,7 @@ from threadpoolctl import threadpool_limits
 
 from nofreelunch.base import storage
 from nofreelunch.base.randomness import generator
-from nofreelunch.cells.scores import METRICS
+from nofreelunch.cells.metrics import METRICS
 from nofreelunch.cells.simulation import Cell, Curve, Run, simulate
 from nofreelunch.heads.scaling import scale
 from nofreelunch.heads.softmax import Intercept

@@ -19,7 +19,7 @@ from threadpoolctl import threadpool_limits
 from benchmarks.machine import describe
 from nofreelunch.base import storage
 from nofreelunch.base.randomness import generator
-from nofreelunch.cells.scores import METRICS, score
+from nofreelunch.cells.metrics import METRICS, score
 from nofreelunch.cells.simulation import Cell
 from nofreelunch.heads import softmax
 from nofreelunch.heads.scaling import scale

@@ -27,7 +27,7 @@ from nofreelunch.base.storage import Memo
 from nofreelunch.cells.cell_files import Data, budget_for, read_data, read_pools
 from nofreelunch.cells.experiment import Plan, active_learn
 from nofreelunch.cells.initial_pools import initial_pools
-from nofreelunch.cells.scores import score
+from nofreelunch.cells.metrics import score
 from nofreelunch.cells.simulation import Cell, Run, simulate
 from nofreelunch.compute import engine
 from nofreelunch.evaluation.aulc import aulc

@@ -151,10 +151,10 @@ def test_labelled_distances_are_those_to_the_nearest_label(monkeypatch) -> None:
 def test_draw_is_proportional_and_uniform_without_weight() -> None:
     rng = np.random.default_rng(0)
     weights = np.array([0, 3, 0, 1], np.float32)
-    counts = np.bincount([geometry.draw(weights, rng) for _ in range(2000)], minlength=4)
+    counts = np.bincount([geometry.weighted_draw(weights, rng) for _ in range(2000)], minlength=4)
     assert counts[[0, 2]].sum() == 0
     assert stats.binomtest(int(counts[1]), 2000, 0.75).pvalue > 1e-4
-    assert set(np.unique([geometry.draw(np.zeros(4), rng) for _ in range(200)])) == {0, 1, 2, 3}
+    assert set(np.unique([geometry.weighted_draw(np.zeros(4), rng) for _ in range(200)])) == {0, 1, 2, 3}
 
 
 @settings(max_examples=100, deadline=None)
@@ -164,7 +164,7 @@ def test_draw_in_pieces_is_that_of_one_running_sum(weights: list[int], piece: in
     expected = np.searchsorted(upto, np.random.default_rng(seed).random() * upto[-1], side="right")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(geometry, "PIECE", piece)
-        drawn = geometry.draw(np.array(weights, np.float32), np.random.default_rng(seed))
+        drawn = geometry.weighted_draw(np.array(weights, np.float32), np.random.default_rng(seed))
     assert drawn == expected or upto[-1] == 0
 
 

@@ -4,7 +4,7 @@ import pytest
 import synthetic_runs
 
 from nofreelunch.evaluation.answers import answers
-from nofreelunch.evaluation.aulc import scores
+from nofreelunch.evaluation.aulc import run_areas
 
 
 def asked(truth=None, datasets=6, pools=("random", "typiclust"), strategies=("random", "margin", "badge"), **more):
@@ -17,7 +17,7 @@ def asked(truth=None, datasets=6, pools=("random", "typiclust"), strategies=("ra
         synthetic_runs.Truth(**{"site_noise": 0.004, **(truth or {})}),
         **more,
     )
-    return {answer.factor: answer for answer in answers(scores(frame, probes))}
+    return {answer.factor: answer for answer in answers(run_areas(frame, probes))}
 
 
 def test_what_was_built_in_is_found_and_sure():

@@ -68,7 +68,7 @@ def test_labels_to_a_target():
 
 def test_scores_of_a_run(runs):
     frame, probes, *_ = runs
-    table = aulc.scores(frame, probes)
+    table = aulc.run_areas(frame, probes)
     assert len(table) == 2 * 4 * 2 * 4 * 5 * len(AREAS)
     keys = {"dataset": "easy", "embedder": "fair", "ips": "random", "strategy": "margin", "seed": 4}
 
@@ -92,7 +92,7 @@ def test_a_probe_at_chance_has_no_shares(runs):
     # 0.03 above chance with an error of 0.01 is not 0.02 above it for sure, 0.04 is.
     for lift, known in ((0.03, False), (0.04, True)):
         low = probes.assign(chance_accuracy=probes["chance_accuracy"].where(~at, probes["accuracy"] - lift))
-        table = aulc.scores(frame, low).query("dataset == 'easy' and embedder == 'weak' and metric == 'accuracy'")
+        table = aulc.run_areas(frame, low).query("dataset == 'easy' and embedder == 'weak' and metric == 'accuracy'")
         assert (table["clear"] == known).all()
         assert (table["labels_to_90"].notna() == known).all()
         assert (aulc.shares(table, "final").notna() == known).all()

@@ -7,7 +7,7 @@ from synthetic_runs import NO_CLONES, Truth
 
 from nofreelunch.base import registry
 from nofreelunch.evaluation import claims
-from nofreelunch.evaluation.aulc import scores
+from nofreelunch.evaluation.aulc import run_areas
 from nofreelunch.evaluation.gains import pool_gains, strategy_gains
 from nofreelunch.evaluation.wins import peaks, ranks
 
@@ -22,7 +22,7 @@ def judge(
 ):
     names = [f"task_{number}" for number in range(datasets)]
     frame, probes, *_ = synthetic_runs.make(names, embedders, list(pools), strategies, seeds, truth, rounds=6)
-    areas = scores(frame, probes)
+    areas = run_areas(frame, probes)
     tables = {
         "aulc": areas,
         "pool_gains": pool_gains(areas),
@@ -148,7 +148,7 @@ def test_clones_of_margin_take_no_peak_from_it():
     frame.loc[frame["strategy"] == "entropy", "accuracy"] = margin
     cells = frame[["dataset", "embedder", "ips"]].drop_duplicates().astype(str)
     for clones, leads in ((NO_CLONES, False), (cells.assign(strategy="entropy", clone_of="margin"), True)):
-        areas = scores(frame, probes)
+        areas = run_areas(frame, probes)
         tables = {"aulc": areas, "pool_gains": pool_gains(areas), "strategy_gains": strategy_gains(areas)}
         tables |= {
             "ranks": ranks(areas, clones),

@@ -8,9 +8,9 @@ import synthetic_runs
 from nofreelunch.base import layout, storage
 from nofreelunch.base.errors import UserError
 from nofreelunch.cli import cost as command
-from nofreelunch.evaluation.aulc import scores
+from nofreelunch.evaluation.aulc import run_areas
+from nofreelunch.evaluation.claim_test import over_datasets
 from nofreelunch.evaluation.cost import claims, cost, load_embedding, load_seconds, verdict, whole_runs
-from nofreelunch.evaluation.evidence import over_datasets
 from nofreelunch.evaluation.wins import ranks
 from nofreelunch.params import Grid
 from nofreelunch.report.figures import cost_gain
@@ -53,7 +53,7 @@ def test_a_cell_without_seconds_is_named_and_what_is_not_in_the_grid_is_left_out
 
 
 def test_cost_by_hand(frame):
-    placed = ranks(scores(frame[0], frame[1]), synthetic_runs.NO_CLONES)
+    placed = ranks(run_areas(frame[0], frame[1]), synthetic_runs.NO_CLONES)
     table = cost(synthetic_runs.seconds(frame[0]), placed)
     row = table.set_index(["embedder", "strategy"]).loc[("weak", "margin")]
     # Six queries of 0.02 s; seven fits of 0.05 · (1 + r/6) for r = 0…6.
@@ -125,7 +125,7 @@ def loaded(monkeypatch, frame):
     monkeypatch.setattr("nofreelunch.params.load", lambda: type("Loaded", (), {"grid": GRID}))
     monkeypatch.setattr(
         "nofreelunch.evaluation.summary.read_table",
-        lambda _: ranks(scores(frame[0], frame[1]), synthetic_runs.NO_CLONES),
+        lambda _: ranks(run_areas(frame[0], frame[1]), synthetic_runs.NO_CLONES),
     )
 
 

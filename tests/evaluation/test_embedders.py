@@ -3,7 +3,7 @@ import pytest
 import synthetic_runs
 
 from nofreelunch.base.registry import Known
-from nofreelunch.evaluation.aulc import scores
+from nofreelunch.evaluation.aulc import run_areas
 from nofreelunch.evaluation.embedders import embedders
 from nofreelunch.evaluation.gains import pool_gains
 from nofreelunch.evaluation.wins import ranks
@@ -13,7 +13,7 @@ from nofreelunch.evaluation.wins import ranks
 def made():
     truth = synthetic_runs.Truth(strategy_gain={"margin": 0.05}, pool_gain={"typiclust": 0.04}, run_noise=0.0)
     runs = synthetic_runs.make(["a", "b"], ["weak", "strong"], ["random", "typiclust"], ["random", "margin"], 2, truth)
-    areas = scores(*runs[:2])
+    areas = run_areas(*runs[:2])
     return areas, pool_gains(areas), ranks(areas, runs[-1])
 
 

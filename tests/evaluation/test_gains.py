@@ -6,7 +6,7 @@ from nofreelunch.evaluation import aulc, gains
 
 @pytest.fixture(scope="module")
 def scores(runs):
-    return aulc.scores(runs[0], runs[1])
+    return aulc.run_areas(runs[0], runs[1])
 
 
 def test_strategy_gain_is_the_paired_difference_in_area(scores):

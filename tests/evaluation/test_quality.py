@@ -78,7 +78,7 @@ def test_fewer_than_four_embedders_carry_a_caveat_and_one_has_no_correlation():
 
 def test_the_built_in_dependence_on_quality_is_found(runs):
     frame, probes, diagnostics, *_ = runs
-    scores = aulc.scores(frame, probes)
+    scores = aulc.run_areas(frame, probes)
     reached = quality.outcomes(scores, gains.strategy_gains(scores), gains.pool_gains(scores))
     known = quality.measures(probes.assign(mteb=np.nan), diagnostics).query("measure == 'probe_accuracy'")
     rows = quality.correlations(known, reached).set_index(["outcome", "level"])

@@ -53,7 +53,7 @@ def test_the_gain_on_tasks_left_out_is_that_of_the_rule_learned_from_the_others(
     for task in cells.tasks:
         out = cells.datasets == task
         rule = learn(cells.kept(~out))
-        scores = rule.scores(cells.diagnostics[out])
+        scores = rule.predicted(cells.diagnostics[out])
         slow.append(cells.gains[out][np.arange(out.sum()), scores.argmax(axis=1)].mean())
     assert decide(cells).test.estimate == pytest.approx(np.mean(slow))
 
@@ -111,9 +111,9 @@ def test_beyond_the_cells_learned_from_the_edge_counts_and_what_is_unknown_count
     rule = learn(cells)
     far, edge = (np.full(len(LABEL_FREE), value) for value in (100.0, 0.0))
     edge = cells.diagnostics.max(axis=0)
-    assert rule.scores(far).tolist() == rule.scores(edge).tolist()
-    assert rule.scores(np.full(len(LABEL_FREE), np.nan)) == pytest.approx(rule.means)
-    assert rule.scores(far)[cells.default] == 0
+    assert rule.predicted(far).tolist() == rule.predicted(edge).tolist()
+    assert rule.predicted(np.full(len(LABEL_FREE), np.nan)) == pytest.approx(rule.means)
+    assert rule.predicted(far)[cells.default] == 0
 
 
 def test_errors_of_the_ridge_on_tasks_left_out_are_those_of_one_ridge_after_another():

@@ -13,7 +13,7 @@ from nofreelunch.evaluation import aulc, significance, wins
 
 @pytest.fixture(scope="module")
 def paired(runs):
-    return wins.paired_scores(aulc.scores(runs[0], runs[1]))
+    return wins.paired_scores(aulc.run_areas(runs[0], runs[1]))
 
 
 def test_sign_flip_by_hand():

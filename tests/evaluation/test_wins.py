@@ -81,17 +81,17 @@ def test_ranks_by_hand():
     probes = pd.DataFrame(
         {"dataset": ["d"], "embedder": ["e"], "accuracy": [0.9], "balanced_accuracy": 1.0, "macro_f1": 1.0}
     ).assign(held_accuracy=0.9, lift_error=0.01, **{f"chance_{name}": 0.1 for name in AREAS})
-    table = wins.ranks(aulc.scores(frame, probes), NO_CLONES).query("metric == 'accuracy'").set_index("strategy")
+    table = wins.ranks(aulc.run_areas(frame, probes), NO_CLONES).query("metric == 'accuracy'").set_index("strategy")
     # areas: random (.55+.65+.75)/3 = .65, margin (.6+.7+.7)/3 = 2/3, badge (.65+.75+.8)/3 = 2.2/3
     assert table["rank"].to_dict() == {"random": 4, "margin": 2.5, "badge": 1, "entropy": 2.5}
     assert table.loc["badge", "gain"] == pytest.approx(2.2 / 3 - 0.65)
     # Of one seed the best in hindsight is best by luck, as far as can be told.
     assert table["regret"].isna().all()
     more = pd.concat([frame, frame.assign(seed=1), frame.assign(seed=2)], ignore_index=True)
-    table = wins.ranks(aulc.scores(more, probes), NO_CLONES).query("metric == 'accuracy'").set_index("strategy")
+    table = wins.ranks(aulc.run_areas(more, probes), NO_CLONES).query("metric == 'accuracy'").set_index("strategy")
     assert table.loc["badge", "regret"] == pytest.approx(0)
     assert table.loc["margin", "regret"] == pytest.approx(0.2 / 3)
-    at_chance = wins.ranks(aulc.scores(frame, probes.assign(chance_accuracy=0.87)), NO_CLONES).query(
+    at_chance = wins.ranks(aulc.run_areas(frame, probes.assign(chance_accuracy=0.87)), NO_CLONES).query(
         "metric == 'accuracy'"
     )
     assert at_chance["rank"].isna().all()
@@ -100,8 +100,8 @@ def test_ranks_by_hand():
 
 
 def test_ranks_are_those_of_scipy_in_every_cell(runs):
-    scores, cell_keys = aulc.scores(runs[0], runs[1]), ["metric", "dataset", "embedder", "ips"]
-    table = wins.ranks(aulc.scores(runs[0], runs[1]), NO_CLONES)
+    scores, cell_keys = aulc.run_areas(runs[0], runs[1]), ["metric", "dataset", "embedder", "ips"]
+    table = wins.ranks(aulc.run_areas(runs[0], runs[1]), NO_CLONES)
     for _, cell in table.groupby(["metric", "dataset", "embedder", "ips"], observed=True):
         assert cell["rank"].to_numpy() == pytest.approx(stats.rankdata(-cell["aulc"]))
         by_seed = scores[(scores[cell_keys] == cell[cell_keys].iloc[0]).all(axis=1)]
@@ -114,7 +114,7 @@ def test_ranks_are_those_of_scipy_in_every_cell(runs):
 
 
 def test_robustness_summarises_the_ranks(runs):
-    table = wins.ranks(aulc.scores(runs[0], runs[1]), NO_CLONES)
+    table = wins.ranks(aulc.run_areas(runs[0], runs[1]), NO_CLONES)
     summary = wins.robustness(table).set_index(["metric", "scope", "strategy"]).sort_index()
     own = table.query("metric == 'accuracy' and embedder == 'weak' and strategy == 'badge'")
     row = summary.loc[("accuracy", "weak", "badge")]
@@ -165,7 +165,7 @@ def test_clones_take_one_rank_and_one_win():
     probes = pd.DataFrame({"dataset": ["d"], "embedder": ["e"], "accuracy": [0.9]})
     probes = probes.assign(balanced_accuracy=0.9, macro_f1=0.9, held_accuracy=0.9, lift_error=0.01)
     probes = probes.assign(**{f"chance_{name}": 0.1 for name in AREAS})
-    table = wins.ranks(aulc.scores(frame, probes), THREE).query("metric == 'accuracy'").set_index("strategy")
+    table = wins.ranks(aulc.run_areas(frame, probes), THREE).query("metric == 'accuracy'").set_index("strategy")
     assert table["rank"].to_dict() == {"random": 3, "margin": 2, "badge": 1, "entropy": 2, "least_confident": 2}
     assert table["clone_of"].to_dict()["entropy"] == "margin"
     summary = wins.robustness(table.reset_index()).query("scope == 'all'").set_index("strategy")

@@ -3,14 +3,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nofreelunch.base.errors import UserError
-from nofreelunch.tasks.assemble import Rows, assemble
+from nofreelunch.tasks.assemble import RawRows, assemble
 from nofreelunch.tasks.spec import HubTask
 
 SPEC = HubTask(source="hub", hub="me/tiny")
 
 
 def rows(labels, texts=None):
-    return Rows(texts or [f"t{i}" for i in range(len(labels))], None, list(labels))
+    return RawRows(texts or [f"t{i}" for i in range(len(labels))], None, list(labels))
 
 
 @pytest.mark.parametrize(

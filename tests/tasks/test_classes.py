@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nofreelunch.base.errors import UserError
-from nofreelunch.tasks.assemble import Rows, assemble
+from nofreelunch.tasks.assemble import RawRows, assemble
 from nofreelunch.tasks.classes import check_not_ids, spell, tidy
 from nofreelunch.tasks.spec import FilesTask, HubTask
 
@@ -18,7 +18,7 @@ SPEC = FilesTask(source="files", train_file="own.csv")
 
 
 def rows(labels, prefix="t"):
-    return Rows([f"{prefix}{i}" for i in range(len(labels))], None, list(labels))
+    return RawRows([f"{prefix}{i}" for i in range(len(labels))], None, list(labels))
 
 
 @pytest.mark.parametrize(

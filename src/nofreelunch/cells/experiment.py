@@ -16,7 +16,7 @@ from nofreelunch.base.randomness import generator
 from nofreelunch.base.storage import Entry, Memo
 from nofreelunch.cells.cell_files import Data, budget_for, read_pools
 from nofreelunch.cells.made import Made, make, named, refuse
-from nofreelunch.cells.scores import METRICS
+from nofreelunch.cells.metrics import METRICS
 from nofreelunch.cells.simulation import Cell, Curve, Run, probe, simulate
 from nofreelunch.compute import engine
 from nofreelunch.compute.work import Work

@@ -18,14 +18,14 @@ from nofreelunch.cells.cell_files import Data, budget_for, data_at, read_data
 from nofreelunch.cells.experiment import Plan
 from nofreelunch.cells.initial_pools import PoolPlan
 from nofreelunch.cells.made import Made, refuse
-from nofreelunch.cells.portrait import draw, portrait_key
+from nofreelunch.cells.portrait import portrait_entry, portrait_key
 from nofreelunch.compute.engine import map_works, on_cluster
 from nofreelunch.compute.parcels import spool
 from nofreelunch.compute.work import Work
 from nofreelunch.embedders.embed import Embed
 from nofreelunch.embedders.embed import embedder as embedder_of
 from nofreelunch.embedders.model_embedder import ModelEmbedder, Texts
-from nofreelunch.embedders.shards import best_hardware, fill
+from nofreelunch.embedders.shards import best_hardware, embed_missing
 from nofreelunch.embedders.spec import Transformer, layers_beside
 from nofreelunch.params import Params
 from nofreelunch.tasks.labels import task_labels
@@ -90,7 +90,7 @@ class Farm:
 
             total = sum(len(texts) for _, texts in wanted())
             with Progress("embeddings", total, "texts") as progress:
-                fill(wanted(), workers, progress)
+                embed_missing(wanted(), workers, progress)
 
     def run(self) -> int:
         """Select the initial pools and compute the AL runs of every cell; how many runs were not in the memo.
@@ -183,7 +183,7 @@ class Farm:
 
 
 def _drawn(features: AnyFloatArray, labels: IntArray, key: str) -> Made:
-    return Made(draw(features, labels, key))
+    return Made(portrait_entry(features, labels, key))
 
 
 def _has_texts(dataset: str) -> bool:

@@ -30,7 +30,7 @@ class Portrait:
 def portrait(pool: AnyFloatArray, labels: IntArray, memo: Memo) -> Portrait:
     """The diagnostics and the principal plane of a pool (n, d) with its true labels (n,)."""
     key = portrait_key(pool, labels)
-    stored = memo.once(key, lambda: draw(pool, labels, key)[key])
+    stored = memo.once(key, lambda: portrait_entry(pool, labels, key)[key])
     values = dict(zip(NAMES, stored["diagnostics"].tolist(), strict=True))
     return Portrait(
         {
@@ -47,7 +47,7 @@ def portrait_key(pool: AnyFloatArray, labels: IntArray) -> str:
     return digest("portrait", np.asarray(pool), labels, code, environment())
 
 
-def draw(pool: AnyFloatArray, labels: IntArray, key: str) -> dict[str, dict[str, AnyArray]]:
+def portrait_entry(pool: AnyFloatArray, labels: IntArray, key: str) -> dict[str, dict[str, AnyArray]]:
     """A portrait as an entry of the memo under ``key``."""
     with threadpool_limits(1):
         found = diagnose(pool, labels)

@@ -14,7 +14,7 @@ import numpy as np
 from nofreelunch.base.arrays import AnyArray, Bits, BoolArray, Float64Array, FloatArray, IntArray
 from nofreelunch.base.errors import UserError
 from nofreelunch.base.randomness import generator
-from nofreelunch.cells.scores import constant, correct, score
+from nofreelunch.cells.metrics import constant, correct, score
 from nofreelunch.heads import trainer
 from nofreelunch.heads.head import Head, Learner, Trainer, Training
 from nofreelunch.heads.linear import score_all
@@ -126,7 +126,7 @@ class Curve:
         acquired: (L,) int64 rows in order of acquisition.
         labels: (rounds + 1,) int64, how many of them each round's head was fitted on.
         metrics: (rounds + 1, len(METRICS)) float64 on the test set.
-        correct: (rounds + 1, ⌈m / 8⌉) uint8, which test rows were right, as `scores.correct` packs them.
+        correct: (rounds + 1, ⌈m / 8⌉) uint8, which test rows were right, as `metrics.correct` packs them.
         classes_seen: (rounds + 1,) int64.
         filled: (rounds + 1,) int64, how many rows of each round's batch the strategy drew at random, for want of any it
             would choose.

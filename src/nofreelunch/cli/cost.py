@@ -12,7 +12,7 @@ from nofreelunch.cli.text_table import text_table
 if TYPE_CHECKING:
     import pandas as pd
 
-    from nofreelunch.evaluation.evidence import Part
+    from nofreelunch.evaluation.claim_test import Part
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -13,7 +13,7 @@ from nofreelunch.base.errors import UserError
 from nofreelunch.base.outside import find
 from nofreelunch.base.randomness import generator
 from nofreelunch.base.storage import Memo
-from nofreelunch.cells.scores import METRICS
+from nofreelunch.cells.metrics import METRICS
 from nofreelunch.cells.simulation import Cell, Curve, Run, simulate
 from nofreelunch.cli.text_table import text_table
 from nofreelunch.embedders.embed import embed

@@ -54,7 +54,7 @@ def map_works(works: Iterable[Work[Result]], at_most: int | None = None) -> Iter
         from nofreelunch.compute.cluster import connected
 
         with connected(os.environ[SCHEDULER]) as workers:
-            yield from _spread(works, workers)
+            yield from _dealt(works, workers)
         return
     width = jobs() if at_most is None else min(jobs(), at_most)
     if width <= 1:
@@ -64,7 +64,7 @@ def map_works(works: Iterable[Work[Result]], at_most: int | None = None) -> Iter
         return
     from nofreelunch.compute.local import LocalWorkers
 
-    yield from _spread(works, LocalWorkers(width))
+    yield from _dealt(works, LocalWorkers(width))
 
 
 def ask_workers(question: Callable[[], Any]) -> dict[str, Any]:
@@ -79,7 +79,7 @@ def ask_workers(question: Callable[[], Any]) -> dict[str, Any]:
         return cluster.everywhere(question)
 
 
-def _spread(works: Iterable[Work[Result]], workers: Workers) -> Iterator[tuple[Work[Result], Result]]:
+def _dealt(works: Iterable[Work[Result]], workers: Workers) -> Iterator[tuple[Work[Result], Result]]:
     left: dict[str, int] = {}
     with spool() as spooled:
 

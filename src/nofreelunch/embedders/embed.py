@@ -15,7 +15,7 @@ from nofreelunch.embedders import own_vectors, text_features
 from nofreelunch.embedders.embedding import Embedding
 from nofreelunch.embedders.model_embedder import ModelEmbedder
 from nofreelunch.embedders.pair_formats import FIELDS, columns
-from nofreelunch.embedders.shards import best_hardware, fill
+from nofreelunch.embedders.shards import best_hardware, embed_missing
 from nofreelunch.embedders.spec import EmbedderSpec, Hashing, Lsa, Npy, Transformer, layers_beside
 from nofreelunch.tasks.table import Split
 
@@ -55,7 +55,7 @@ def embed(
         model = ModelEmbedder(spec, memo, where, beside=layers_beside(spec, grid))
         texts = model.texts(train, test, pair_format, dataset, fields)
         with Progress(dataset, len(texts), "texts") as progress:
-            fill([(model, texts)], workers, progress)
+            embed_missing([(model, texts)], workers, progress)
     return embedder(spec, memo, grid)(train, test, pair_format, dataset, fields)
 
 

@@ -34,7 +34,7 @@ def best_hardware() -> tuple[Hardware, dict[str, int]]:
     return best, {address: number for addresses in machines.values() for number, address in enumerate(addresses)}
 
 
-def fill(wanted: Iterable[tuple[ModelEmbedder, Texts]], workers: dict[str, int], progress: Progress) -> None:
+def embed_missing(wanted: Iterable[tuple[ModelEmbedder, Texts]], workers: dict[str, int], progress: Progress) -> None:
     """Have ``workers`` (`best_hardware`) embed what the memo lacks of ``wanted``, all chunks side by side.
 
     Args:

@@ -53,7 +53,7 @@ def answers(aulc: pd.DataFrame) -> list[Answer]:
     """The answers for which the grid has alternatives.
 
     Args:
-        aulc: `evaluation.aulc.scores`. Embedders and strategies are compared by the area under the learning curve of
+        aulc: `evaluation.aulc.run_areas`. Embedders and strategies are compared by the area under the learning curve of
             accuracy, averaged over all else; starts by accuracy at round 0, where alone they differ for certain.
     """
     table = aulc[aulc["metric"] == "accuracy"]
@@ -69,7 +69,7 @@ def effects(aulc: pd.DataFrame, factor: str, column: str) -> pd.DataFrame:
     """How much each value of ``factor`` gains over random, in accuracy.
 
     Args:
-        aulc: `evaluation.aulc.scores`.
+        aulc: `evaluation.aulc.run_areas`.
         factor: ``ips`` or ``strategy``.
         column: of ``aulc``: what is compared.
 

@@ -83,7 +83,7 @@ AULC = Table(
 )
 
 
-def scores(frame: pd.DataFrame, probes: pd.DataFrame) -> pd.DataFrame:
+def run_areas(frame: pd.DataFrame, probes: pd.DataFrame) -> pd.DataFrame:
     """The summary of every run for each of `AREAS`.
 
     Args:
@@ -131,7 +131,7 @@ def scores(frame: pd.DataFrame, probes: pd.DataFrame) -> pd.DataFrame:
 
 
 def shares(scores: pd.DataFrame, column: str) -> "pd.Series[float]":
-    """How far ``column`` of `scores` has come from chance (0) to the full-pool probe (1); NaN where that is unclear."""
+    """How far ``column`` of `run_areas` is on the way from chance (0) to the full-pool probe (1); NaN where unclear."""
     share = (scores[column] - scores["chance"]) / (scores["probe"] - scores["chance"])
     return share.where(scores["clear"])
 
@@ -140,7 +140,7 @@ def arrivals(scores: pd.DataFrame, by: list[str]) -> pd.DataFrame:
     """When the runs of each group of ``by`` reach their targets, those that never do being censored.
 
     Args:
-        scores: `scores`.
+        scores: `run_areas`.
         by: columns.
 
     Returns:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from nofreelunch.evaluation.evidence import NotTestableError, Part, all_of
+from nofreelunch.evaluation.claim_test import NotTestableError, Part, all_of
 from nofreelunch.evaluation.hypotheses import CLAIMS, Material
 from nofreelunch.evaluation.runs import HELD
 from nofreelunch.evaluation.significance import holm
@@ -28,7 +28,7 @@ def judge(tables: dict[str, pd.DataFrame]) -> list[dict[str, Any]]:
     Returns:
         Per claim: number, claim, verdict (supported, contradicted, undecided, or `UNTESTABLE`), p (two-sided),
         smallest (the smallest p that the grid could give), p_holm (over the ``family`` of testable claims), caveat, and
-        parts as in `evidence.Part`; unknown numbers are None.
+        parts as in `claim_test.Part`; unknown numbers are None.
     """
     named = {name: tables[name] for name in ("pool_gains", "strategy_gains", "ranks")} | {"scores": tables["aulc"]}
     accuracy, held = (

@@ -11,7 +11,7 @@ import pandas as pd
 
 from nofreelunch.base import layout, storage
 from nofreelunch.base.prices import CORE_HOUR, GPU_HOUR
-from nofreelunch.evaluation.evidence import Part, over_datasets
+from nofreelunch.evaluation.claim_test import Part, over_datasets
 from nofreelunch.evaluation.runs import BASELINE, FACTORS, RUN
 from nofreelunch.params import Grid
 

@@ -34,7 +34,7 @@ def embedders(aulc: pd.DataFrame, pool_gains: pd.DataFrame, ranks: pd.DataFrame,
     """The embedders of a grid, best first.
 
     Args:
-        aulc: `aulc.scores`.
+        aulc: `aulc.run_areas`.
         pool_gains: `gains.pool_gains`.
         ranks: `wins.ranks`.
         known: published facts.

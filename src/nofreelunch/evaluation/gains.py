@@ -32,7 +32,7 @@ def strategy_gains(scores: pd.DataFrame) -> pd.DataFrame:
     """Gain in AULC of each strategy over random querying from the same pool with the same seed.
 
     Args:
-        scores: `aulc.scores`.
+        scores: `aulc.run_areas`.
 
     Returns:
         metric, dataset, embedder, ips, strategy, n (seeds), mean, lo, hi (95 % t-interval over seeds); random
@@ -46,7 +46,7 @@ def pool_gains(scores: pd.DataFrame) -> pd.DataFrame:
     """Gain of each pool selection over a random pool of the same seed, averaged over strategies.
 
     Args:
-        scores: `aulc.scores`.
+        scores: `aulc.run_areas`.
 
     Returns:
         metric, dataset, embedder, ips, phase (round 0 = initial; the early, middle and late third; the last

@@ -12,8 +12,7 @@ import pandas as pd
 from scipy import stats
 
 from nofreelunch.evaluation.aulc import PHASES, shares
-from nofreelunch.evaluation.clones import without_clones
-from nofreelunch.evaluation.evidence import (
+from nofreelunch.evaluation.claim_test import (
     NotTestableError,
     Part,
     differs,
@@ -22,6 +21,7 @@ from nofreelunch.evaluation.evidence import (
     most_of,
     over_datasets,
 )
+from nofreelunch.evaluation.clones import without_clones
 from nofreelunch.evaluation.intervals import paired_difference
 from nofreelunch.evaluation.quality import FEWEST, spearman
 from nofreelunch.evaluation.runs import BASELINE, FACTORS, RUN
@@ -42,7 +42,7 @@ class Material:
     """What the tests rest on; accuracy only.
 
     Attributes:
-        scores: `aulc.scores`.
+        scores: `aulc.run_areas`.
         pool_gains: `gains.pool_gains`.
         strategy_gains: `gains.strategy_gains`.
         ranks: `wins.ranks`.

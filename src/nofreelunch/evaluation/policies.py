@@ -7,7 +7,7 @@ import pandas as pd
 
 from nofreelunch.base.arrays import Float64Array, IntArray
 from nofreelunch.evaluation.arms import ARM, Cells, at_budget, budgets
-from nofreelunch.evaluation.evidence import over_datasets
+from nofreelunch.evaluation.claim_test import over_datasets
 from nofreelunch.evaluation.quality import SITE
 from nofreelunch.evaluation.recommendation import average, best_constant, decide, gained, shrunk, task_means
 from nofreelunch.evaluation.table import EMBEDDER, POOL, SEEN, STRATEGY, TASK, Column, Table, interval

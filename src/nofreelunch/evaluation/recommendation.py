@@ -15,7 +15,7 @@ import pandas as pd
 from nofreelunch.base.arrays import Float64Array, IntArray
 from nofreelunch.cells.diagnostics import LABEL_FREE
 from nofreelunch.evaluation.arms import ARM, Arm, Cells, at_budget
-from nofreelunch.evaluation.evidence import Part, over_datasets
+from nofreelunch.evaluation.claim_test import Part, over_datasets
 
 FEWEST_TASKS = 6
 LEVEL = 0.05
@@ -68,13 +68,13 @@ class Rule:
     slopes: Float64Array
     penalty: float
 
-    def scores(self, diagnostics: Float64Array) -> Float64Array:
+    def predicted(self, diagnostics: Float64Array) -> Float64Array:
         """(..., arms) by which to rank, for (..., k) diagnostics. Not a forecast: the best of many is flattered."""
         return np.asarray(self.means + self.scale(diagnostics) @ self.slopes)
 
     def choose(self, cells: Cells) -> IntArray:
         """(n,) the index of the arm with the highest score among those the cell has."""
-        scores = self.scores(cells.diagnostics)
+        scores = self.predicted(cells.diagnostics)
         return _highest(scores, cells)
 
 
@@ -213,7 +213,7 @@ def recommend(evidence: pd.DataFrame, diagnostics: Mapping[str, float], budget: 
     """
     cells = at_budget(evidence, budget)
     decision = decide(cells)
-    scores = decision.rule.scores(np.array([diagnostics.get(name, np.nan) for name in LABEL_FREE]))
+    scores = decision.rule.predicted(np.array([diagnostics.get(name, np.nan) for name in LABEL_FREE]))
     default, rival = cells.arms[cells.default], cells.arms[int(scores.argmax())]
     table = average(cells).assign(score=scores).sort_values("score", ascending=False, kind="stable", ignore_index=True)
     arm = rival if decision.leaves else default

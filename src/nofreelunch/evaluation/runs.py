@@ -10,7 +10,7 @@ import pandas as pd
 from nofreelunch.base import layout, storage
 from nofreelunch.base.arrays import Float64Array
 from nofreelunch.base.errors import UserError
-from nofreelunch.cells import scores
+from nofreelunch.cells import metrics
 from nofreelunch.evaluation.correctness import halves, lift_error, read_correct, share
 from nofreelunch.evaluation.table import EMBEDDER, SEEN, TASK, Column, Table
 from nofreelunch.params import Grid
@@ -19,7 +19,7 @@ from nofreelunch.tasks.counts import ACCOUNT
 FACTORS = ["dataset", "embedder", "ips", "strategy"]
 CELL = ["dataset", "embedder", "ips"]
 RUN = [*FACTORS, "seed"]
-METRICS = list(scores.METRICS)
+METRICS = list(metrics.METRICS)
 # What a linear probe on the full pool has, the targets of learning.
 SCORES = METRICS[:3]
 # Accuracy on the half of the test rows that no measure of embedding quality has seen.

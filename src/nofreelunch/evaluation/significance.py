@@ -209,7 +209,7 @@ def friedman(table: pd.DataFrame, clones: pd.DataFrame, alpha: float = 0.05) -> 
         statistic = float(stats.friedmanchisquare(*means.to_numpy().T).statistic)
         rng = generator("significance", "friedman", tasks, strategies)
         shuffled = rng.permuted(np.broadcast_to(ranked, (_SHUFFLES, *ranked.shape)), axis=2)
-        p = float((1 + (_spread(shuffled) >= _spread(ranked) - 1e-9).sum()) / (1 + _SHUFFLES))
+        p = float((1 + (_squared_rank_sums(shuffled) >= _squared_rank_sums(ranked) - 1e-9).sum()) / (1 + _SHUFFLES))
     critical = float("nan")
     if strategies > 1 and tasks > 0:
         quantile = stats.studentized_range.ppf(1 - alpha, strategies, np.inf) / np.sqrt(2)
@@ -218,7 +218,7 @@ def friedman(table: pd.DataFrame, clones: pd.DataFrame, alpha: float = 0.05) -> 
     return Friedman(tasks, mean_ranks, statistic, p, critical, float(strategies - 1), alpha)
 
 
-def _spread(ranked: Float64Array) -> Float64Array:
+def _squared_rank_sums(ranked: Float64Array) -> Float64Array:
     """What Friedman's χ² grows with: the sum of squared rank sums of (..., tasks, strategies)."""
     return np.asarray((ranked.sum(axis=-2) ** 2).sum(axis=-1))
 

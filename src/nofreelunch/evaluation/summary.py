@@ -9,7 +9,7 @@ import pandas as pd
 from nofreelunch.base import layout, storage
 from nofreelunch.base.registry import Known
 from nofreelunch.evaluation.arms import ARMS, evidence
-from nofreelunch.evaluation.aulc import AULC, scores
+from nofreelunch.evaluation.aulc import AULC, run_areas
 from nofreelunch.evaluation.claims import judge
 from nofreelunch.evaluation.clones import CLONES
 from nofreelunch.evaluation.curves import CURVES, DIFFERENCES, curves, differences
@@ -101,7 +101,7 @@ def summarise(
     """
     published = pd.Series([known.mteb.get(str(name)) for name in probes["embedder"]], probes.index, dtype=float)
     probes = probes.assign(mteb=published)
-    areas = scores(frame, probes)
+    areas = run_areas(frame, probes)
     paired = paired_scores(areas)
     known_cells = ranked_cells(frame, paired)
     gains, starts, placed = strategy_gains(areas), pool_gains(areas), ranks(areas, clones)

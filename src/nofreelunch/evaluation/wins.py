@@ -193,7 +193,7 @@ def ranks(scores: pd.DataFrame, clones: pd.DataFrame) -> pd.DataFrame:
     """The strategies of each (dataset, embedder, ips) by their AULC, averaged over seeds.
 
     Args:
-        scores: `aulc.scores`.
+        scores: `aulc.run_areas`.
         clones: `clones.load_clones`.
 
     Returns:

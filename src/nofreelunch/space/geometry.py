@@ -262,7 +262,7 @@ def kmeans_plus_plus(rows: Rows, count: int, rng: np.random.Generator) -> tuple[
     return np.concatenate([np.array(chosen, np.int64), others]), labels, scores
 
 
-def draw(weights: AnyFloatArray, rng: np.random.Generator) -> int:
+def weighted_draw(weights: AnyFloatArray, rng: np.random.Generator) -> int:
     """One index with probability proportional to ``weights`` ((n,), ≥ 0); uniform where all are 0."""
     starts = np.arange(0, len(weights), PIECE)
     upto = np.cumsum(np.add.reduceat(weights, starts, dtype=np.float64))

@@ -19,7 +19,7 @@ FEW_SHARED, MOST_SHARED = 10, 0.5
 
 
 @dataclass(frozen=True)
-class Rows:
+class RawRows:
     """Rows of one split as they were read; nothing about the values is checked.
 
     Attributes:
@@ -41,7 +41,7 @@ class Rows:
     @classmethod
     def of(
         cls, columns: Mapping[str, list[Any]], spec: TableTask, source: str = "", lines: list[int] | None = None
-    ) -> "Rows":
+    ) -> "RawRows":
         """From the columns that ``spec`` names."""
         pair = None if spec.text_pair is None else columns[spec.text_pair]
         ids = None if spec.id is None else columns[spec.id]
@@ -72,7 +72,7 @@ class Complete:
         label: m labels.
     """
 
-    rows: Rows
+    rows: RawRows
     kept: IntArray
     label: list[Any] = field(repr=False)
 
@@ -90,8 +90,8 @@ class Complete:
 def assemble(
     spec: TableTask,
     name: str,
-    train: Rows,
-    test: Rows | None,
+    train: RawRows,
+    test: RawRows | None,
     card: Mapping[str, Any],
     class_names: Mapping[int, str] | None = None,
     hidden: int | None = None,
@@ -159,7 +159,7 @@ def assemble(
     return Task(tuple(classes.values()), capped["train"], capped["test"], dict(card) | facts)
 
 
-def _complete(rows: Rows, spec: TableTask, where: str, split: str, hidden: int | None) -> Complete:
+def _complete(rows: RawRows, spec: TableTask, where: str, split: str, hidden: int | None) -> Complete:
     where = f"{where}, {rows.source or f'{split} split'}"
     missing = np.zeros(len(rows.label), bool)
     for column, texts in ((spec.text, rows.text), (spec.text_pair or "", rows.text_pair or [])):

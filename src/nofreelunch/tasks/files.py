@@ -5,7 +5,7 @@ from pathlib import Path
 
 from nofreelunch.base import layout, storage
 from nofreelunch.base.storage import file_digest
-from nofreelunch.tasks.assemble import Rows, assemble
+from nofreelunch.tasks.assemble import RawRows, assemble
 from nofreelunch.tasks.columns import read_table
 from nofreelunch.tasks.spec import FilesTask, TaskSpec
 from nofreelunch.tasks.table import SPLITS, Task
@@ -29,7 +29,7 @@ def build_files_task(spec: FilesTask, name: str) -> Task:
     parts = {}
     for split, path in paths.items():
         table = read_table(path, spec.columns, spec.reading)
-        parts[split] = Rows.of(table.columns, spec, str(path), table.lines)
+        parts[split] = RawRows.of(table.columns, spec, str(path), table.lines)
     card = {
         "source": "local files",
         "files": {path.as_posix(): file_digest(path) for path in paths.values()},

@@ -5,7 +5,7 @@ from typing import Any
 
 from nofreelunch.base.errors import UserError, unknown
 from nofreelunch.base.hub import snapshot
-from nofreelunch.tasks.assemble import Rows, assemble
+from nofreelunch.tasks.assemble import RawRows, assemble
 from nofreelunch.tasks.spec import HubTask
 from nofreelunch.tasks.table import Task
 
@@ -78,11 +78,11 @@ def _load_converted(folder: Path, spec: HubTask, split: str) -> Any:
     return load_dataset("parquet", data_files={split: files}, split=split)
 
 
-def _rows(data: Any, spec: HubTask, split: str) -> Rows:
+def _rows(data: Any, spec: HubTask, split: str) -> RawRows:
     for column in spec.columns:
         if column not in data.column_names:
             raise UserError(f"{spec.hub}, split '{split}': {unknown('column', column, data.column_names)}")
-    return Rows.of(data.select_columns(list(dict.fromkeys(spec.columns)))[:], spec)
+    return RawRows.of(data.select_columns(list(dict.fromkeys(spec.columns)))[:], spec)
 
 
 def _class_names(data: Any, label: str) -> dict[int, str] | None:

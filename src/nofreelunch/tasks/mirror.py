@@ -12,7 +12,7 @@ from nofreelunch.base import storage
 from nofreelunch.base.environment import folder as folder_at
 from nofreelunch.base.errors import UserError
 from nofreelunch.base.storage import file_digest
-from nofreelunch.tasks.assemble import Rows, assemble, is_missing
+from nofreelunch.tasks.assemble import RawRows, assemble, is_missing
 from nofreelunch.tasks.columns import read_columns
 from nofreelunch.tasks.spec import HubTask
 from nofreelunch.tasks.table import SPLITS, Task
@@ -43,7 +43,9 @@ def build_mirror_task(spec: HubTask, name: str, root: Path) -> Task:
         path = folder / f"{split}.parquet"
         wanted = ["text", *(["text_pair"] if spec.text_pair is not None else []), "label"]
         columns = read_columns(path, [*wanted, *(["label_name"] if named else [])])
-        parts[split] = Rows(columns["text"], columns.get("text_pair"), columns["label"], source=f"{name}/{path.name}")
+        parts[split] = RawRows(
+            columns["text"], columns.get("text_pair"), columns["label"], source=f"{name}/{path.name}"
+        )
         if named:
             _learn_names(names, columns["label"], columns["label_name"], path)
     stated = {number: label_name or str(number) for number, label_name in names.items()}

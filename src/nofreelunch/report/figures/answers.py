@@ -16,7 +16,7 @@ def draw(aulc: pd.DataFrame, curves: pd.DataFrame) -> Figure:
     """Curves of the embedders, and what each start and each strategy gains over random, over tasks.
 
     Args:
-        aulc: `evaluation.aulc.scores`.
+        aulc: `evaluation.aulc.run_areas`.
         curves: `evaluation.curves.curves`.
     """
     starts, strategies = effects(aulc, "ips", "initial"), effects(aulc, "strategy", "aulc")

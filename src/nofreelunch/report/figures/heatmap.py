@@ -70,7 +70,7 @@ def draw_labels(scores: pd.DataFrame, metric: str = "accuracy", known: style.Mar
     The share is the highest of `SHARES` that at least half of all runs reach, else the lowest.
 
     Args:
-        scores: `evaluation.aulc.scores`.
+        scores: `evaluation.aulc.run_areas`.
         metric: which metric.
         known: `style.marks`.
 

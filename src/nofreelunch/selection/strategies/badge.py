@@ -12,7 +12,7 @@ import numpy as np
 from nofreelunch.base.arrays import IntArray
 from nofreelunch.selection.declare import strategy
 from nofreelunch.selection.query import Query
-from nofreelunch.space.geometry import draw
+from nofreelunch.space.geometry import weighted_draw
 
 
 def select(query: Query, *, first: Literal["largest", "random"] = "largest") -> IntArray:
@@ -35,7 +35,7 @@ def select(query: Query, *, first: Literal["largest", "random"] = "largest") -> 
     picks = np.empty(min(query.batch_size, len(query.candidates)), np.int64)
     for i in range(len(picks)):
         if i > 0:
-            row = draw(distances, query.rng)
+            row = weighted_draw(distances, query.rng)
         elif first == "largest":
             row = int(query.candidates[lengths[query.candidates].argmax()])
         else:

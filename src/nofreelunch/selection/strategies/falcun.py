@@ -8,7 +8,7 @@ from nofreelunch.base.arrays import BoolArray, Float64Array, FloatArray, IntArra
 from nofreelunch.base.options import NotNegative
 from nofreelunch.selection.declare import strategy
 from nofreelunch.selection.query import Query, two_highest
-from nofreelunch.space.geometry import draw
+from nofreelunch.space.geometry import weighted_draw
 
 
 def select(query: Query, *, gamma: NotNegative = 10.0, relevance: Literal["sum", "distance"] = "sum") -> IntArray:
@@ -30,7 +30,7 @@ def select(query: Query, *, gamma: NotNegative = 10.0, relevance: Literal["sum",
     picks = np.empty(min(query.batch_size, len(distances)), np.int64)
     for i in range(len(picks)):
         relevant = uncertainty + _scaled(distances, free) if relevance == "sum" else distances
-        position = draw(_power(relevant, gamma, free), query.rng)
+        position = weighted_draw(_power(relevant, gamma, free), query.rng)
         if not free[position]:
             position = int(query.rng.choice(np.flatnonzero(free)))
         picks[i] = position

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn import metrics
 
-from nofreelunch.cells.scores import METRICS, score
+from nofreelunch.cells.metrics import METRICS, score
 
 
 @given(st.integers(1, 60), st.integers(2, 6), st.integers(0, 999))
