@@ -20,7 +20,7 @@ from threadpoolctl import threadpool_limits
 
 from benchmarks.head import clusters
 from benchmarks.machine import clock, describe, number, parser
-from nofreelunch.cells.experiment import BLOCK_RUNS
+from nofreelunch.cells.experiment import block_runs
 from nofreelunch.cells.metrics import score
 from nofreelunch.cells.simulation import Cell, Curve, Run, simulate
 from nofreelunch.heads.spec import LogisticSpec
@@ -52,8 +52,9 @@ def ours(cell: Cell, labels: np.ndarray, runs: list[Run]) -> tuple[dict[str, flo
     run says it spent on queries and fits, the rest evenly."""
     spent: dict[str, float] = defaultdict(float)
     curves: list[Curve] = []
-    for first in range(0, len(runs), BLOCK_RUNS):
-        block = runs[first : first + BLOCK_RUNS]
+    size = block_runs()
+    for first in range(0, len(runs), size):
+        block = runs[first : first + size]
         started = clock()
         done = simulate(cell, lambda rows, seed: labels[rows], block)
         took = clock() - started

@@ -18,6 +18,7 @@ from threadpoolctl import threadpool_limits
 
 from nofreelunch.heads import softmax
 from nofreelunch.heads.linear import LinearHead
+from nofreelunch.space.rows import Rows
 
 SIZES = [(384, 4, 500), (384, 4, 1600), (384, 77, 500), (384, 77, 1600), (1024, 77, 1000), (4096, 4, 500)]
 PENALTY = 100.0
@@ -48,7 +49,7 @@ def scikit(tol: float) -> LogisticRegression:
 
 def compare(d: int, classes: int, n: int) -> None:
     features, labels = clusters(n + 2000, d, classes)
-    basis = softmax.Basis.of(features)
+    basis = softmax.Basis.of(Rows(features))
     z, y = basis.rotate(features[:n]), labels[:n]
     optimum = scikit(1e-10).fit(features[:n].astype(np.float64), y).predict_proba(features.astype(np.float64))
 

@@ -27,7 +27,7 @@ from nofreelunch.selection.query import Query
 from nofreelunch.selection.strategies import STRATEGIES
 from nofreelunch.space import device
 from nofreelunch.space.geometry import Geometry, LabelledDistances
-from nofreelunch.space.rows import squared_norms
+from nofreelunch.space.rows import Rows, squared_norms
 
 LABELLED, BATCH, PENALTY = 500, 100, 100.0
 OURS = [name for name, entry in STRATEGIES.items() if not entry.uses_truth]
@@ -60,7 +60,7 @@ class Case:
         features, labels = features[::-1].copy(), labels[::-1].copy()
         rows, candidates = np.arange(n - labelled, n), np.arange(n - labelled)
         model = LogisticRegression(C=PENALTY, tol=1e-6, max_iter=10_000).fit(features[rows], labels[rows])
-        basis = softmax.Basis.of(features)
+        basis = softmax.Basis.of(Rows(features))
         fitted = softmax.fit(basis.rotate(features[rows]), labels[rows], PENALTY)
         head = LinearHead(classes, fitted.classes, *fitted.unrotate(basis))
         geometry = Geometry(features, squared_norms(features), "benchmark", 0)

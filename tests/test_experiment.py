@@ -9,6 +9,7 @@ import yaml
 from nofreelunch.base import layout, storage
 from nofreelunch.base.errors import UserError
 from nofreelunch.base.storage import Memo
+from nofreelunch.cells import experiment
 from nofreelunch.cells.cell_files import read_data
 from nofreelunch.cells.experiment import active_learn
 from nofreelunch.cells.initial_pools import initial_pools
@@ -190,3 +191,22 @@ def test_the_runs_of_one_strategy_and_seed_are_kept_as_soon_as_they_are_done(run
     # One entry after the other: the pools, the probe, and each run.
     assert results.computed == 4
     assert max(kept[-5:]) == 1
+
+
+@pytest.mark.parametrize(("name", "sizes"), [("cpu", [1] * 4), ("torch", [2] * 2)])
+def test_runs_of_all_seeds_advance_together_on_a_device(name, sizes, run, monkeypatch):
+    blocks = []
+    simulate = experiment.simulate
+
+    def noted(cell, annotate, runs, truth=None):
+        blocks.append({one.strategy for one in runs})
+        assert len({(one.seed, one.ips) for one in runs}) == len(runs)
+        together.append(len(runs))
+        return simulate(cell, annotate, runs, truth=truth)
+
+    together: list[int] = []
+    monkeypatch.setattr(experiment, "simulate", noted)
+    monkeypatch.setenv("NOFREELUNCH_DEVICE", name)
+    run()
+    assert together == sizes
+    assert all(len(strategies) == 1 for strategies in blocks)

@@ -6,6 +6,7 @@ from nofreelunch.heads import trainer
 from nofreelunch.heads.estimator import EstimatorSpec
 from nofreelunch.heads.head import Head
 from nofreelunch.heads.spec import HeadSpec, KnnSpec, LdaSpec, LogisticSpec, MlpSpec, RidgeSpec
+from nofreelunch.space.rows import Rows
 
 KINDS: list[HeadSpec] = [
     LogisticSpec(C=10.0, intercept="free"),
@@ -32,5 +33,5 @@ def blobs(n: int, d: int, classes: int, seed: int, spread: float = 1.0) -> tuple
 
 def fitted(spec: HeadSpec, features: np.ndarray, labels: np.ndarray, classes: int, seed: int = 0) -> Head:
     """The head for all rows."""
-    learner = trainer(spec, features, classes).learner(np.random.default_rng(seed))
+    learner = trainer(spec, Rows(features), classes).learner(np.random.default_rng(seed))
     return learner.fit(np.arange(len(features)), labels)

@@ -12,6 +12,7 @@ from nofreelunch.heads import cross_validation, trainer
 from nofreelunch.heads.cross_validation import FOLDS, GRID, PRIOR, choose, deal, feasible, in_row_space
 from nofreelunch.heads.softmax import INTERCEPT_VARIANCE, Basis
 from nofreelunch.heads.spec import LogisticSpec
+from nofreelunch.space.rows import Rows
 
 
 def reference(features: np.ndarray, labels: np.ndarray, fold: np.ndarray, intercept: bool) -> float:
@@ -37,7 +38,7 @@ def reference(features: np.ndarray, labels: np.ndarray, fold: np.ndarray, interc
 )
 def test_the_choice_is_a_slow_references_on_the_same_folds(n, d, classes, spread, intercept):
     features, labels = blobs(n, d, classes, seed=n + d, spread=spread)
-    basis = Basis.of(features, intercept)
+    basis = Basis.of(Rows(features), intercept)
     free = intercept == "free"
     choice = choose(basis.rotate(features), labels, np.random.default_rng(5), free=free)
     assert choice.converged
@@ -49,7 +50,7 @@ def test_choices_differ_with_what_there_is_to_learn():
     chosen = []
     for spread in (0.2, 1.0, 30.0):
         features, labels = blobs(200, 20, 4, seed=1, spread=spread)
-        z = Basis.of(features, "none").rotate(features)
+        z = Basis.of(Rows(features), "none").rotate(features)
         chosen.append(choose(z, labels, np.random.default_rng(0), free=False).C)
     assert chosen[0] > chosen[1] > chosen[2]
     assert chosen[2] == GRID[0]
@@ -75,7 +76,7 @@ def test_many_rows_are_held_out_once(monkeypatch):
     )
     monkeypatch.setattr(cross_validation, "HELD_OUT", 60)
     features, labels = blobs(200, 6, 3, seed=0)
-    choose(Basis.of(features).rotate(features), labels, np.random.default_rng(0), free=True)
+    choose(Basis.of(Rows(features)).rotate(features), labels, np.random.default_rng(0), free=True)
     assert set(calls) == {160}
     assert len(calls) <= 2 * len(GRID)
 
@@ -147,7 +148,7 @@ def test_c_is_chosen_anew_whenever_labels_have_grown_by_half(monkeypatch):
         cross_validation, "choose", lambda z, *args, **kwargs: sizes.append(len(z)) or choice(z, *args, **kwargs)
     )
     features, labels = blobs(200, 8, 3, seed=0)
-    learner = trainer(LogisticSpec(C="cv"), features, 3).learner(np.random.default_rng(0))
+    learner = trainer(LogisticSpec(C="cv"), Rows(features), 3).learner(np.random.default_rng(0))
     for n in range(5, 101, 5):
         learner.fit(np.arange(n), labels[:n])
     assert sizes == [10, 15, 25, 40, 60, 90]
@@ -155,7 +156,7 @@ def test_c_is_chosen_anew_whenever_labels_have_grown_by_half(monkeypatch):
 
 def test_what_a_run_has_chosen_is_taken_where_it_is_given():
     features, labels = blobs(60, 8, 3, seed=0)
-    learner = trainer(LogisticSpec(C="cv"), features, 3).learner(np.random.default_rng(0), C=7.0)
+    learner = trainer(LogisticSpec(C="cv"), Rows(features), 3).learner(np.random.default_rng(0), C=7.0)
     assert learner.fit(np.arange(60), labels).training.C == 7.0
 
 

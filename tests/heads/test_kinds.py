@@ -44,7 +44,7 @@ def test_linear_kinds_are_those_with_a_linear_head(spec):
 def test_learns_what_can_be_learned(spec):
     features, labels = blobs(600, 16, 5, seed=1, spread=0.6)
     rows = np.arange(150)
-    head = trainer(spec, features, 5).learner(np.random.default_rng(0)).fit(rows, labels[:150])
+    head = trainer(spec, Rows(features), 5).learner(np.random.default_rng(0)).fit(rows, labels[:150])
     p = head.probabilities(features[150:])
     assert (p.argmax(axis=1) == labels[150:]).mean() > 0.9
     assert -np.log(np.maximum(p[np.arange(450), labels[150:]], 1e-7)).mean() < 0.7
@@ -90,7 +90,7 @@ def test_far_apart_rows_of_great_length_do_no_harm(spec, seed):
 @kinds
 def test_refitting_with_more_rows_equals_a_fresh_fit(spec):
     features, labels = blobs(260, 12, 4, seed=2)
-    made = trainer(spec, features, 4)
+    made = trainer(spec, Rows(features), 4)
     kept, fresh = (made.learner(np.random.default_rng(7)) for _ in range(2))
     kept.fit(np.arange(40), labels[:40])
     again = kept.fit(np.arange(120), labels[:120]).probabilities(features)
@@ -101,7 +101,7 @@ def test_refitting_with_more_rows_equals_a_fresh_fit(spec):
 def test_scoring_many_heads_equals_scoring_each(spec, monkeypatch):
     monkeypatch.setenv("NOFREELUNCH_SCORES_MIB", "1")
     features, labels = blobs(3000, 12, 4, seed=2)
-    made = trainer(spec, features, 4)
+    made = trainer(spec, Rows(features), 4)
     rows = np.array_split(np.arange(240), 6)
     heads = [made.learner(np.random.default_rng(0)).fit(part, labels[part]) for part in rows]
     for head, p in zip(heads, score_all(heads, Rows(features)), strict=True):

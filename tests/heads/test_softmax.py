@@ -19,7 +19,7 @@ def blobs(n, d, classes, seed, spread=1.0):
 
 
 def fitted(features, labels, pool, C, classes, start=None, intercept="free"):
-    basis = softmax.Basis.of(pool, intercept)
+    basis = softmax.Basis.of(Rows(pool), intercept)
     fit = softmax.fit(basis.rotate(features), labels, C, start, free=intercept == "free")
     return fit, LinearHead(classes, fit.classes, *fit.unrotate(basis))
 
@@ -59,7 +59,7 @@ def test_a_penalised_intercept_is_that_of_a_constant_feature_and_none_is_0(class
 
 def test_a_fit_that_is_cut_short_says_so_and_where_it_stands(monkeypatch):
     features, labels = blobs(100, 8, 3, seed=0)
-    z = softmax.Basis.of(features).rotate(features)
+    z = softmax.Basis.of(Rows(features)).rotate(features)
     whole = softmax.fit(z, labels, 100.0)
     monkeypatch.setattr(softmax, "MAX_ITERATIONS", 3)
     cut = softmax.fit(z, labels, 100.0)

@@ -10,6 +10,7 @@ from nofreelunch.heads.spec import LogisticSpec
 from nofreelunch.selection.contract import blobs, build, typical
 from nofreelunch.selection.query import Query
 from nofreelunch.selection.strategies import STRATEGIES, bait
+from nofreelunch.space import rows as space_rows
 from nofreelunch.space.geometry import Geometry, unit_rows
 from nofreelunch.space.rows import Rows, squared_norms
 
@@ -135,13 +136,12 @@ def test_bounds_hold(seed: int, regularisation: float, count: int) -> None:
 
 @pytest.mark.parametrize("d", [1, 7, 40])
 def test_a_quadratic_form_by_strips_is_the_whole(d: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bait, "STRIP", 3)
+    monkeypatch.setattr(space_rows, "STRIP", 3)
     rng = np.random.default_rng(d)
     features, half = rng.standard_normal((50, d)).astype(np.float32), rng.standard_normal((d, d))
     matrix = (half + half.T).astype(np.float32)
     expected = np.einsum("ij,jk,ik->i", features.astype(np.float64), matrix.astype(np.float64), features)
-    for rows in (Rows(features), type("Elsewhere", (Rows,), {})(features)):
-        np.testing.assert_allclose(bait._quadratic(rows, matrix), expected, atol=1e-4)
+    np.testing.assert_allclose(Rows(features).quadratic(matrix), expected, atol=1e-4)
 
 
 def test_a_sure_head_gives_no_information_and_still_a_batch() -> None:

@@ -5,7 +5,10 @@ from nofreelunch.selection.contract import again, typical
 from nofreelunch.selection.query import Query
 from nofreelunch.selection.strategies import dropquery
 from nofreelunch.space import geometry
+from nofreelunch.space.device import DeviceRows
 from nofreelunch.space.rows import Rows
+
+EMPTY = np.empty((0, 1), np.float32)
 
 
 def plain_changes(query: Query, passes: int, dropout: float) -> np.ndarray:
@@ -61,12 +64,25 @@ def test_per_pick_lowers_the_limit() -> None:
     assert (changes[np.searchsorted(query.candidates, rows)] == 1).any()
 
 
+@pytest.mark.parametrize("rows", [Rows(EMPTY), DeviceRows(EMPTY, None, "torch")], ids=["NumPy", "torch"])
 @pytest.mark.parametrize("chance", [0.25, 0.5, 0.9])
-def test_coins_fall_as_often_as_they_should(chance: float) -> None:
-    coins = dropquery._coins((321, 777), chance, np.random.default_rng(0))
+def test_coins_fall_as_often_as_they_should(chance: float, rows: Rows) -> None:
+    coins = rows.down(rows.coins((321, 777), chance, np.random.default_rng(0)))
     assert coins.shape == (321, 777)
     assert abs(coins.mean() - chance) < 4 * np.sqrt(chance * (1 - chance) / coins.size)
     assert np.abs(np.corrcoef(coins[:, :5].T.astype(float)) - np.eye(5)).max() < 0.3
+
+
+def test_a_device_drops_other_features_to_the_same_effect(monkeypatch: pytest.MonkeyPatch) -> None:
+    changes = []
+    for name in ("cpu", "torch"):
+        monkeypatch.setenv("NOFREELUNCH_DEVICE", name)
+        query = again(typical(n=200, classes=5, labelled=30, batch=8))
+        changes.append(dropquery._changes(query, 400, 0.75))
+        np.testing.assert_array_equal(dropquery._changes(again(query), 400, 0.75), changes[-1])
+    assert (changes[0] != changes[1]).any()
+    assert np.corrcoef(*changes)[0, 1] > 0.95
+    assert abs(np.subtract(*changes).mean()) < 4
 
 
 def test_blocks_see_every_candidate(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,6 +14,7 @@ from nofreelunch.selection.pools.start import select_all
 from nofreelunch.selection.query import Query, Strategy
 from nofreelunch.selection.strategies import STRATEGIES
 from nofreelunch.space.geometry import Geometry, squared_norms
+from nofreelunch.space.rows import Rows
 
 ROWS, BATCH = 200, 20
 
@@ -70,7 +71,7 @@ def test_classes_with_as_many_votes_win_as_often(weights: str) -> None:
     features = np.zeros((30, 4), np.float32)
     spec = KnnSpec(kind="knn", neighbours=9, weights=weights)
     rows, labels = np.arange(9), np.repeat([0, 1, 2], 3)
-    kinds = trainer(spec, features, 3)
+    kinds = trainer(spec, Rows(features), 3)
     wins = np.zeros(3)
     for seed in range(60):
         head = kinds.learner(np.random.default_rng(seed)).fit(rows, labels)
@@ -84,7 +85,7 @@ def test_classes_with_as_many_votes_win_as_often(weights: str) -> None:
 
 def test_equally_near_rows_vote_as_often() -> None:
     features = np.zeros((40, 4), np.float32)
-    kinds = trainer(KnnSpec(kind="knn", neighbours=1, smoothing=0.0), features, 2)
+    kinds = trainer(KnnSpec(kind="knn", neighbours=1, smoothing=0.0), Rows(features), 2)
     rows, labels = np.arange(20), np.repeat([0, 1], [15, 5])
     heads = [kinds.learner(np.random.default_rng(seed)).fit(rows, labels) for seed in range(80)]
     rare = np.mean([head.probabilities(features[:1]).argmax() == 1 for head in heads])

@@ -35,8 +35,8 @@ Piece = Sequence[Keyed] | str
 
 PER_ROUND = ("classes_seen", "filled", "C")
 HOW_FITTED = ("iterations", "gradient_norm", "converged")
-# No more runs than fill the panels of heads.
-BLOCK_RUNS = 8
+# No more runs than fill the panels of heads. On a device heads are fitted together: as many as keep it busy.
+BLOCK_RUNS, DEVICE_BLOCK_RUNS = 8, 40
 
 
 @dataclass(frozen=True)
@@ -220,17 +220,23 @@ def _runs(params: Params, dataset: str, embedder: str, budget: Rounds, pools: Co
     return runs
 
 
+def block_runs() -> int:
+    """How many runs advance together at most."""
+    return BLOCK_RUNS if device.kind() == "cpu" else DEVICE_BLOCK_RUNS
+
+
 def _blocks(runs: Sequence[Keyed]) -> list[list[Keyed]]:
-    """Runs that advance together: those of one strategy and seed, which share clusterings and so on.
+    """Runs that advance together: those of one strategy and seed, which share clusterings and so on; on a device those
+    of all seeds.
 
     No more of them, as the runs of a block are finished, shown and kept all at once.
     """
+    alone = device.kind() == "cpu"
     together: dict[tuple[int, str], list[Keyed]] = {}
     for key, run in sorted(runs, key=lambda item: (item[1].seed, item[1].strategy, item[1].ips)):
-        together.setdefault((run.seed, run.strategy), []).append((key, run))
-    return [
-        block[first : first + BLOCK_RUNS] for block in together.values() for first in range(0, len(block), BLOCK_RUNS)
-    ]
+        together.setdefault((run.seed if alone else 0, run.strategy), []).append((key, run))
+    size = block_runs()
+    return [block[first : first + size] for block in together.values() for first in range(0, len(block), size)]
 
 
 def _key(base: dict[str, Any], run: Run) -> str:

@@ -1,7 +1,8 @@
 """The active learning loop, for a block of runs of one (task, embedder) cell that advance round by round together.
 
 Each round: fit every run's head, score the test set and the pool for all heads by panel products, let each strategy
-pick, ask the annotator. A run's result does not depend on which runs share its block.
+pick, ask the annotator. On the CPU a run's result does not depend on which runs share its block; on a device, where
+their heads are fitted together, its last bits may.
 """
 
 import time
@@ -68,8 +69,11 @@ class Cell:
         head: HeadSpec,
     ) -> "Cell":
         """The cell with all that follows from its features."""
-        fits = trainer(head, pool, class_count)
-        return cls(dataset, embedder, pool, squared_norms(pool), test, test_labels, class_count, fits, place(test))
+        norms = squared_norms(pool)
+        rows = place(pool, norms)
+        fits = trainer(head, rows, class_count)
+        shared: dict[Hashable, Any] = {"rows": rows}
+        return cls(dataset, embedder, pool, norms, test, test_labels, class_count, fits, place(test), shared)
 
     @property
     def rows(self) -> Rows:
@@ -170,12 +174,6 @@ class _State:
         self.labelled = np.concatenate([self.labelled, rows])
         self.answers = np.concatenate([self.answers, answers])
 
-    def refit(self) -> Head:
-        started = time.perf_counter()
-        head = self.learner.fit(self.labelled, self.answers)
-        self.fit_seconds.append(time.perf_counter() - started)
-        return head
-
     def curve(self) -> Curve:
         return Curve(
             self.labelled,
@@ -200,7 +198,7 @@ def simulate(cell: Cell, annotate: Annotate, runs: Sequence[Run], truth: IntArra
     Args:
         cell: what the runs share.
         annotate: gives the labels of the rows that were picked.
-        runs: in any order; a run's curve does not depend on the others.
+        runs: in any order.
         truth: (n,) true labels of the pool, for runs that are marked to use them and out of reach of all others.
 
     Raises:
@@ -220,7 +218,7 @@ def simulate(cell: Cell, annotate: Annotate, runs: Sequence[Run], truth: IntArra
         for run in runs
     ]
     for number in range(max(run.rounds for run in runs) + 1):
-        heads = [state.refit() for state in active]
+        heads = _refit(cell, active)
         for state, head, probabilities in zip(active, heads, score_all(heads, cell.test_rows), strict=True):
             state.labels.append(len(state.labelled))
             state.metrics.append(score(probabilities, cell.test_labels))
@@ -245,6 +243,15 @@ def simulate(cell: Cell, annotate: Annotate, runs: Sequence[Run], truth: IntArra
             state.filled.append(sum(query.filled))
             state.add(rows, annotate(rows, state.run.seed))
     return [state.curve() for state in states]
+
+
+def _refit(cell: Cell, states: Sequence[_State]) -> list[Head]:
+    fitted = cell.trainer.fit_many(
+        [state.learner for state in states], [state.labelled for state in states], [state.answers for state in states]
+    )
+    for state, (_, seconds) in zip(states, fitted, strict=True):
+        state.fit_seconds.append(seconds)
+    return [head for head, _ in fitted]
 
 
 def _score_pool(cell: Cell, going_on: list[tuple[_State, Head]]) -> Iterator[tuple[_State, Head, FloatArray]]:

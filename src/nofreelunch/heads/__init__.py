@@ -2,14 +2,26 @@
 here."""
 
 from collections.abc import Callable
+from typing import Any
 
-from nofreelunch.base.arrays import FloatArray
 from nofreelunch.heads import knn, lda, logistic, mlp, ridge
 from nofreelunch.heads.head import Trainer
 from nofreelunch.heads.spec import HeadSpec
+from nofreelunch.space.device import DeviceRows
+from nofreelunch.space.rows import Rows
+
+
+def _logistic(rows: Rows, class_count: int, **options: Any) -> Trainer:
+    alone = logistic.Trainer(rows, class_count, **options)
+    if not isinstance(rows, DeviceRows):
+        return alone
+    from nofreelunch.heads import logistic_lockstep
+
+    return logistic_lockstep.Trainer(alone, rows)
+
 
 TRAINERS: dict[str, Callable[..., Trainer]] = {
-    "logistic": logistic.Trainer,
+    "logistic": _logistic,
     "mlp": mlp.Trainer,
     "knn": knn.Trainer,
     "lda": lda.Trainer,
@@ -17,6 +29,6 @@ TRAINERS: dict[str, Callable[..., Trainer]] = {
 }
 
 
-def trainer(spec: HeadSpec, pool: FloatArray, class_count: int) -> Trainer:
-    """What fits heads of the kind ``spec`` on ``pool`` ((n, d) float32, scaled) for a task of ``class_count``."""
-    return TRAINERS[spec.kind](pool, class_count, **spec.model_dump(exclude={"kind", "scaling", "centre"}))
+def trainer(spec: HeadSpec, rows: Rows, class_count: int) -> Trainer:
+    """What fits heads of the kind ``spec`` on the pool ``rows``, scaled, for a task of ``class_count``."""
+    return TRAINERS[spec.kind](rows, class_count, **spec.model_dump(exclude={"kind", "scaling", "centre"}))

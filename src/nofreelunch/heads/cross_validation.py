@@ -53,7 +53,8 @@ def choose(z: FloatArray, labels: IntArray, rng: np.random.Generator, *, free: b
     fold = deal(labels, rng)
     reduced = in_row_space(z)
     parts = [
-        (reduced[fold != number], labels[fold != number], reduced[held], labels[held]) for number, held in _held(fold)
+        (reduced[fold != number], labels[fold != number], reduced[held], labels[held])
+        for number, held in held_out(fold)
     ]
     starts: list[Fit | None] = [None] * len(parts)
     best, least, converged = GRID[0], np.inf, True
@@ -82,7 +83,7 @@ def deal(labels: IntArray, rng: np.random.Generator) -> IntArray:
     return fold
 
 
-def _held(fold: IntArray) -> list[tuple[int, IntArray]]:
+def held_out(fold: IntArray) -> list[tuple[int, IntArray]]:
     """The folds that are looked at, and their rows: so many that HELD_OUT rows are held out, or all."""
     chosen: list[tuple[int, IntArray]] = []
     total = 0

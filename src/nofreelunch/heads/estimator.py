@@ -17,8 +17,9 @@ from nofreelunch.base.outside import Outside, find, installed
 from nofreelunch.base.spec import Spec
 from nofreelunch.heads import TRAINERS
 from nofreelunch.heads import spec as built_in
-from nofreelunch.heads.head import SCORED, Training, spread_classes
+from nofreelunch.heads.head import SCORED, OneByOne, Training, spread_classes
 from nofreelunch.heads.scaling import Scaling
+from nofreelunch.space.rows import Rows
 
 GROUP = "nofreelunch.heads"
 
@@ -127,7 +128,7 @@ class EstimatorHead:
 
 
 @dataclass(frozen=True)
-class Trainer:
+class Trainer(OneByOne):
     """A kind of classifier on one pool ((n, d) float32)."""
 
     pool: FloatArray
@@ -136,9 +137,9 @@ class Trainer:
     options: Mapping[str, Any]
 
     @classmethod
-    def of(cls, pool: FloatArray, class_count: int, *, estimator: str, options: Mapping[str, Any]) -> "Trainer":
+    def of(cls, rows: Rows, class_count: int, *, estimator: str, options: Mapping[str, Any]) -> "Trainer":
         """From the options of an `EstimatorSpec`."""
-        return cls(pool, class_count, _found(estimator), options)
+        return cls(rows.features, class_count, _found(estimator), options)
 
     def learner(self, rng: np.random.Generator, C: float | None = None) -> "Learner":
         """As `heads.head` says; one seed is drawn for all fits of a run."""

@@ -1,7 +1,9 @@
 """What a head is to strategies and to the simulation, whatever its kind."""
 
+import time
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol, Self
+from typing import Any, Protocol, Self
 
 import numpy as np
 
@@ -64,8 +66,29 @@ class Trainer(Protocol):
     def learner(self, rng: np.random.Generator, C: float | None = None) -> Learner:
         """A learner that draws what it needs from ``rng``, and takes ``C`` where it would choose one."""
 
+    def fit_many(
+        self, learners: Sequence[Any], rows: Sequence[IntArray], labels: Sequence[IntArray]
+    ) -> list[tuple[Head, float]]:
+        """The head of each of its ``learners`` as `Learner.fit` says, and the seconds that it took: its share of them
+        where heads are fitted together."""
 
-class Stateless:
+
+class OneByOne:
+    """A trainer whose learners each fit alone."""
+
+    def fit_many(
+        self, learners: Sequence[Learner], rows: Sequence[IntArray], labels: Sequence[IntArray]
+    ) -> list[tuple[Head, float]]:
+        """As `Trainer` says."""
+        fitted = []
+        for learner, own, answers in zip(learners, rows, labels, strict=True):
+            started = time.perf_counter()
+            head = learner.fit(own, answers)
+            fitted.append((head, time.perf_counter() - started))
+        return fitted
+
+
+class Stateless(OneByOne):
     """A trainer that is its own learner: there is nothing to keep between fits, to draw or to choose."""
 
     def learner(self, rng: np.random.Generator, C: float | None = None) -> Self:

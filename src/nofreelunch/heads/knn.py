@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from nofreelunch.base.arrays import FloatArray, IntArray
-from nofreelunch.heads.head import CLOSED_FORM, SCORED, Training, spread_classes
-from nofreelunch.space.rows import squared_norms
+from nofreelunch.heads.head import CLOSED_FORM, SCORED, OneByOne, Training, spread_classes
+from nofreelunch.space.rows import Rows, squared_norms
 
 # By how much more the votes for the class count that is preferred most.
 PREFERENCE = np.float32(1e-4)
@@ -68,11 +68,11 @@ class KnnHead:
         return votes
 
 
-class Trainer:
-    """k nearest neighbours on one pool ((n, d) float32)."""
+class Trainer(OneByOne):
+    """k nearest neighbours on one pool."""
 
-    def __init__(self, pool: FloatArray, class_count: int, *, neighbours: int, weights: str, smoothing: float) -> None:
-        self.pool, self.class_count = pool, class_count
+    def __init__(self, rows: Rows, class_count: int, *, neighbours: int, weights: str, smoothing: float) -> None:
+        self.pool, self.class_count = rows.features, class_count
         self.neighbours, self.by_distance, self.smoothing = neighbours, weights == "distance", smoothing
 
     def learner(self, rng: np.random.Generator, C: float | None = None) -> "Learner":

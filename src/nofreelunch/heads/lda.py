@@ -2,16 +2,17 @@
 
 import numpy as np
 
-from nofreelunch.base.arrays import Float64Array, FloatArray, IntArray
+from nofreelunch.base.arrays import Float64Array, IntArray
 from nofreelunch.heads.head import Stateless
 from nofreelunch.heads.linear import LinearHead
+from nofreelunch.space.rows import Rows
 
 
 class Trainer(Stateless):
-    """Linear discriminant analysis on one pool ((n, d) float32)."""
+    """Linear discriminant analysis on one pool."""
 
-    def __init__(self, pool: FloatArray, class_count: int, *, shrinkage: float | str) -> None:
-        self.pool, self.class_count, self.shrinkage = pool, class_count, shrinkage
+    def __init__(self, rows: Rows, class_count: int, *, shrinkage: float | str) -> None:
+        self.pool, self.class_count, self.shrinkage = rows.features, class_count, shrinkage
 
     def fit(self, rows: IntArray, labels: IntArray) -> LinearHead:
         """As `heads.head` says. The priors are the classes' shares of the labels."""

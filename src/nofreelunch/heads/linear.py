@@ -3,12 +3,14 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 
 from nofreelunch.base.arrays import FloatArray, IntArray
 from nofreelunch.base.memory import scores_bytes
 from nofreelunch.heads.head import CLOSED_FORM, Head, Training, spread_classes
+from nofreelunch.space.device import DeviceRows
 from nofreelunch.space.rows import Rows, thin_product
 
 # The widest product in which OpenBLAS sums every column in the same order (tried: its Haswell and SkylakeX kernels).
@@ -37,15 +39,18 @@ class LinearHead:
         """(n, C) float32 for ``features`` ((n, d)); columns are contiguous, rows are not."""
         products = np.empty((len(self.classes), len(features)), np.float32)
         thin_product(features, np.ascontiguousarray(self.coefficients.T), products.T)
-        return self.from_products(products)
-
-    def from_products(self, products: FloatArray) -> FloatArray:
-        """(n, C) float32 from ``products`` = coefficients @ features.T ((K, n), overwritten)."""
         products += self.intercepts[:, None]
-        products -= products.max(axis=0)
-        np.exp(products, out=products)
-        products /= products.sum(axis=0)
+        _softmax(products, np)
         return spread_classes(products, self.classes, self.class_count)
+
+
+def answers_there(head: Head, features: Any, rows: Rows) -> IntArray:
+    """(r,) the most probable class of each of ``features`` ((r, d), where the products of ``rows`` are computed)."""
+    if isinstance(rows, DeviceRows) and isinstance(head, LinearHead):
+        scores = features @ rows.up(head.coefficients).T + rows.up(head.intercepts)
+        return head.classes[rows.down(scores.argmax(dim=1))]
+    answers: IntArray = head.probabilities(rows.down(features)).argmax(axis=1)
+    return answers
 
 
 def score_all(heads: Sequence[Head], rows: Rows) -> Iterator[FloatArray]:
@@ -67,11 +72,21 @@ def score_all(heads: Sequence[Head], rows: Rows) -> Iterator[FloatArray]:
 
 def _score_panel(heads: Sequence[LinearHead], rows: Rows) -> Iterator[FloatArray]:
     for head, products in zip(heads, panel_products(heads, rows), strict=True):
-        yield head.from_products(products)
+        products += rows.up(head.intercepts)[:, None]
+        _softmax(products, rows.xp)
+        yield spread_classes(rows.down(products), head.classes, head.class_count)
 
 
-def panel_products(heads: Sequence[LinearHead], rows: Rows) -> list[FloatArray]:
-    """For each head its coefficients @ features.T ((K, n) float32) of all ``rows``, by products of one shape.
+def _softmax(scores: Any, xp: Any) -> None:
+    """Put in the place of ``scores`` ((K, n), an array of ``xp``) the probabilities of each column."""
+    scores -= xp.amax(scores, axis=0)
+    xp.exp(scores, out=scores)
+    scores /= scores.sum(axis=0)
+
+
+def panel_products(heads: Sequence[LinearHead], rows: Rows) -> list[Any]:
+    """For each head its coefficients @ features.T ((K, n) float32) of all ``rows``, where they are, by products of one
+    shape.
 
     BLAS chooses its kernels by shape, so a head scored beside others would differ in the last bit from the same head
     scored alone, and near ties would break differently. Every product here is (n, d) × (d, PANEL): a head's result
@@ -82,7 +97,7 @@ def panel_products(heads: Sequence[LinearHead], rows: Rows) -> list[FloatArray]:
     panels = -(-total // PANEL)
     padded = np.zeros((panels * PANEL, stacked.shape[1]), np.float32)
     padded[:total] = stacked
-    products = np.empty((panels * PANEL, len(rows.features)), np.float32)
+    products = rows.empty(panels * PANEL, len(rows.features))
     for first in range(0, len(padded), PANEL):
         rows.scores(padded[first : first + PANEL], products[first : first + PANEL])
     bounds = np.cumsum([0, *(len(head.classes) for head in heads)])

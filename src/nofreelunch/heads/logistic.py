@@ -2,27 +2,28 @@
 
 import numpy as np
 
-from nofreelunch.base.arrays import FloatArray, IntArray
+from nofreelunch.base.arrays import IntArray
 from nofreelunch.heads import cross_validation
-from nofreelunch.heads.head import Training
+from nofreelunch.heads.head import OneByOne, Training
 from nofreelunch.heads.linear import LinearHead
 from nofreelunch.heads.softmax import Basis, Fit, Intercept, fit
+from nofreelunch.space.rows import Rows
 
 
-class Trainer:
+class Trainer(OneByOne):
     """Logistic regression on one pool.
 
     Attributes:
-        pool: (n, d) float32.
+        rows: the pool.
         class_count: the task's classes.
         C: inverse strength of the penalty; None: `cross_validation` chooses it.
         basis: the pool's.
     """
 
-    def __init__(self, pool: FloatArray, class_count: int, *, C: float | str, intercept: Intercept) -> None:
-        self.pool, self.class_count = pool, class_count
+    def __init__(self, rows: Rows, class_count: int, *, C: float | str, intercept: Intercept) -> None:
+        self.rows, self.class_count = rows, class_count
         self.C = None if isinstance(C, str) else C
-        self.basis = Basis.of(pool, intercept)
+        self.basis = Basis.of(rows, intercept)
 
     def learner(self, rng: np.random.Generator, C: float | None = None) -> "Learner":
         """As `heads.head` says; what is drawn deals rows to folds."""
@@ -38,7 +39,7 @@ class Learner:
 
     def __init__(self, trainer: Trainer, key: int, C: float | None) -> None:
         self._trainer, self._key = trainer, key
-        self._rotated = np.empty((0, trainer.pool.shape[1] + 1), np.float32)
+        self._rotated = np.empty((0, trainer.rows.features.shape[1] + 1), np.float32)
         self._fit: Fit | None = None
         self._choice = cross_validation.Choice(cross_validation.PRIOR if C is None else C, True)
         self._due: float = 0 if C is None else np.inf
@@ -46,7 +47,7 @@ class Learner:
     def fit(self, rows: IntArray, labels: IntArray) -> LinearHead:
         """As `heads.head` says."""
         trainer = self._trainer
-        new = trainer.basis.rotate(trainer.pool[rows[len(self._rotated) :]])
+        new = trainer.basis.rotate(trainer.rows.features[rows[len(self._rotated) :]])
         self._rotated = np.concatenate([self._rotated, new])
         free = trainer.basis.intercept == "free"
         if len(rows) >= self._due and cross_validation.feasible(labels):

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from nofreelunch.base.arrays import Float64Array, FloatArray, IntArray
-from nofreelunch.heads.head import SCORED, Training, spread_classes
+from nofreelunch.heads.head import SCORED, OneByOne, Training, spread_classes
+from nofreelunch.space.rows import Rows
 
 Weights = tuple[FloatArray, FloatArray, FloatArray, FloatArray]
 """(d, h) and (h,) of the hidden layer, (h, K) and (K,) of the output."""
@@ -69,11 +70,11 @@ def objective(weights: Weights, features: FloatArray, targets: IntArray, C: floa
     return float(loss + penalty / 2 * (np.vdot(V, V) + np.vdot(W, W))), gradient
 
 
-class Trainer:
-    """Networks on one pool ((n, d) float32)."""
+class Trainer(OneByOne):
+    """Networks on one pool."""
 
-    def __init__(self, pool: FloatArray, class_count: int, *, hidden: int, C: float, iterations: int) -> None:
-        self.pool, self.class_count, self.hidden = pool, class_count, hidden
+    def __init__(self, rows: Rows, class_count: int, *, hidden: int, C: float, iterations: int) -> None:
+        self.pool, self.class_count, self.hidden = rows.features, class_count, hidden
         self.C, self.iterations = C, iterations
 
     def learner(self, rng: np.random.Generator, C: float | None = None) -> "Learner":

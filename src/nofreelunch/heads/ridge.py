@@ -6,19 +6,20 @@ Scores are those of scikit-learn's ``Ridge`` on one-hot labels. Leave-one-out sc
 
 import numpy as np
 
-from nofreelunch.base.arrays import Float64Array, FloatArray, IntArray
+from nofreelunch.base.arrays import Float64Array, IntArray
 from nofreelunch.heads.head import Stateless
 from nofreelunch.heads.linear import LinearHead
+from nofreelunch.space.rows import Rows
 
 # Bounds on the logarithm of the inverse temperature.
 COLDEST, HOTTEST = 8.0, -3.0
 
 
 class Trainer(Stateless):
-    """Ridge regression on one pool ((n, d) float32)."""
+    """Ridge regression on one pool."""
 
-    def __init__(self, pool: FloatArray, class_count: int, *, alpha: float) -> None:
-        self.pool, self.class_count, self.alpha = pool, class_count, alpha
+    def __init__(self, rows: Rows, class_count: int, *, alpha: float) -> None:
+        self.pool, self.class_count, self.alpha = rows.features, class_count, alpha
 
     def fit(self, rows: IntArray, labels: IntArray) -> LinearHead:
         """As `heads.head` says."""

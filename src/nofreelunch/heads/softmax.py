@@ -20,8 +20,7 @@ from typing import Literal, Self
 import numpy as np
 
 from nofreelunch.base.arrays import FloatArray, IntArray
-from nofreelunch.space.device import place
-from nofreelunch.space.rows import thin_product
+from nofreelunch.space.rows import Rows, thin_product
 
 # Steps before which the preconditioner is computed anew: it changes most at first.
 REFRESH_AT, REFRESH_EVERY = (1, 6, 12), 30
@@ -53,14 +52,15 @@ class Basis:
     intercept: Intercept
 
     @classmethod
-    def of(cls, features: FloatArray, intercept: Intercept = "free") -> Self:
-        """The axes of ``features`` ((n, d) float32) about the origin."""
-        mean = features.mean(axis=0, dtype=np.float64).astype(np.float32)
+    def of(cls, rows: Rows, intercept: Intercept = "free") -> Self:
+        """The axes of ``rows`` about the origin."""
+        mean = rows.features.mean(axis=0, dtype=np.float64).astype(np.float32)
         if intercept != "free":
             mean = np.zeros_like(mean)
-        square = place(features).gram(np.ones(len(features), np.float32)) / len(features)
+        square = rows.gram(np.ones(len(rows.features), np.float32)) / len(rows.features)
         moments = (square - np.outer(mean, mean)).astype(np.float32)
-        return cls(mean, np.ascontiguousarray(np.linalg.eigh(moments)[1]), intercept)
+        axes = rows.down(rows.xp.linalg.eigh(rows.up(moments))[1])
+        return cls(mean, np.ascontiguousarray(axes), intercept)
 
     def rotate(self, features: FloatArray) -> FloatArray:
         """(n, d + 1) float32: rows in the axes' coordinates, then a column of ones for the intercept, or of zeros where

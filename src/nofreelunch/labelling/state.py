@@ -18,6 +18,7 @@ from nofreelunch.heads import trainer
 from nofreelunch.heads.cross_validation import FOLDS
 from nofreelunch.heads.head import Head, Trainer
 from nofreelunch.heads.spec import HeadSpec
+from nofreelunch.space.device import place
 
 OPEN, SKIPPED = -1, -2
 
@@ -126,7 +127,7 @@ class LabelState:
 
     @cached_property
     def _trainer(self) -> Trainer:
-        return trainer(self.head, self.features, self.classes)
+        return trainer(self.head, place(self.features), self.classes)
 
 
 def places(texts: Sequence[str], seed: int) -> Float64Array:

@@ -17,7 +17,7 @@ from nofreelunch.heads.linear import LinearHead
 from nofreelunch.selection.guard import checked
 from nofreelunch.selection.query import OracleQuery, Query, Strategy
 from nofreelunch.space.geometry import Geometry, LabelledDistances
-from nofreelunch.space.rows import squared_norms
+from nofreelunch.space.rows import Rows, squared_norms
 
 PENALTY = 100.0
 
@@ -64,7 +64,7 @@ def build(
 
 
 def _fit(features: FloatArray, rows: IntArray, labels: IntArray, classes: int) -> LinearHead:
-    basis = softmax.Basis.of(features)
+    basis = softmax.Basis.of(Rows(features))
     fitted = softmax.fit(basis.rotate(features[rows]), labels, PENALTY)
     return LinearHead(classes, fitted.classes, *fitted.unrotate(basis))
 

@@ -101,7 +101,7 @@ def _nearer(
     # Beyond the table's reach only rows whose member is farther still can be among them.
     beyond = nearest > table.reach[pick] if table.reach[pick] < limit else np.zeros(len(nearest), bool)
     far = np.flatnonzero(beyond & (weights > 0))
-    products = geometry.rows.dot(geometry.features[pick], far)
+    products = geometry.rows.down(geometry.rows.dot(geometry.features[pick], far))
     norms = geometry.squared_norms
     rows = np.concatenate([table.rows[pick], far, [pick]]).astype(np.int64)
     squared = np.concatenate(

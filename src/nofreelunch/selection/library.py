@@ -222,7 +222,7 @@ def _request(
     draws: np.random.Generator,
     classes: int,
 ) -> Query:
-    learner = trainer(LogisticSpec(), pool, classes).learner(draws)
+    learner = trainer(LogisticSpec(), geometry.rows, classes).learner(draws)
     head = learner.fit(labelled, codes)
     made = Query(
         geometry=geometry,

@@ -82,7 +82,8 @@ def _find(name: str) -> "torch.device":
 
 class DeviceRows(Rows):
     """A matrix whose products torch computes. It is copied to the device once, by each process at its first product, as
-    far as it fits there (`held_rows`); arguments and results, all far smaller, come and go with every call."""
+    far as it fits there (`held_rows`); arguments and results, all far smaller, come and go with every call that does
+    not say otherwise."""
 
     def __init__(self, features: FloatArray, norms: FloatArray | None, name: str) -> None:
         super().__init__(features, norms)
@@ -98,24 +99,83 @@ class DeviceRows(Rows):
 
     @cached_property
     def _norms(self) -> "torch.Tensor":
-        return self._up(self.squared_norms)
+        return self.up(self.squared_norms)
 
-    def _up(self, array: AnyArray) -> "torch.Tensor":
+    @property
+    def xp(self) -> Any:
+        """torch."""
+        import torch
+
+        return torch
+
+    def up(self, array: AnyArray) -> "torch.Tensor":
+        """A copy of ``array`` on the device."""
         import torch
 
         return torch.tensor(np.asarray(array), device=self.device)
 
-    def scores(self, weights: FloatArray, out: FloatArray) -> None:
+    def down(self, array: "torch.Tensor") -> AnyArray:
+        """A copy of ``array`` in this machine's memory."""
+        here: AnyArray = array.cpu().numpy()
+        return here
+
+    def empty(self, *shape: int) -> "torch.Tensor":
         """As on the CPU."""
-        out[:] = _down((self._x @ self._up(weights).T).T)
+        import torch
+
+        return torch.empty(shape, device=self.device)
+
+    def take(self, rows: IntArray) -> "torch.Tensor":
+        """As on the CPU."""
+        return self._x[self.up(rows)]
+
+    def where(self, wanted: "torch.Tensor") -> slice:
+        """All: a product is faster than gathering, and than waiting to know what to gather."""
+        return slice(None)
+
+    def coins(self, shape: tuple[int, ...], chance: float, rng: np.random.Generator) -> "torch.Tensor":
+        """As on the CPU, thrown on the device; ``rng`` draws the seed."""
+        import torch
+
+        own = torch.Generator(self.device).manual_seed(int(rng.integers(2**63)))
+        return torch.rand(shape, generator=own, device=self.device) < chance
+
+    def scores(self, weights: FloatArray, out: "torch.Tensor") -> None:
+        """As on the CPU."""
+        out.copy_((self._x @ self.up(weights).T).T)
 
     def products(self, matrix: FloatArray, rows: IntArray | None = None) -> FloatArray:
         """As on the CPU."""
-        return _down((self._x if rows is None else self._x[self._up(rows)]) @ self._up(matrix))
+        return self.down((self._x if rows is None else self._x[self.up(rows)]) @ self.up(matrix))
 
-    def dot(self, vector: FloatArray, rows: IntArray) -> FloatArray:
+    def dot(self, vector: FloatArray, rows: IntArray | slice) -> "torch.Tensor":
         """As on the CPU, always with all rows: they are there, and a product is faster than gathering."""
-        return _down(self._x @ self._up(vector))[rows]
+        products = self._x @ self.up(vector)
+        return products[rows] if isinstance(rows, slice) else products[self.up(rows)]
+
+    def quadratic(self, matrix: FloatArray) -> FloatArray:
+        """As on the CPU, all of the matrix."""
+        total, moved = self.empty(len(self.features)), self.up(matrix)
+        for block in blocks(len(total), 2 * len(matrix)):
+            features = self._x[block]
+            total[block] = (features @ moved).mul_(features).sum(dim=1)
+        return self.down(total)
+
+    def farthest_first(self, distances: FloatArray, candidates: IntArray, size: int) -> IntArray:
+        """`geometry.farthest_first` with the distances of all candidates to each pick; nothing comes down until the
+        end."""
+        import torch
+
+        order = self.up(candidates)
+        left, picks = self.up(distances)[order], torch.empty_like(order[:size])
+        for number in range(size):
+            best = left.argmax()[None]
+            row = order[best]
+            picks[number : number + 1] = row
+            products = (self._x @ self._x[row].T)[:, 0]
+            apart = products.mul_(-2).add_(self._norms).add_(self._norms[row]).clamp_(min=0)
+            left = torch.minimum(left, apart[order]).index_fill_(0, best, -torch.inf)
+        return self.down(picks)
 
     def gram(self, weights: FloatArray) -> Float64Array:
         """As on the CPU."""
@@ -123,23 +183,23 @@ class DeviceRows(Rows):
 
         d = self.features.shape[1]
         total = torch.zeros((d, d), dtype=torch.float64, device=self.device)
-        roots = self._up(np.sqrt(weights))
+        roots = self.up(np.sqrt(weights))
         for block in blocks(len(weights), d):
             scaled = self._x[block] * roots[block, None]
             total += scaled.T @ scaled
-        return _down(total)
+        return self.down(total)
 
     def nearest(self, centres: FloatArray, norms: FloatArray) -> FloatArray:
         """As on the CPU."""
-        products = (self._x @ self._up(centres).T).mul_(-2).add_(self._up(norms))
-        return _down((products.amin(dim=1) + self._norms).clamp_(min=0))
+        products = (self._x @ self.up(centres).T).mul_(-2).add_(self.up(norms))
+        return self.down((products.amin(dim=1) + self._norms).clamp_(min=0))
 
     def assign(self, centres: FloatArray, rows: IntArray | None = None) -> tuple[IntArray, FloatArray, FloatArray]:
         """As on the CPU."""
         import torch
 
-        moved, half = self._up(centres), self._up(squared_norms(centres) / 2)
-        wanted = None if rows is None else self._up(rows)
+        moved, half = self.up(centres), self.up(squared_norms(centres) / 2)
+        wanted = None if rows is None else self.up(rows)
         count = len(self.features) if rows is None else len(rows)
         labels = np.empty(count, np.int64)
         scores, seconds = np.empty((2, count), np.float32)
@@ -147,8 +207,8 @@ class DeviceRows(Rows):
             features = self._x[block] if wanted is None else self._x[wanted[block]]
             products = (features @ moved.T).sub_(half)
             best = products.max(dim=1)
-            labels[block], scores[block] = _down(best.indices), _down(best.values)
-            seconds[block] = _down(products.scatter_(1, best.indices[:, None], -torch.inf).amax(dim=1))
+            labels[block], scores[block] = self.down(best.indices), self.down(best.values)
+            seconds[block] = self.down(products.scatter_(1, best.indices[:, None], -torch.inf).amax(dim=1))
         return labels, scores, seconds
 
     def sums(self, rows: IntArray, labels: IntArray, count: int) -> Float64Array:
@@ -158,30 +218,30 @@ class DeviceRows(Rows):
         numbers = torch.arange(count, device=self.device)
         total = torch.zeros((count, self.features.shape[1]), dtype=torch.float64, device=self.device)
         for block in blocks(len(rows), 2 * max(count, self.features.shape[1])):
-            features = self._x[self._up(rows[block])].double()
-            total += (self._up(labels[block]) == numbers[:, None]).double() @ features
-        return _down(total)
+            features = self._x[self.up(rows[block])].double()
+            total += (self.up(labels[block]) == numbers[:, None]).double() @ features
+        return self.down(total)
 
     def mean_neighbour_distance(self, rows: IntArray, neighbours: int, *, squared: bool = False) -> FloatArray:
         """As on the CPU."""
         import torch
 
-        members = self._up(rows)
+        members = self.up(rows)
         features, norms = self._x[members], self._norms[members]
         means = np.empty(len(rows), np.float32)
         for block in blocks(len(rows), len(rows)):
             distances = norms[block, None] + norms - 2 * (features[block] @ features.T)
             distances.diagonal(block.start).fill_(torch.inf)
             nearest = distances.topk(neighbours, dim=1, largest=False).values.clamp_(min=0)
-            means[block] = _down((nearest if squared else nearest.sqrt()).mean(dim=1))
+            means[block] = self.down((nearest if squared else nearest.sqrt()).mean(dim=1))
         return means
 
     def sampled_distance(self, rows: slice, step: int, k: int) -> FloatArray:
         """As on the CPU."""
         squared = self._distances_there(rows, slice(None, None, step))
-        own = self._up(np.arange(-(-rows.start // step) * step, rows.stop, step))
+        own = self.up(np.arange(-(-rows.start // step) * step, rows.stop, step))
         squared[own - rows.start, own // step] = float("inf")
-        return _down(squared.kthvalue(k + 1, dim=1).values)
+        return self.down(squared.kthvalue(k + 1, dim=1).values)
 
     def pairs(self, first: slice, second: slice, limits: FloatArray) -> tuple[IntArray, IntArray, FloatArray]:
         """As on the CPU."""
@@ -190,28 +250,23 @@ class DeviceRows(Rows):
         squared = self._distances_there(first, second)
         if first == second:
             squared.fill_diagonal_(torch.inf)
-        one, other = (squared < torch.maximum(self._up(limits[first, None]), self._up(limits[second]))).nonzero(
+        one, other = (squared < torch.maximum(self.up(limits[first, None]), self.up(limits[second]))).nonzero(
             as_tuple=True
         )
-        return _down(one) + first.start, _down(other) + second.start, _down(squared[one, other])
+        return self.down(one) + first.start, self.down(other) + second.start, self.down(squared[one, other])
 
     def within(self, rows: IntArray, limits: FloatArray) -> tuple[IntArray, IntArray, FloatArray]:
         """As on the CPU."""
         import torch
 
-        own = self._up(rows)
+        own = self.up(rows)
         squared = self._distances_there(own, slice(None))
         squared[torch.arange(len(rows), device=self.device), own] = torch.inf
-        source, other = (squared < self._up(limits)[:, None]).nonzero(as_tuple=True)
-        return _down(source), _down(other), _down(squared[source, other])
+        source, other = (squared < self.up(limits)[:, None]).nonzero(as_tuple=True)
+        return self.down(source), self.down(other), self.down(squared[source, other])
 
     def _distances_there(self, rows: "torch.Tensor | slice", others: "torch.Tensor | slice") -> "torch.Tensor":
         moved = self._x[rows].T
         # The other way round, as a matrix that is held in part has products with all of its rows on the left alone.
         squared = (self._x @ moved if others == slice(None) else self._x[others] @ moved).T.mul_(-2)
         return squared.add_(self._norms[rows][:, None]).add_(self._norms[others]).clamp_(min=0)
-
-
-def _down(tensor: "torch.Tensor") -> AnyArray:
-    array: AnyArray = tensor.cpu().numpy()
-    return array

@@ -7,7 +7,7 @@ import numpy as np
 
 from nofreelunch.base.arrays import AnyFloatArray, BoolArray, Float64Array, FloatArray, IntArray
 from nofreelunch.base.randomness import generator
-from nofreelunch.space.device import place
+from nofreelunch.space.device import DeviceRows, place
 from nofreelunch.space.rows import Rows, blocks, squared_norms
 
 T = TypeVar("T")
@@ -126,6 +126,8 @@ def farthest_first(geometry: Geometry, distances: FloatArray, candidates: IntArr
         candidates: (m,) int64 rows.
         size: how many to pick, at most m.
     """
+    if isinstance(geometry.rows, DeviceRows):
+        return geometry.rows.farthest_first(distances, candidates, size)
     features, norms = geometry.features, geometry.squared_norms
     bounds = distances[candidates]
     width = 256

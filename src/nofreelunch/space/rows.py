@@ -1,19 +1,24 @@
 """The rows of a matrix, and the products with all of them on which an experiment spends its time; here by NumPy.
 
-`device.place` decides where they are computed. All temporaries are bounded by BLOCK_BYTES.
+`device.place` decides where they are computed. What is written for both kinds of arrays takes them there by `Rows.up`,
+computes with operators and the functions of `Rows.xp`, and fetches what others read by `Rows.down`. All temporaries are
+bounded by BLOCK_BYTES.
 """
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
-from nofreelunch.base.arrays import Float64Array, FloatArray, IntArray
+from nofreelunch.base.arrays import AnyArray, Float64Array, FloatArray, IntArray
 
 BLOCK_BYTES = 64 * 2**20
 # Beyond this share of the rows one product with all of them is faster than gathering those that are wanted.
 GATHERED = 0.25
 # OpenBLAS multiplies in place where there are no more multiplications than this; not worth it for fewer rows at a time.
 SMALL, LEAST = 10**6, 16
+# Columns that a quadratic form takes at a time: fewer save multiplications, and are multiplied more slowly.
+STRIP = 128
 
 
 def squared_norms(features: FloatArray) -> FloatArray:
@@ -48,14 +53,44 @@ class Rows:
     Attributes:
         features: (n, d) float32.
         squared_norms: (n,) float32, ‖x‖² of every row.
+        xp: the functions on arrays where the products are computed: NumPy's, or torch's of the same name.
     """
+
+    xp: Any = np
 
     def __init__(self, features: FloatArray, norms: FloatArray | None = None) -> None:
         self.features = features
         self.squared_norms = squared_norms(features) if norms is None else norms
 
-    def scores(self, weights: FloatArray, out: FloatArray) -> None:
-        """``weights`` @ features.T into ``out`` ((k, n)), for ``weights`` ((k, d))."""
+    def up(self, array: AnyArray) -> Any:
+        """``array`` where the products are computed: here itself."""
+        return array
+
+    def down(self, array: Any) -> AnyArray:
+        """An array from there as NumPy's: here itself."""
+        there: AnyArray = array
+        return there
+
+    def empty(self, *shape: int) -> Any:
+        """A new float32 array there, not yet filled."""
+        return np.empty(shape, np.float32)
+
+    def take(self, rows: IntArray) -> Any:
+        """(r, d) the ``rows``, there."""
+        return self.features[rows]
+
+    def where(self, wanted: Any) -> Any:
+        """An index, there, of what is ``wanted`` ((n,) bool, there), or of more where choosing takes longer."""
+        return np.flatnonzero(wanted)
+
+    def coins(self, shape: tuple[int, ...], chance: float, rng: np.random.Generator) -> Any:
+        """Independent coins of this shape, there, true with ``chance`` (to 16 bits)."""
+        count = int(np.prod(shape))
+        words = np.asarray(rng.bit_generator.random_raw(-(-count // 4))).view(np.uint16)[:count]
+        return words.reshape(shape) < round(chance * 2**16)
+
+    def scores(self, weights: FloatArray, out: Any) -> None:
+        """``weights`` @ features.T into ``out`` ((k, n), there), for ``weights`` ((k, d))."""
         thin_product(self.features, np.ascontiguousarray(weights.T), out.T)
 
     def products(self, matrix: FloatArray, rows: IntArray | None = None) -> FloatArray:
@@ -63,12 +98,25 @@ class Rows:
         result: FloatArray = (self.features if rows is None else self.features[rows]) @ matrix
         return result
 
-    def dot(self, vector: FloatArray, rows: IntArray) -> FloatArray:
-        """(r,) features[rows] @ ``vector`` ((d,))."""
+    def dot(self, vector: FloatArray, rows: Any) -> Any:
+        """(r,) features[rows] @ ``vector`` ((d,)), there, for an index ``rows`` from `where` or an array of rows."""
         if len(rows) > GATHERED * len(self.features):
-            result: FloatArray = (self.features @ vector)[rows]
-            return result
+            return (self.features @ vector)[rows]
         return self.features[rows] @ vector
+
+    def quadratic(self, matrix: FloatArray) -> FloatArray:
+        """(n,) xᵀAx of every row, for a symmetric ``matrix`` A ((d, d)), of which half is multiplied."""
+        n, d = self.features.shape
+        total = np.zeros(n, np.float32)
+        width = max(STRIP, d // 8)
+        for first in range(0, d, width):
+            stop = min(first + width, d)
+            strip = matrix[:stop, first:stop].copy()
+            strip[:first] *= 2
+            for block in blocks(n, width):
+                own = self.features[block]
+                total[block] += np.einsum("ij,ij->i", own[:, :stop] @ strip, own[:, first:stop])
+        return total
 
     def gram(self, weights: FloatArray) -> Float64Array:
         """(d, d) Σ weightᵢ xᵢxᵢᵀ; ``weights`` is (n,), ≥ 0."""

@@ -23,21 +23,23 @@ def select(query: Query, *, first: Literal["largest", "random"] = "largest") -> 
         first: ``largest`` starts from the longest gradient, as the authors' code does; ``random`` draws the first
             centre uniformly, as k-means++ is defined and the paper's algorithm 1 reads.
     """
-    gradients = -query.probabilities
-    gradients[np.arange(len(gradients)), query.probabilities.argmax(axis=1)] += 1
-    norms = query.geometry.squared_norms
-    lengths = np.einsum("ij,ij->i", gradients, gradients) * norms
-    roots = np.sqrt(norms)
+    rows = query.geometry.rows
+    xp, norms = rows.xp, rows.up(query.geometry.squared_norms)
+    probabilities = rows.up(query.probabilities)
+    gradients = -probabilities
+    gradients[rows.up(np.arange(len(gradients))), probabilities.argmax(axis=1)] += 1
+    lengths = xp.einsum("ij,ij->i", gradients, gradients) * norms
+    roots = xp.sqrt(norms)
 
     free = np.zeros(len(gradients), bool)
     free[query.candidates] = True
-    distances = np.where(free, np.float32(np.inf), np.float32(0))
+    distances = rows.up(np.where(free, np.float32(np.inf), np.float32(0)))
     picks = np.empty(min(query.batch_size, len(query.candidates)), np.int64)
     for i in range(len(picks)):
         if i > 0:
-            row = weighted_draw(distances, query.rng)
+            row = weighted_draw(rows.down(distances), query.rng)
         elif first == "largest":
-            row = int(query.candidates[lengths[query.candidates].argmax()])
+            row = int(query.candidates[rows.down(lengths)[query.candidates].argmax()])
         else:
             row = int(query.rng.choice(query.candidates))
         if not free[row]:
@@ -46,10 +48,10 @@ def select(query: Query, *, first: Literal["largest", "random"] = "largest") -> 
         free[row] = False
         inner = gradients @ gradients[row]
         apart = lengths + lengths[row]
-        near = np.flatnonzero(apart - 2 * roots[row] * np.abs(inner) * roots < distances)
-        products = query.geometry.rows.dot(query.features[row], near)
-        update = np.maximum(apart[near] - 2 * inner[near] * products, 0)
-        distances[near] = np.minimum(distances[near], update)
+        near = rows.where(apart - 2 * roots[row] * abs(inner) * roots < distances)
+        products = rows.dot(query.features[row], near)
+        update = (apart[near] - 2 * inner[near] * products).clip(0)
+        distances[near] = xp.minimum(distances[near], update)
         distances[row] = 0
     return picks
 

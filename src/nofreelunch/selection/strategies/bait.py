@@ -24,13 +24,11 @@ from nofreelunch.base.arrays import Float64Array, FloatArray, IntArray
 from nofreelunch.base.options import Count, Positive
 from nofreelunch.selection.declare import strategy
 from nofreelunch.selection.query import Query
-from nofreelunch.space.rows import Rows, blocks, squared_norms, thin_product
+from nofreelunch.space.rows import blocks, squared_norms, thin_product
 
 STEPS = 100
 ACTIVE = 16
 PORTION = 32
-# Columns that a quadratic form takes at a time: fewer save multiplications, and are multiplied more slowly.
-STRIP = 128
 # λ where no row carries any information.
 LEAST = 1e-12
 
@@ -87,28 +85,6 @@ def _weights(scales: str, labelled: int, size: int) -> tuple[FloatArray, float]:
     return (labelled / total / np.bincount(portions)[portions]).astype(np.float32), size / total
 
 
-def _quadratic(rows: Rows, matrix: FloatArray) -> FloatArray:
-    """(n,) xᵀAx of every row, for a symmetric ``matrix`` A ((d, d)), of which half is multiplied.
-
-    On a device all of it is: rows are not taken apart there.
-    """
-    n, d = rows.features.shape
-    total = np.zeros(n, np.float32)
-    width = max(STRIP, d // 8)
-    for first in range(0, d, width):
-        stop = min(first + width, d)
-        strip = matrix[:stop, first:stop].copy()
-        strip[:first] *= 2
-        for block in blocks(n, width):
-            own = rows.features[block]
-            if type(rows) is Rows:
-                products = own[:, :stop] @ strip
-            else:
-                products = rows.products(matrix[:, first:stop], np.arange(block.start, block.start + len(own)))
-            total[block] += np.einsum("ij,ij->i", products, own[:, first:stop])
-    return total
-
-
 class _Search:
     """The greedy search. Rows are candidates, by position; v = √weight · x.
 
@@ -133,7 +109,7 @@ class _Search:
         projected -= 0.5 * (projected @ self.thin.T) @ self.thin
         outer = self.thin.T @ projected
         self.g32 = ((pool - outer - outer.T) / penalty**2).astype(np.float32)
-        self.quadratic = self.weights * _quadratic(self.pool, self.g32)[query.candidates]
+        self.quadratic = self.weights * self.pool.quadratic(self.g32)[query.candidates]
         self.length = self.weights * self._lengths(query)
         self.stamp = np.zeros(len(weights), np.int64)
         self.free = np.ones(len(weights), bool)
@@ -142,7 +118,7 @@ class _Search:
         """(m,) xᵀPx of the candidates at first."""
         if 2 * len(self.thin) > len(self.g32):
             inverse = (np.eye(len(self.g32)) - self.thin.T @ self.thin) / self.penalty
-            return _quadratic(self.pool, inverse.astype(np.float32))[query.candidates].astype(np.float64)
+            return self.pool.quadratic(inverse.astype(np.float32))[query.candidates].astype(np.float64)
         inside = squared_norms(self.pool.products(self.thin.T.astype(np.float32)))
         norms = query.geometry.squared_norms.astype(np.float64)
         return np.maximum(norms - inside, 0)[query.candidates] / self.penalty

@@ -2,8 +2,9 @@
 
 import numpy as np
 
-from nofreelunch.base.arrays import BoolArray, IntArray
+from nofreelunch.base.arrays import IntArray
 from nofreelunch.base.options import Count, Share
+from nofreelunch.heads.linear import answers_there
 from nofreelunch.selection.batches import spread
 from nofreelunch.selection.declare import strategy
 from nofreelunch.selection.query import Query
@@ -34,22 +35,16 @@ def _changes(query: Query, passes: int, dropout: float) -> IntArray:
     """(m,) in how many passes the prediction of each candidate changes."""
     changes = np.zeros(len(query.candidates), np.int64)
     predicted = query.probabilities.argmax(axis=1)
+    pool = query.geometry.rows
     for first in range(0, len(changes), BLOCK):
         rows = query.candidates[first : first + BLOCK]
-        features = query.features[rows] / np.float32(1 - dropout)
-        dropped = np.empty_like(features)
+        features = pool.take(rows) / np.float32(1 - dropout)
+        dropped = pool.empty(*features.shape)
         for _ in range(passes):
-            kept = _coins(features.shape, 1 - dropout, query.rng)
-            answers = query.head.probabilities(np.multiply(features, kept, out=dropped)).argmax(axis=1)
+            kept = pool.coins(features.shape, 1 - dropout, query.rng)
+            answers = answers_there(query.head, pool.xp.multiply(features, kept, out=dropped), pool)
             changes[first : first + BLOCK] += answers != predicted[rows]
     return changes
-
-
-def _coins(shape: tuple[int, ...], chance: float, rng: np.random.Generator) -> BoolArray:
-    """Independent coins of this shape, true with ``chance`` (to 16 bits)."""
-    count = int(np.prod(shape))
-    words = np.asarray(rng.bit_generator.random_raw(-(-count // 4))).view(np.uint16)[:count]
-    return words.reshape(shape) < round(chance * 2**16)
 
 
 ENTRY = strategy(select)
