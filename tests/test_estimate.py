@@ -117,7 +117,22 @@ def test_bait_grows_with_the_square_of_the_dimensions(tmp_path, monkeypatch):
     head = SHIPPED.head.model_copy(update={"C": 10.0})
     seconds = estimate.learning_seconds(changed(grid=grid, budget=budget, head=head), "sst2", "minilm", size)
     fit = 384 * (estimate.FIT_SECONDS + 2 * estimate.FIT_SECONDS_PER_CLASS)
-    assert seconds == pytest.approx(16 * (estimate.BAIT_SECONDS * (20_000 * 384**2 + 384**3) + fit))
+    assert seconds == pytest.approx(16 * (estimate.bait_seconds(20_000, 384) + fit))
+
+
+def test_baits_query_is_near_what_was_measured():
+    """CPU seconds of `benchmarks.query --only bait`."""
+    for rows, width, measured in ((20_000, 384, 0.47), (20_000, 1_024, 2.09), (5_000, 4_096, 6.09)):
+        assert estimate.bait_seconds(rows, width) == pytest.approx(measured, rel=0.1)
+
+
+def test_a_gpus_share_grows_with_the_model():
+    """Texts a second × tokens × two operations for each weight, of 790 TFLOP/s: the H200's table by hand."""
+    assert estimate.gpu_share(10_646_784) == pytest.approx(1_098 * 54 * 2 * 10_646_784 / 790e12, rel=0.25)
+    assert estimate.gpu_share(6_525_621_760) == pytest.approx(119e12 / 790e12, rel=0.02)
+    assert [estimate.gpu_share(size) for size in (0, 1_000, 10**12)] == pytest.approx([0.0019, 0.0019, 0.15])
+    between = [estimate.gpu_share(10**power) for power in (7, 8, 9, 10)]
+    assert between == sorted(between)
 
 
 def test_what_a_fleet_takes_by_hand():

@@ -5,6 +5,8 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from nofreelunch.base import layout, storage
 from nofreelunch.base.registry import TASKS
 from nofreelunch.embedders.facts import facts_of
@@ -22,8 +24,11 @@ from nofreelunch.tasks.table import Split, read_split
 
 # Where nothing is known: tokens of a row, characters of a token, and dimensions of a vector.
 TOKENS, CHARACTERS, DIMENSIONS = 60, 4.4, 1024
-# Share of the matrix product's rate that encoding reaches.
-CPU_SHARE, GPU_SHARE = 0.6, 0.45
+# Share of the matrix product's rate that encoding reaches on a CPU.
+CPU_SHARE = 0.6
+# On a GPU, by the weights that a token meets, as one NVIDIA H200 with 790 TFLOP/s did before texts were prepared ahead
+# (docs/scale.md): MiniLM, BERT-base, Qwen2 1.5B and 7B, means over texts of 16 to 168 tokens.
+GPU_SHARES = {1.06e7: 0.0019, 8.5e7: 0.020, 1.31e9: 0.094, 6.53e9: 0.15}
 # Texts per second of embedders without a transformer.
 PLAIN_RATE = 4_000.0
 # Seconds of one query of one run in a pool of 20,000 × 384 on one core, measured (DropQuery, ALFA-Mix and FALCUN at
@@ -43,8 +48,9 @@ QUERY_SECONDS = {
     "uncertainty_herding": 0.26,
 }
 OTHER_QUERY_SECONDS = 0.3
-# BAIT multiplies d × d matrices: so much times n·d² + d³ (measured at 125,000 × 1,024, with eigenvalues).
-BAIT_SECONDS = 7.3e-11
+# BAIT multiplies n × d and d × d matrices: so much times n·d, and so much times n·d² (measured at 20,000 × 384,
+# 20,000 × 1,024 and 5,000 × 4,096, without eigenvalues; docs/scale.md).
+BAIT_SECONDS, BAIT_SECONDS_PER_DIMENSION = 3.6e-8, 6.4e-11
 # Likewise of one selection of an initial pool of 100 (measured at 125,000 × 1,024, in proportion).
 POOL_SECONDS = {"random": 0.0, "coreset": 0.4, "typiclust": 0.6, "kmeans": 0.6}
 OTHER_POOL_SECONDS = 20.0
@@ -84,6 +90,7 @@ class Embedding:
         tokens: of all texts, prompts included, after truncation.
         operations: floating point operations of the transformer; 0 for embedders without one, NaN where its size is
             not registered.
+        gpu_share: share of a matrix product's rate that it reaches on a GPU.
         cpu_rate: texts per second of an earlier run of the cell on a CPU, None if there was none.
         gpu_rate: likewise on a GPU.
         disk: bytes of the vectors in data/, in DVC's cache and in the memo.
@@ -92,6 +99,7 @@ class Embedding:
     texts: int
     tokens: float
     operations: float
+    gpu_share: float
     cpu_rate: float | None
     gpu_rate: float | None
     disk: int
@@ -153,18 +161,26 @@ def embedding(params: Params, dataset: str, embedder: str, size: TaskSize) -> Em
     """The cost of embedding one task by one embedder."""
     spec = params.embedders[embedder]
     rows = size.train + size.test
-    texts, tokens, operations = rows * size.parts, size.tokens * rows, 0.0
+    texts, tokens, operations, share = rows * size.parts, size.tokens * rows, 0.0, 1.0
     if isinstance(spec, Transformer) and not spec.static:
         prompt = len(resolve(spec.prompt or "", spec.instructions, dataset)) / CHARACTERS
         tokens = texts * min(spec.max_tokens, size.tokens / size.parts + prompt)
         facts = facts_of(spec)
         operations = math.nan if facts is None else 2.0 * tokens * facts.active
+        share = 1.0 if facts is None else gpu_share(facts.active)
     dim = dimensions(embedder, spec, dataset)
     width = dim * (4 if size.parts == 2 else 1)
     memo = 0 if isinstance(spec, Npy) else texts * dim
     rates = _known_rates(dataset, embedder)
     disk = 4 * (2 * rows * width + memo)
-    return Embedding(texts, tokens, operations, rates.get("cpu"), rates.get("cuda"), disk)
+    return Embedding(texts, tokens, operations, share, rates.get("cpu"), rates.get("cuda"), disk)
+
+
+def gpu_share(active: int) -> float:
+    """Share of a matrix product's rate on a GPU that a model of so many ``active`` weights reaches, between those of
+    ``GPU_SHARES`` on a line through the logarithms."""
+    sizes, shares = np.log(list(GPU_SHARES)), np.log(list(GPU_SHARES.values()))
+    return float(np.exp(np.interp(np.log(max(1, active)), sizes, shares)))
 
 
 def _known_rates(dataset: str, embedder: str) -> dict[str, float]:
@@ -217,11 +233,16 @@ def learning_seconds(params: Params, dataset: str, embedder: str, size: TaskSize
     query = sum(QUERY_SECONDS.get(name, OTHER_QUERY_SECONDS) for name in strategies if name != "bait")
     query *= size.train * width / (QUERY_ROWS * QUERY_DIMENSIONS)
     if "bait" in strategies:
-        query += strategies.count("bait") * BAIT_SECONDS * (size.train + width) * width**2
+        query += strategies.count("bait") * bait_seconds(size.train, width)
     fit = len(grid.strategies) * width * (FIT_SECONDS + FIT_SECONDS_PER_CLASS * classes)
     if isinstance(params.head, LogisticSpec) and params.head.C == "cv":
         fit *= CHOOSING
     return rounds * runs * (query + fit)
+
+
+def bait_seconds(rows: int, width: int) -> float:
+    """Seconds of one core for a query of BAIT in a pool of ``rows`` × ``width``."""
+    return rows * width * (BAIT_SECONDS + BAIT_SECONDS_PER_DIMENSION * width)
 
 
 def start_seconds(params: Params, dataset: str, embedder: str, size: TaskSize) -> float:
