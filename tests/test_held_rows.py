@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from test_device import KERNELS, blobs
 
 from nofreelunch.base.errors import UserError
+from nofreelunch.cells.made import make
 from nofreelunch.space import device, held_rows, rows
 from nofreelunch.space.held_rows import GIB, LEAST, HeldRows, fitting, hold
 
@@ -72,3 +73,26 @@ def test_what_others_took_meanwhile_is_left_to_them(monkeypatch):
     assert asked == [300, 150, 75]
     monkeypatch.undo()
     np.testing.assert_allclose((held @ torch.tensor(FEATURES[:3].T)).numpy(), FEATURES @ FEATURES[:3].T, atol=1e-6)
+
+
+def test_runs_that_do_not_fit_together_are_computed_alone():
+    """And one that does not even fit alone is a fault among others, which says what to do."""
+
+    def compute(items):
+        if len(items) > 1 or items[0] == "large":
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return {items[0]: {"rows": np.arange(3)}}
+
+    made = make(compute, ["a", "b", "large", "c"])
+    assert made.entries.keys() == {"a", "b", "c"}
+    assert len(made.faults) == 1
+    assert "memory does not suffice" in made.faults[0]
+    assert "NOFREELUNCH_DEVICE=cpu" in made.faults[0]
+
+
+def test_other_errors_are_nobodys_memory():
+    def compute(items):
+        raise RuntimeError("shapes differ")
+
+    with pytest.raises(RuntimeError, match="shapes differ"):
+        make(compute, ["a"])

@@ -7,6 +7,7 @@ from typing import TypeVar
 
 from nofreelunch.base.errors import UserError
 from nofreelunch.base.storage import Entry
+from nofreelunch.space.held_rows import memory_told
 
 Item = TypeVar("Item")
 # So many faults are told; the others are counted.
@@ -27,9 +28,11 @@ class Made:
 
 
 def make(compute: Callable[[Sequence[Item]], Mapping[str, Entry]], items: Sequence[Item]) -> Made:
-    """The entries of all ``items``, computed together; where one is at fault each alone, to keep the others."""
+    """The entries of all ``items``, computed together; where one is at fault, or a device's memory does not suffice for
+    all of them, each alone, to keep the others."""
     try:
-        return Made(compute(items))
+        with memory_told():
+            return Made(compute(items))
     except UserError as error:
         if len(items) == 1:
             return Made({}, (str(error),))

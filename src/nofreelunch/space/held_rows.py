@@ -4,6 +4,9 @@ How many lie there depends on what is free, and no product on how many do: value
 precision would hold twice as many, and was left out, as picks would depend on the memory that others leave.
 """
 
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol, Union
 
 import numpy as np
@@ -36,6 +39,30 @@ def free_bytes(device: "torch.device") -> int | None:
     import torch
 
     return None if device.type == "cpu" else int(torch.cuda.mem_get_info(device)[0])
+
+
+@contextmanager
+def memory_told() -> Iterator[None]:
+    """Turn a device's want of memory into an error that says what to do about it; torch is not imported for that.
+
+    Raises:
+        UserError: memory did not suffice.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        torch = sys.modules.get("torch")
+        if torch is None or not isinstance(error, torch.OutOfMemoryError):
+            raise
+        left = ""
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+            free, total = (size / GIB for size in torch.cuda.mem_get_info())
+            left = f" ({free:.1f} of {total:.1f} GiB are free, with what this process holds for its pool taken)"
+        raise UserError(
+            f"the device's memory does not suffice for this beside the pool{left}. End what else runs there, set "
+            "NOFREELUNCH_JOBS=1, take a device with more memory, or set NOFREELUNCH_DEVICE=cpu."
+        ) from error
 
 
 def fitting(shape: tuple[int, int], free: int | None, device: str) -> int:
