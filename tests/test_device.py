@@ -62,11 +62,16 @@ def _scores(matrix: Rows) -> np.ndarray:
 
 KERNELS = {
     "scores": _scores,
-    "products": lambda matrix: matrix.products(CENTRES.T),
-    "products of some": lambda matrix: matrix.products(CENTRES.T, SOME),
+    "products": lambda matrix: matrix.down(matrix.products(CENTRES.T, SOME)),
+    "products with what is there": lambda matrix: matrix.down(matrix.products(matrix.up(CENTRES.T), SOME)),
+    "thin product": lambda matrix: matrix.thin_product(matrix.take(SOME), matrix.up(CENTRES.T)),
     "dot": lambda matrix: matrix.down(matrix.dot(CENTRES[0], SOME)),
-    "quadratic": lambda matrix: matrix.quadratic(SQUARE),
-    "gram": lambda matrix: matrix.gram(np.linspace(0, 1, 300, dtype=np.float32)),
+    "quadratic": lambda matrix: matrix.quadratic(matrix.up(SQUARE)),
+    "image lengths": lambda matrix: matrix.image_lengths(matrix.up(CENTRES)),
+    "half solved": lambda matrix: matrix.down(
+        matrix.half_solved(*(matrix.up(array.astype(np.float64)) for array in (SQUARE + np.eye(12), CENTRES.T)))
+    ),
+    "gram": lambda matrix: matrix.down(matrix.gram(np.linspace(0, 1, 300, dtype=np.float32))),
     "nearest": lambda matrix: matrix.nearest(CENTRES, (CENTRES**2).sum(axis=1)),
     "assign": lambda matrix: matrix.assign(CENTRES),
     "assign some": lambda matrix: matrix.assign(CENTRES, SOME),

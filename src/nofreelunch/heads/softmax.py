@@ -57,7 +57,7 @@ class Basis:
         mean = rows.features.mean(axis=0, dtype=np.float64).astype(np.float32)
         if intercept != "free":
             mean = np.zeros_like(mean)
-        square = rows.gram(np.ones(len(rows.features), np.float32)) / len(rows.features)
+        square = rows.down(rows.gram(np.ones(len(rows.features), np.float32))) / len(rows.features)
         moments = (square - np.outer(mean, mean)).astype(np.float32)
         axes = rows.down(rows.xp.linalg.eigh(rows.up(moments))[1])
         return cls(mean, np.ascontiguousarray(axes), intercept)

@@ -108,11 +108,11 @@ class DeviceRows(Rows):
 
         return torch
 
-    def up(self, array: AnyArray) -> "torch.Tensor":
-        """A copy of ``array`` on the device."""
+    def up(self, array: "AnyArray | torch.Tensor") -> "torch.Tensor":
+        """A copy of ``array`` on the device; itself where it is there."""
         import torch
 
-        return torch.tensor(np.asarray(array), device=self.device)
+        return array if isinstance(array, torch.Tensor) else torch.tensor(np.asarray(array), device=self.device)
 
     def down(self, array: "torch.Tensor") -> AnyArray:
         """A copy of ``array`` in this machine's memory."""
@@ -140,25 +140,43 @@ class DeviceRows(Rows):
         own = torch.Generator(self.device).manual_seed(int(rng.integers(2**63)))
         return torch.rand(shape, generator=own, device=self.device) < chance
 
+    def thin_product(self, features: "torch.Tensor", matrix: "torch.Tensor") -> FloatArray:
+        """As on the CPU."""
+        return self.down(features @ matrix)
+
+    def half_solved(self, square: "torch.Tensor", matrix: "torch.Tensor") -> "torch.Tensor":
+        """As on the CPU."""
+        import torch
+
+        solved: torch.Tensor = torch.linalg.solve_triangular(torch.linalg.cholesky(square), matrix, upper=False)
+        return solved
+
     def scores(self, weights: FloatArray, out: "torch.Tensor") -> None:
         """As on the CPU."""
         out.copy_((self._x @ self.up(weights).T).T)
 
-    def products(self, matrix: FloatArray, rows: IntArray | None = None) -> FloatArray:
+    def products(self, matrix: Any, rows: IntArray) -> "torch.Tensor":
         """As on the CPU."""
-        return self.down((self._x if rows is None else self._x[self.up(rows)]) @ self.up(matrix))
+        return self._x[self.up(rows)] @ self.up(matrix)
 
     def dot(self, vector: FloatArray, rows: IntArray | slice) -> "torch.Tensor":
         """As on the CPU, always with all rows: they are there, and a product is faster than gathering."""
         products = self._x @ self.up(vector)
         return products[rows] if isinstance(rows, slice) else products[self.up(rows)]
 
-    def quadratic(self, matrix: FloatArray) -> FloatArray:
+    def image_lengths(self, matrix: "torch.Tensor") -> FloatArray:
+        """As on the CPU."""
+        total = self.empty(len(self.features))
+        for block in blocks(len(total), 2 * max(matrix.shape)):
+            total[block] = (self._x[block] @ matrix.T).square_().sum(dim=1)
+        return self.down(total)
+
+    def quadratic(self, matrix: "torch.Tensor") -> FloatArray:
         """As on the CPU, all of the matrix."""
-        total, moved = self.empty(len(self.features)), self.up(matrix)
+        total = self.empty(len(self.features))
         for block in blocks(len(total), 2 * len(matrix)):
             features = self._x[block]
-            total[block] = (features @ moved).mul_(features).sum(dim=1)
+            total[block] = (features @ matrix).mul_(features).sum(dim=1)
         return self.down(total)
 
     def farthest_first(self, distances: FloatArray, candidates: IntArray, size: int) -> IntArray:
@@ -177,7 +195,7 @@ class DeviceRows(Rows):
             left = torch.minimum(left, apart[order]).index_fill_(0, best, -torch.inf)
         return self.down(picks)
 
-    def gram(self, weights: FloatArray) -> Float64Array:
+    def gram(self, weights: FloatArray) -> "torch.Tensor":
         """As on the CPU."""
         import torch
 
@@ -187,7 +205,7 @@ class DeviceRows(Rows):
         for block in blocks(len(weights), d):
             scaled = self._x[block] * roots[block, None]
             total += scaled.T @ scaled
-        return self.down(total)
+        return total
 
     def nearest(self, centres: FloatArray, norms: FloatArray) -> FloatArray:
         """As on the CPU."""

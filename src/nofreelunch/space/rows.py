@@ -89,14 +89,23 @@ class Rows:
         words = np.asarray(rng.bit_generator.random_raw(-(-count // 4))).view(np.uint16)[:count]
         return words.reshape(shape) < round(chance * 2**16)
 
+    def thin_product(self, features: Any, matrix: Any) -> FloatArray:
+        """(r, k) ``features`` @ ``matrix`` ((d, k)) of few columns, both there."""
+        return thin_product(features, matrix)
+
+    def half_solved(self, square: Any, matrix: Any) -> Any:
+        """L⁻¹ times ``matrix`` ((k, d)), there, for the positive definite ``square`` = LLᵀ ((k, k)), float64."""
+        from scipy.linalg import cholesky, solve_triangular
+
+        return solve_triangular(cholesky(square, lower=True), matrix, lower=True)
+
     def scores(self, weights: FloatArray, out: Any) -> None:
         """``weights`` @ features.T into ``out`` ((k, n), there), for ``weights`` ((k, d))."""
         thin_product(self.features, np.ascontiguousarray(weights.T), out.T)
 
-    def products(self, matrix: FloatArray, rows: IntArray | None = None) -> FloatArray:
-        """(r, k) features @ ``matrix`` ((d, k)), of the ``rows`` or of all."""
-        result: FloatArray = (self.features if rows is None else self.features[rows]) @ matrix
-        return result
+    def products(self, matrix: Any, rows: IntArray) -> Any:
+        """(r, k) features[rows] @ ``matrix`` ((d, k), here or there), there."""
+        return self.features[rows] @ matrix
 
     def dot(self, vector: FloatArray, rows: Any) -> Any:
         """(r,) features[rows] @ ``vector`` ((d,)), there, for an index ``rows`` from `where` or an array of rows."""
@@ -104,8 +113,12 @@ class Rows:
             return (self.features @ vector)[rows]
         return self.features[rows] @ vector
 
-    def quadratic(self, matrix: FloatArray) -> FloatArray:
-        """(n,) xᵀAx of every row, for a symmetric ``matrix`` A ((d, d)), of which half is multiplied."""
+    def image_lengths(self, matrix: Any) -> FloatArray:
+        """(n,) ‖Ax‖² of every row, for ``matrix`` A ((k, d), there)."""
+        return squared_norms(self.features @ matrix.T)
+
+    def quadratic(self, matrix: Any) -> FloatArray:
+        """(n,) xᵀAx of every row, for a symmetric ``matrix`` A ((d, d), there), of which half is multiplied."""
         n, d = self.features.shape
         total = np.zeros(n, np.float32)
         width = max(STRIP, d // 8)
@@ -118,8 +131,8 @@ class Rows:
                 total[block] += np.einsum("ij,ij->i", own[:, :stop] @ strip, own[:, first:stop])
         return total
 
-    def gram(self, weights: FloatArray) -> Float64Array:
-        """(d, d) Σ weightᵢ xᵢxᵢᵀ; ``weights`` is (n,), ≥ 0."""
+    def gram(self, weights: FloatArray) -> Any:
+        """(d, d) float64 Σ weightᵢ xᵢxᵢᵀ, there; ``weights`` is (n,), ≥ 0."""
         d = self.features.shape[1]
         total = np.zeros((d, d))
         roots = np.sqrt(weights)

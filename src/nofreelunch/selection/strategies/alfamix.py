@@ -8,11 +8,11 @@ anchor flips. So the farthest one decides, and for W the head's coefficients and
 by r WWᵀ times the length of the step over ‖r W‖.
 """
 
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
-from nofreelunch.base.arrays import BoolArray, FloatArray, IntArray
+from nofreelunch.base.arrays import FloatArray, IntArray
 from nofreelunch.base.errors import UserError
 from nofreelunch.base.options import Positive
 from nofreelunch.heads.linear import LinearHead
@@ -46,11 +46,12 @@ def select(
     head = query.head
     if not isinstance(head, LinearHead):
         raise UserError("alfamix needs a linear head: its closed form mixes along the gradient of linear scores.")
-    scores = query.geometry.rows.products(head.coefficients.T, query.candidates) + head.intercepts
-    predicted = scores.argmax(axis=1)
-    slopes = _slopes(scores, predicted, head.coefficients)
-    gaps = scores - scores[np.arange(len(scores)), predicted][:, None]
-    farthest = _farthest_anchor(query, missing)
+    rows = query.geometry.rows
+    scores = rows.products(head.coefficients.T, query.candidates) + rows.up(head.intercepts)
+    own = rows.up(np.arange(len(scores))), scores.argmax(axis=1)
+    slopes = _slopes(scores, own, rows.up(head.coefficients @ head.coefficients.T), rows.xp)
+    gaps = scores - scores[own][:, None]
+    farthest = rows.up(_farthest_anchor(query, missing))
     root = np.sqrt(query.features.shape[1])
 
     step = epsilon
@@ -58,19 +59,25 @@ def select(
     while grow and step < 1 and flips.sum() <= size:
         step += epsilon
         flips = _flips(gaps, slopes, farthest * np.float32(step / root))
-    return spread(query, query.candidates[flips], size)
+    return spread(query, query.candidates[rows.down(flips)], size)
 
 
-def _slopes(scores: FloatArray, predicted: IntArray, coefficients: FloatArray) -> FloatArray:
-    """(m, K) by how much each score changes relative to the predicted class's, per unit of length up the gradient."""
-    residuals = np.exp(scores - scores.max(axis=1, keepdims=True))
+def _slopes(scores: Any, own: tuple[Any, Any], square: Any, xp: Any) -> Any:
+    """(m, K) by how much each score changes relative to the predicted class's, per unit of length up the gradient.
+
+    Args:
+        scores: (m, K), an array of ``xp``.
+        own: where among them those of the predicted classes are.
+        square: (K, K) products of the coefficients.
+        xp: NumPy or torch.
+    """
+    residuals = xp.exp(scores - xp.amax(scores, axis=1, keepdims=True))
     residuals /= residuals.sum(axis=1, keepdims=True)
-    rows = np.arange(len(scores))
-    residuals[rows, predicted] -= 1
-    slopes: FloatArray = residuals @ (coefficients @ coefficients.T)
-    lengths = np.sqrt(np.maximum(np.einsum("ij,ij->i", residuals, slopes), 0))
-    slopes /= np.where(lengths > 0, lengths, 1)[:, None]
-    return slopes - slopes[rows, predicted][:, None]
+    residuals[own] -= 1
+    slopes = residuals @ square
+    lengths = xp.sqrt(xp.einsum("ij,ij->i", residuals, slopes).clip(0))
+    slopes /= xp.where(lengths > 0, lengths, 1)[:, None]
+    return slopes - slopes[own][:, None]
 
 
 def _farthest_anchor(query: Query, missing: str) -> FloatArray:
@@ -80,16 +87,16 @@ def _farthest_anchor(query: Query, missing: str) -> FloatArray:
     if missing == "mean" and len(anchors) < query.head.class_count:
         anchors.append(labelled.mean(axis=0))
     stacked = np.stack(anchors)
-    squared = squared_norms(stacked) - 2 * query.geometry.rows.products(stacked.T, query.candidates)
+    rows = query.geometry.rows
+    squared = squared_norms(stacked) - 2 * rows.down(rows.products(stacked.T, query.candidates))
     lengths = query.geometry.squared_norms[query.candidates]
     farthest: FloatArray = np.sqrt(np.maximum(squared.max(axis=1) + lengths, 0))
     return farthest
 
 
-def _flips(gaps: FloatArray, slopes: FloatArray, steps: FloatArray) -> BoolArray:
+def _flips(gaps: Any, slopes: Any, steps: Any) -> Any:
     """(m,) whether a step of length ``steps`` ((m,)) lifts another score over the predicted class's."""
-    flips: BoolArray = np.any(gaps + slopes * steps[:, None] > 0, axis=1)
-    return flips
+    return (gaps + slopes * steps[:, None] > 0).any(axis=1)
 
 
 ENTRY = strategy(select, needs_linear_head=True)

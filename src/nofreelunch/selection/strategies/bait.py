@@ -14,9 +14,11 @@ picks are those of the plain search, which multiplies all rows with u and w once
 
 M is λI plus as many dimensions as there are labelled rows, so that with few of them P = (I − RᵀR)/λ and G come from
 thin products (Woodbury), without an inverse or a decomposition of d × d.
+
+What is as long as a row lies where the products with the pool are computed, what each row carries on the CPU.
 """
 
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -24,7 +26,7 @@ from nofreelunch.base.arrays import Float64Array, FloatArray, IntArray
 from nofreelunch.base.options import Count, Positive
 from nofreelunch.selection.declare import strategy
 from nofreelunch.selection.query import Query
-from nofreelunch.space.rows import blocks, squared_norms, thin_product
+from nofreelunch.space.rows import blocks
 
 STEPS = 100
 ACTIVE = 16
@@ -65,7 +67,7 @@ def select(
     # Shares of votes may exceed 1 in the last bit.
     information = np.maximum(top * (1 - top), 0)
     pool = query.geometry.rows.gram(information) / len(information)
-    penalty = max(regularisation * (np.trace(pool) / len(pool) if relative else 1), LEAST)
+    penalty = max(regularisation * (float(pool.trace()) / len(pool) if relative else 1.0), LEAST)
     labelled, batch = _weights(scales, len(query.labelled), size)
     roots = np.sqrt(information[query.labelled] * labelled, dtype=np.float64)
     seen = query.features[query.labelled] * roots[:, None]
@@ -85,30 +87,30 @@ def _weights(scales: str, labelled: int, size: int) -> tuple[FloatArray, float]:
     return (labelled / total / np.bincount(portions)[portions]).astype(np.float32), size / total
 
 
+def _add_to_diagonal(square: Any, value: float) -> None:
+    square.reshape(-1)[:: len(square) + 1] += value
+
+
 class _Search:
     """The greedy search. Rows are candidates, by position; v = √weight · x.
 
     Each row carries vᵀGv (``quadratic``) and vᵀPv (``length``) as they were after ``stamp`` picks.
     """
 
-    def __init__(
-        self, query: Query, weights: FloatArray, pool: Float64Array, seen: Float64Array, penalty: float
-    ) -> None:
-        """M = penalty · I + seenᵀ seen at first, for ``seen`` ((L, d)); F is ``pool``."""
-        from scipy.linalg import cholesky, solve_triangular
-
-        self.features, self.pool = query.features, query.geometry.rows
+    def __init__(self, query: Query, weights: FloatArray, pool: Any, seen: Float64Array, penalty: float) -> None:
+        """M = penalty · I + seenᵀ seen at first, for ``seen`` ((L, d)); F is ``pool``, there."""
+        self.pool, self.xp = query.geometry.rows, query.geometry.rows.xp
         self.rows, self.weights = query.candidates, weights.astype(np.float64)
         d = len(pool)
-        self.seen = seen if len(seen) <= d else np.asarray(np.linalg.qr(seen, mode="r"))
+        self.seen = self.pool.up(seen if len(seen) <= d else np.asarray(np.linalg.qr(seen, mode="r")))
         self.penalty = penalty
         inner = self.seen @ self.seen.T
-        inner[np.diag_indices_from(inner)] += penalty
-        self.thin = solve_triangular(cholesky(inner, lower=True), self.seen, lower=True)
+        _add_to_diagonal(inner, penalty)
+        self.thin = self.pool.half_solved(inner, self.seen)
         projected = self.thin @ pool
         projected -= 0.5 * (projected @ self.thin.T) @ self.thin
         outer = self.thin.T @ projected
-        self.g32 = ((pool - outer - outer.T) / penalty**2).astype(np.float32)
+        self.g32 = self._single((pool - outer - outer.T) / penalty**2)
         self.quadratic = self.weights * self.pool.quadratic(self.g32)[query.candidates]
         self.length = self.weights * self._lengths(query)
         self.stamp = np.zeros(len(weights), np.int64)
@@ -117,15 +119,26 @@ class _Search:
     def _lengths(self, query: Query) -> Float64Array:
         """(m,) xᵀPx of the candidates at first."""
         if 2 * len(self.thin) > len(self.g32):
-            inverse = (np.eye(len(self.g32)) - self.thin.T @ self.thin) / self.penalty
-            return self.pool.quadratic(inverse.astype(np.float32))[query.candidates].astype(np.float64)
-        inside = squared_norms(self.pool.products(self.thin.T.astype(np.float32)))
+            inverse = self.thin.T @ self.thin
+            inverse *= -1
+            _add_to_diagonal(inverse, 1)
+            inverse /= self.penalty
+            return self.pool.quadratic(self._single(inverse))[query.candidates].astype(np.float64)
+        inside = self.pool.image_lengths(self._single(self.thin))
         norms = query.geometry.squared_norms.astype(np.float64)
         return np.maximum(norms - inside, 0)[query.candidates] / self.penalty
 
+    def _single(self, array: Any) -> Any:
+        """``array`` in float32, there."""
+        return self.xp.asarray(array, dtype=self.xp.float32)
+
+    def _double(self, array: Any) -> Any:
+        """``array`` in float64, there."""
+        return self.xp.asarray(array, dtype=self.xp.float64)
+
     def add(self, count: int) -> IntArray:
         """(count,) positions in the order in which the plain search finds them."""
-        self.v, self.u, self.w = np.empty((3, count, len(self.g32)))
+        self.v, self.u, self.w = self.pool.up(np.empty((3, count, len(self.g32))))
         self.scale, self.form = np.empty((2, count))
         self.growth, self.shrinkage = np.zeros((2, count + 1))
         picks = np.empty(count, np.int64)
@@ -139,7 +152,7 @@ class _Search:
         bounds = self._bounds(start)
         width = max(8 * STEPS, len(bounds) // ACTIVE)
         active = np.sort(np.argpartition(bounds, -width)[-width:]) if width < len(bounds) else np.arange(len(bounds))
-        features = self.features[self.rows[active]]
+        features = self.pool.take(self.rows[active])
         self._bring_up(active, start)
         quadratic, length = self.quadratic[active], self.length[active]
         weights, free = self.weights[active], self.free[active]
@@ -150,9 +163,9 @@ class _Search:
             best = int(gain.argmax())
             picks[step], gains[step - start] = active[best], gain[best]
             free[best] = False
-            self._update(step, features[best] * np.sqrt(weights[best]))
-            both = np.column_stack([self.u[step], self.w[step]]).astype(np.float32)
-            t, r = thin_product(features, both).T
+            self._update(step, self._double(features[best]) * np.sqrt(weights[best]))
+            both = self._single(self.xp.column_stack([self.u[step], self.w[step]]))
+            t, r = self.pool.thin_product(features, both).T
             change, loss = self._changes(weights, t, r, slice(step, step + 1))
             quadratic, length = quadratic + change, length - loss
             history.append((quadratic, length))
@@ -194,10 +207,10 @@ class _Search:
     def _along(self, rows: IntArray, start: int, stop: int) -> tuple[Float64Array, Float64Array]:
         """(r, stop − start + 1) by how much vᵀGv has grown and vᵀPv has fallen since ``start``."""
         changes, losses = np.zeros((2, len(rows), stop - start + 1))
-        u, w = (vectors[start:stop].T.astype(np.float32) for vectors in (self.u, self.w))
+        u, w = (self._single(vectors[start:stop].T) for vectors in (self.u, self.w))
         for block in self._blocks(np.arange(len(rows))):
             weights = self.weights[rows[block], None]
-            t, r = (self.pool.products(vectors, self.rows[rows[block]]) for vectors in (u, w))
+            t, r = (self.pool.down(self.pool.products(vectors, self.rows[rows[block]])) for vectors in (u, w))
             change, loss = self._changes(weights, t, r, slice(start, stop))
             changes[block, 1:] = np.cumsum(change, axis=1)
             losses[block, 1:] = np.cumsum(loss, axis=1)
@@ -217,16 +230,17 @@ class _Search:
     def _set(self, rows: IntArray, quadratic: Float64Array, length: Float64Array, stamp: int) -> None:
         self.quadratic[rows], self.length[rows], self.stamp[rows] = quadratic, length, stamp
 
-    def _update(self, step: int, v: Float64Array) -> None:
-        """Make ``v`` the pick ``step``."""
-        u, w, scale, form = self.u[:step], self.w[:step], self.scale[:step], self.form[:step]
+    def _update(self, step: int, v: Any) -> None:
+        """Make ``v`` ((d,) float64, there) the pick ``step``."""
+        u, w = self.u[:step], self.w[:step]
+        scale, form = self.pool.up(self.scale[:step]), self.pool.up(self.form[:step])
         along, across = (u @ v) / scale, (w @ v) / scale
         own = (v - (self.thin @ v) @ self.thin) / self.penalty - along @ u
-        image = self.g32 @ v.astype(np.float32) - along @ w - (across - along * form / scale) @ u
-        gain, form_v = float(v @ own), float(v @ image)
+        image = self.g32 @ self._single(v) - along @ w - (across - along * form / scale) @ u
         # wᵀM w, for w = PFu: uᵀFPFu.
-        length = float(self.penalty * (image @ image) + ((self.seen @ image) ** 2).sum())
-        length += float(((self.v[:step] @ image) ** 2).sum())
+        own_length = self.penalty * (image @ image) + ((self.seen @ image) ** 2).sum()
+        own_length = own_length + ((self.v[:step] @ image) ** 2).sum()
+        gain, form_v, length = self.pool.down(self.xp.stack([v @ own, v @ image, own_length])).tolist()
         scale_v = 1 + gain
         self.v[step], self.u[step], self.w[step], self.scale[step], self.form[step] = v, own, image, scale_v, form_v
         # G changes by −(uwᵀ + wuᵀ)/s + uuᵀf/s²; in (u, w), whose Gram matrix in P⁻¹ is ((a, f), (f, h)), trace and
@@ -239,12 +253,13 @@ class _Search:
 
     def prune(self, added: IntArray, size: int) -> IntArray:
         """Positions in ``added`` that stay when those whose loss hurts least are taken away one by one, ascending."""
-        roots = np.sqrt(self.weights[added])
-        v = self.features[self.rows[added]] * roots[:, None]
+        roots = self.pool.up(np.sqrt(self.weights[added]))
+        v = self._double(self.pool.take(self.rows[added])) * roots[:, None]
         inside = v @ self.thin.T
-        inverse = np.linalg.inv(np.eye(len(added)) + (v @ v.T - inside @ inside.T) / self.penalty)
+        lengths, forms = map(self.pool.down, (v @ v.T - inside @ inside.T, (v @ self._double(self.g32)) @ v.T))
+        inverse = np.linalg.inv(np.eye(len(added)) + lengths / self.penalty)
         p = np.eye(len(added)) - inverse
-        g = inverse @ ((v @ self.g32) @ v.T) @ inverse
+        g = inverse @ forms @ inverse
         # Taking a row away changes p by −aaᵀ/s and g by −(acᵀ + caᵀ): only their diagonals and one row are ever needed.
         worths, falls, left = np.diag(g).copy(), 1 - np.diag(p), np.ones(len(added), bool)
         scaled, a, c = np.empty((3, len(added) - size, len(added)))
