@@ -162,6 +162,24 @@ def test_pool_and_test_rows_are_copied_once_for_all_runs_of_a_cell(name: str, mo
     assert sorted(copied) == [100, 200]
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_a_run_picks_in_company_what_it_picks_alone(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NOFREELUNCH_DEVICE", name)
+    features, labels = blobs(400, 16, 5)
+    cell = Cell.of("toy", "blobs", features[:300], features[300:], labels[300:], 5, LogisticSpec())
+    runs = [
+        Run(ips="random", strategy=strategy, seed=seed, initial=np.arange(20 + 5 * seed), entry=STRATEGIES[strategy],
+            batch=10, rounds=2 + seed)
+        for strategy in ("badge", "alfamix", "dropquery")
+        for seed in range(2)
+    ]  # fmt: skip
+    together = simulate(cell, lambda picked, seed: labels[picked], runs)
+    for run, curve in zip(runs, together, strict=True):
+        alone = simulate(cell, lambda picked, seed: labels[picked], [run])[0]
+        assert curve.acquired.tolist() == alone.acquired.tolist(), run.strategy
+        np.testing.assert_allclose(curve.metrics, alone.metrics, atol=1e-4)
+
+
 class Largest(TorchDispatchMode):
     """Notes the bytes of the largest tensor that any operation returns."""
 
