@@ -12,7 +12,7 @@ from scipy import stats
 from synthetic_runs import NO_CLONES
 
 from nofreelunch.base.randomness import generator
-from nofreelunch.evaluation import answers, evidence, hypotheses, significance
+from nofreelunch.evaluation import answers, claim_test, hypotheses, significance
 from nofreelunch.evaluation.intervals import bootstrap_interval, resamples
 from nofreelunch.evaluation.quality import correlations
 from nofreelunch.evaluation.regret import cross_fitted
@@ -60,7 +60,7 @@ def holm_pairs(rng, tasks, effect):
 
 def claim_over_tasks(rng, tasks, effect):
     means = pd.Series(gap(significance.task_means(paired(rng, tasks, effect=effect))))
-    return evidence.over_datasets("", means).p_for < ALPHA / 2
+    return claim_test.over_datasets("", means).p_for < ALPHA / 2
 
 
 def material(table, names):
@@ -112,12 +112,12 @@ def spread(rng, tasks, effect):
     cells = pd.DataFrame({"dataset": np.repeat(np.arange(tasks), EMBEDDERS * POOLS)})
     wide = 1 + 60 * effect
     cells = cells.assign(one=wide * rng.normal(size=len(cells)), other=rng.normal(size=len(cells)))
-    return evidence.jackknifed("", cells, lambda part: float(part["one"].std() - part["other"].std())).p_for < ALPHA / 2
+    return claim_test.jackknifed("", cells, lambda part: float(part["one"].std() - part["other"].std())).p_for < ALPHA / 2
 
 
 def most(rng, tasks, effect):
     holds = pd.Series(rng.random(tasks) < (0.9 if effect else 0.5))
-    return evidence.most_of("", holds).p_for < ALPHA / 2
+    return claim_test.most_of("", holds).p_for < ALPHA / 2
 
 
 def embedders(rng, tasks, shared, effect, count=7):
@@ -126,7 +126,7 @@ def embedders(rng, tasks, shared, effect, count=7):
     truth = effect * np.linspace(0, 1, count)
     both = [truth + noise * rng.normal(size=(tasks, count)) for _ in range(2)]
     quality, outcome = (pd.DataFrame(side) for side in ((both[0], both[0]) if shared else both))
-    return evidence.grows_with("", quality, {"": outcome}).p_for < ALPHA / 2
+    return claim_test.grows_with("", quality, {"": outcome}).p_for < ALPHA / 2
 
 
 def changes(rng, tasks, effect, count=7):
@@ -134,7 +134,7 @@ def changes(rng, tasks, effect, count=7):
     quality = pd.DataFrame(np.tile(np.arange(count, dtype=float), (tasks, 1)))
     first, last = (rng.normal(size=(tasks, count)) for _ in range(2))
     last = last + 100 * effect * quality.to_numpy()
-    return evidence.differs("", quality, pd.DataFrame(first), pd.DataFrame(last)).p_for < ALPHA / 2
+    return claim_test.differs("", quality, pd.DataFrame(first), pd.DataFrame(last)).p_for < ALPHA / 2
 
 
 def correlation(rng, tasks, effect):
@@ -172,7 +172,7 @@ def hindsight(rng, tasks, effect, fair):
     else:
         regrets = values.mean(axis=2).max(axis=1) - values[:, 0].mean(axis=1)
     by_task = regrets.reshape(tasks, EMBEDDERS).mean(axis=1)
-    return evidence.over_datasets("", pd.Series(by_task)).p_for < ALPHA / 2
+    return claim_test.over_datasets("", pd.Series(by_task)).p_for < ALPHA / 2
 
 
 Draw = Callable[[np.random.Generator, int, float], bool]

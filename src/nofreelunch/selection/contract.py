@@ -57,7 +57,7 @@ def build(
         batch_size=batch,
         rng=np.random.default_rng(seed),
     )
-    for value in vars(query).values():
+    for value in (query.features, *vars(query).values()):
         if isinstance(value, np.ndarray):
             value.flags.writeable = False
     return query
