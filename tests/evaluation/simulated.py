@@ -112,7 +112,9 @@ def spread(rng, tasks, effect):
     cells = pd.DataFrame({"dataset": np.repeat(np.arange(tasks), EMBEDDERS * POOLS)})
     wide = 1 + 60 * effect
     cells = cells.assign(one=wide * rng.normal(size=len(cells)), other=rng.normal(size=len(cells)))
-    return claim_test.jackknifed("", cells, lambda part: float(part["one"].std() - part["other"].std())).p_for < ALPHA / 2
+    return (
+        claim_test.jackknifed("", cells, lambda part: float(part["one"].std() - part["other"].std())).p_for < ALPHA / 2
+    )
 
 
 def most(rng, tasks, effect):
