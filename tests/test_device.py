@@ -13,6 +13,7 @@ from nofreelunch.base.errors import UserError
 from nofreelunch.cells.simulation import Cell, Run, probe, simulate
 from nofreelunch.heads.linear import PANEL
 from nofreelunch.heads.spec import LogisticSpec
+from nofreelunch.selection.contract import CASES, again
 from nofreelunch.selection.pools import POOLS
 from nofreelunch.selection.query import Start
 from nofreelunch.selection.strategies import STRATEGIES
@@ -178,6 +179,20 @@ def test_a_run_picks_in_company_what_it_picks_alone(name: str, monkeypatch: pyte
         alone = simulate(cell, lambda picked, seed: labels[picked], [run])[0]
         assert curve.acquired.tolist() == alone.acquired.tolist(), run.strategy
         np.testing.assert_allclose(curve.metrics, alone.metrics, atol=1e-4)
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("strategy", ["alfamix", "badge", "bait", "coreset", "dropquery"])
+def test_awkward_requests_get_whole_and_seeded_batches(
+    strategy: str, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NOFREELUNCH_DEVICE", name)
+    for case, made in CASES.items():
+        query = made()
+        rows = STRATEGIES[strategy].select(query)
+        assert len(np.unique(rows)) == len(rows) == min(query.batch_size, len(query.candidates)), case
+        assert np.isin(rows, query.candidates).all(), case
+        np.testing.assert_array_equal(STRATEGIES[strategy].select(again(query)), rows, err_msg=case)
 
 
 class Largest(TorchDispatchMode):
