@@ -44,7 +44,7 @@ def test_other_labels_make_other_picks() -> None:
 
 def test_what_needs_a_linear_head_says_so() -> None:
     query = typical()
-    trainer = Trainer(query.features, 5, neighbours=3, weights="uniform", smoothing=0.0)
+    trainer = Trainer(query.geometry.rows, 5, neighbours=3, weights="uniform", smoothing=0.0)
     head = trainer.learner(np.random.default_rng(0)).fit(query.labelled, query.labels)
     with pytest.raises(UserError, match="alfamix needs a linear head"):
         alfamix.select(Query(**{**vars(query), "head": head}))
