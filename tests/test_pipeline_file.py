@@ -16,7 +16,7 @@ FRAME = {
     "cli.command",
     *(f"compute.{name}" for name in ("cluster", "engine", "local", "parcels", "work")),
     *(f"base.{name}" for name in ("environment", "errors", "layout", "memory", "options", "progress", "provenance")),
-    *(f"base.{name}" for name in ("arrays", "spec", "stage_log", "storage")),
+    *(f"base.{name}" for name in ("arrays", "links", "spec", "stage_log", "storage")),
 }
 
 

@@ -115,7 +115,7 @@ class Params(Spec):
 
     def known(self) -> Known:
         """What the registry knows of the grid's entries: by what they load, not by their names."""
-        embedders = {name: self.embedders[name] for name in self.grid.embedders}
+        embedders = self.grid_embedders
         marks = {
             (name, dataset): seen_by(spec, self.datasets[dataset].identity)
             for name, spec in embedders.items()
@@ -124,6 +124,11 @@ class Params(Spec):
         facts = {name: found for name, spec in embedders.items() if (found := facts_of(spec))}
         mteb = {name: found.mteb for name, found in facts.items() if found.mteb is not None}
         return Known(marks, mteb, {name: found.active / 1e6 for name, found in facts.items()})
+
+    @property
+    def grid_embedders(self) -> dict[str, EmbedderSpec]:
+        """The grid's embedders by name."""
+        return {name: self.embedders[name] for name in self.grid.embedders}
 
     def rounds(self, dataset: str, classes: int) -> Rounds:
         """The budget in labels of a task of ``classes`` classes."""

@@ -72,6 +72,7 @@ def test_from_a_desk_to_the_report_and_back(tmp_path):
     assert ran(output) == {
         "download@mine",
         "outside",
+        "own_vectors",
         *(f"{name}@mine-hashing" for name in ("embed", "initialize", "active_learn")),
         *SUMMARISING,
     }

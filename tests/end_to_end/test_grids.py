@@ -31,7 +31,7 @@ def test_changing_grids_loses_no_finished_cell(tmp_path):
 
     params.write_text(first)
     ran, computed = project.repro()
-    assert ran <= {"outside", "aggregate", "plot", "report"}
+    assert ran <= {"outside", "own_vectors", "aggregate", "plot", "report"}
     assert computed == []
     kept = project.results()
     assert {path: kept[path] for path in results} == results

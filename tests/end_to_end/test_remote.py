@@ -25,7 +25,7 @@ def clone(origin, tmp_path):
 
 
 def test_a_clone_learns_anew_from_pulled_embeddings_alone(origin, clone):
-    clone.dvc("pull", "outside", "embed", "initialize", "active_learn")
+    clone.dvc("pull", "outside", "own_vectors", "embed", "initialize", "active_learn")
     assert not texts(clone)
     up_to_date = "Data and pipelines are up to date.\n"
     assert clone.dvc("status", "initialize", "active_learn") == up_to_date
@@ -58,7 +58,7 @@ def test_texts_are_not_pushed(origin, clone):
 
 
 def test_one_cell_can_be_fetched_and_learned_on(clone):
-    clone.dvc("pull", "outside", "embed@own-hashing")
+    clone.dvc("pull", "outside", "own_vectors", "embed@own-hashing")
     assert {path.name for path in clone.folder.glob("data/embeddings/**/*.*")} == {
         "hashing.train.npy",
         "hashing.test.npy",

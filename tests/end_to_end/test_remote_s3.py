@@ -70,7 +70,7 @@ def clone(origin, tmp_path):
 
 
 def test_a_strategy_more_is_learned_from_what_the_bucket_holds(origin, clone, endpoint):
-    clone.dvc("pull", "outside", "embed", "initialize", "active_learn")
+    clone.dvc("pull", "outside", "own_vectors", "embed", "initialize", "active_learn")
     assert not texts(clone)
     assert clone.dvc("repro", "--allow-missing").endswith("Data and pipelines are up to date.\n")
 

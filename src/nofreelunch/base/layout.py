@@ -8,6 +8,7 @@ EMBEDDINGS = Path("data/embeddings")
 POOLS = Path("data/pools")
 RUNS = Path("data/runs")
 OUTSIDE = Path("data/outside")
+OWN_VECTORS = Path("data/own_vectors")
 # Of this machine alone: no output of any stage, neither hashed nor committed, and absent where DVC restored a stage.
 TIMINGS = Path("data/timings")
 METRICS = Path("metrics")
@@ -75,6 +76,21 @@ def outside(section: str) -> Path:
 def outside_links() -> Path:
     """A folder of links to that code, through which DVC watches it."""
     return OUTSIDE / "files"
+
+
+def own_vectors() -> Path:
+    """A folder of digests of the user's own files that cells are embedded with."""
+    return OWN_VECTORS / "digests"
+
+
+def own_vectors_of(dataset: str, embedder: str) -> Path:
+    """Those of one cell."""
+    return own_vectors() / dataset / f"{embedder}.json"
+
+
+def own_vectors_links() -> Path:
+    """A folder of links to these files, through which DVC watches them."""
+    return OWN_VECTORS / "files"
 
 
 def embedding(dataset: str, embedder: str, split: str) -> Path:

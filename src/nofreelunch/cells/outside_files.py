@@ -1,9 +1,6 @@
 """How DVC comes to watch code from outside this package: links it follows, and digests that its stages depend on."""
 
-import os
-from contextlib import suppress
-
-from nofreelunch.base import layout, storage
+from nofreelunch.base import layout, links, storage
 from nofreelunch.base.outside import Outside
 from nofreelunch.params import Params
 
@@ -27,35 +24,19 @@ def in_words(params: Params) -> list[str]:
 
 
 def watch(params: Params) -> int:
-    """Write the digests of code from outside, and links to its files; how many files there are.
-
-    Where there are none, a note stands among the links, as an empty folder is nothing to DVC.
-    """
+    """Write the digests of code from outside, and links to its files; how many files there are."""
     for section, said in account(params).items():
         storage.write_json(layout.outside(section), said)
-    files = [
-        (f"{section}.{name}.{number}", path)
+    files = {
+        f"{section}.{name}.{number}": path
         for section, named in params.foreign.items()
         for name, one in named.items()
         for number, path in enumerate(one.files)
-    ]
-    folder = layout.outside_links()
-    for name, path in files:
-        with storage.atomic(folder / name) as temporary:
-            temporary.symlink_to(path if path.is_absolute() else os.path.relpath(path, folder))
-    if not files:
-        with storage.atomic(folder / "none") as temporary:
-            temporary.write_text("no code from outside\n", encoding="utf-8")
-    wanted = {name for name, _ in files} or {"none"}
-    for old in folder.iterdir():
-        if old.name not in wanted:
-            old.unlink()
+    }
+    links.fill(layout.outside_links(), files, "no code from outside")
     return len(files)
 
 
 def unwatch_lost() -> None:
-    """Remove links to files that are gone, at which DVC would stop before any stage could say what is missing."""
-    with suppress(FileNotFoundError):
-        for link in layout.outside_links().iterdir():
-            if link.is_symlink() and not link.exists():
-                link.unlink()
+    """Remove links to files that are gone."""
+    links.drop_lost(layout.outside_links().glob("*"))

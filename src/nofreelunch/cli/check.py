@@ -13,6 +13,7 @@ from nofreelunch.base.storage import file_digest
 from nofreelunch.cells import outside_files
 from nofreelunch.cells.cell_files import budget_for
 from nofreelunch.cli.text_table import counted
+from nofreelunch.embedders import own_files
 from nofreelunch.embedders.model_files import weights_digest, wheels_to_fetch
 from nofreelunch.embedders.own_vectors import find_vectors
 from nofreelunch.embedders.spec import Npy, Transformer
@@ -45,11 +46,12 @@ def run(arguments: argparse.Namespace) -> None:
     for line in outside_files.in_words(loaded):
         print(line)
     unwatch_lost(loaded.grid.datasets)
+    own_files.watch_again(loaded.grid_embedders, loaded.grid.datasets)
     wrong = [problem for name in loaded.grid.datasets for problem in _read_own_files(loaded, name)]
     if wrong:
         raise UserError("\n".join(wrong))
     for stage in changed_files(loaded):
-        print(f"a file that {stage} was made from has changed; run 'dvc repro --force --single-item {stage}'")
+        print(f"vectors, texts or weights that {stage} read have changed; 'dvc repro' will run it")
     for line in wheels_to_come(loaded, loaded.grid.embedders):
         print(line)
     cut = " ".join(map(str, cut_files()))
@@ -131,7 +133,7 @@ def cut_files() -> list[Path]:
 
 
 def changed_files(loaded: Params) -> list[str]:
-    """Stages of the grid that read vectors or weights of your own, which DVC does not watch, before these changed."""
+    """Stages of the grid that read vectors or weights of your own before these changed."""
     return list(_changed_embeddings(loaded))
 
 

@@ -10,7 +10,8 @@ import numpy as np
 from nofreelunch.base import layout, storage
 from nofreelunch.base.registry import TASKS
 from nofreelunch.embedders.facts import facts_of
-from nofreelunch.embedders.own_vectors import open_vectors, vector_files
+from nofreelunch.embedders.own_files import vector_files
+from nofreelunch.embedders.own_vectors import open_vectors
 from nofreelunch.embedders.prompts import resolve
 from nofreelunch.embedders.spec import EmbedderSpec, Npy, Transformer
 from nofreelunch.heads.spec import LogisticSpec

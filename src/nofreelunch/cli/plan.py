@@ -28,6 +28,7 @@ from nofreelunch.cli.estimate import (
     weight_bytes,
 )
 from nofreelunch.cli.text_table import text_table
+from nofreelunch.embedders import own_files
 from nofreelunch.embedders.model_files import ALLOW_REMOTE_CODE
 from nofreelunch.tasks.files import unwatch_lost
 
@@ -68,6 +69,7 @@ def run(arguments: argparse.Namespace) -> None:
         changed = {f"download@{name}" for name in grid.datasets}
     else:
         unwatch_lost(grid.datasets)
+        own_files.watch_again(loaded.grid_embedders, grid.datasets)
         changed = _changed_stages() | set(changed_files(loaded))
     stages = downstream(changed, grid.datasets, grid.embedders)
     print(f"the grid: {describe(loaded)}")

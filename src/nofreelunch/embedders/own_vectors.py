@@ -7,22 +7,14 @@ import numpy as np
 
 from nofreelunch.base.arrays import AnyFloatArray, FloatArray
 from nofreelunch.base.errors import UserError
-from nofreelunch.base.storage import BROKEN_NPY, file_digest
+from nofreelunch.base.storage import BROKEN_NPY
+from nofreelunch.embedders.own_files import absent, digest_of, own, vector_files
 from nofreelunch.embedders.pair_formats import columns
 from nofreelunch.embedders.spec import Npy
 from nofreelunch.tasks.columns import read_columns
-from nofreelunch.tasks.table import SPLITS, Split
+from nofreelunch.tasks.table import Split
 
 Key = str | tuple[str, str]
-
-
-def vector_files(spec: Npy, dataset: str) -> dict[Path, Path]:
-    """The .npy files for a task, each with its table of texts: one, or one for each split."""
-    return {Path(_named(spec.vectors, dataset, split)): Path(_named(spec.texts, dataset, split)) for split in SPLITS}
-
-
-def _named(template: str, dataset: str, split: str) -> str:
-    return template.replace("{dataset}", dataset).replace("{split}", split)
 
 
 def digests(spec: Npy, dataset: str) -> dict[str, str]:
@@ -31,14 +23,7 @@ def digests(spec: Npy, dataset: str) -> dict[str, str]:
     Raises:
         UserError: a file is absent.
     """
-    files = vector_files(spec, dataset)
-    try:
-        return {path.as_posix(): file_digest(path) for path in [*files, *files.values()]}
-    except OSError as error:
-        raise UserError(
-            f"{error.filename} cannot be read: {error.strerror}. Correct 'vectors' or 'texts' of this embedder; paths "
-            "are relative to the folder that holds params.yaml."
-        ) from error
+    return {path.as_posix(): digest_of(path) for path in own(spec, dataset).files}
 
 
 def find_vectors(spec: Npy, splits: Mapping[str, Split], pair_format: str, dataset: str) -> dict[str, list[FloatArray]]:
@@ -121,6 +106,8 @@ def open_vectors(path: Path) -> AnyFloatArray:
     """
     try:
         vectors: AnyFloatArray = np.load(path, mmap_mode="r", allow_pickle=False)
+    except FileNotFoundError as error:
+        raise absent(error) from error
     except BROKEN_NPY as error:
         raise UserError(f"{path} is no plain .npy array ({error}). Save it with numpy.save.") from error
     if vectors.ndim != 2 or vectors.dtype.kind != "f" or not vectors.size:

@@ -1,9 +1,8 @@
 """Your own data: CSV, TSV, JSON lines, parquet and .xlsx files, and how DVC comes to watch them."""
 
-import os
 from pathlib import Path
 
-from nofreelunch.base import layout, storage
+from nofreelunch.base import layout, links
 from nofreelunch.base.storage import file_digest
 from nofreelunch.tasks.assemble import RawRows, assemble
 from nofreelunch.tasks.columns import read_table
@@ -47,19 +46,9 @@ def watch(spec: TaskSpec, dataset: str) -> None:
     """
     files = own_files(spec)
     for split in SPLITS:
-        link = layout.own_file(dataset, split)
-        with storage.atomic(link) as temporary:
-            if split in files:
-                target = files[split]
-                temporary.symlink_to(target if target.is_absolute() else os.path.relpath(target, link.parent))
-            else:
-                temporary.write_text("no file of your own\n", encoding="utf-8")
+        links.link(layout.own_file(dataset, split), files.get(split), "no file of your own")
 
 
 def unwatch_lost(datasets: list[str]) -> None:
-    """Remove links to files that are gone, at which DVC would stop before any stage could say what is missing."""
-    for dataset in datasets:
-        for split in SPLITS:
-            link = layout.own_file(dataset, split)
-            if link.is_symlink() and not link.exists():
-                link.unlink()
+    """Remove links to files that are gone."""
+    links.drop_lost(layout.own_file(dataset, split) for dataset in datasets for split in SPLITS)
