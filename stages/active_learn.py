@@ -27,7 +27,7 @@ def active_learn(params: Params, dataset: str, embedder: str) -> Work:
     print(f"{dataset} × {embedder}: {results.computed} of {results.total} runs computed")
     if results.stopped_early:
         print(f"note: the pool of {dataset} was used up before the budget; its curves end there")
-    filled = ", ".join(f"{share:.1%} of {name}" for name, share in results.filled().items())
+    filled = ", ".join(f"{100 * share:.1f} % of {name}" for name, share in results.filled().items())
     if filled:
         print(f"note: drawn at random, for want of rows that the strategy would choose: {filled}")
     if results.unconverged:

@@ -1,5 +1,6 @@
 import csv
 import io
+import json
 
 import pytest
 from reports import build
@@ -54,7 +55,7 @@ def test_each_claim_leads_from_verdict_to_numbers_in_two_clicks(opened, report):
         opened.click(f"#claim-{claim['number']} .evidence a")
         address = opened.run("location.hash")
         assert address.startswith("#table/")
-        assert opened.run("document.activeElement.id") == "tables-title"
+        assert opened.run("document.activeElement === document.querySelector('#tables-view h3')")
         rows = count(opened, "#tables-view tbody tr")
         assert rows > 0
         if "?" in address:
@@ -192,12 +193,68 @@ def test_an_address_opens_a_view_as_it_was_set(opened, report, view):
     chosen = opened.run(f"[...document.querySelectorAll('#{view} .controls select')].map((e) => e.value)")
     assert {value for key, value in VIEWS[view].items() if key != "hidden"} <= set(chosen)
     link = opened.run(f"document.querySelector('#{view} .view-link').getAttribute('href')")
-    assert opened.run("Math.abs(document.activeElement.scrollTop) >= 0")
     opened.choose(f"#{view} .controls select", opened.run(f"document.querySelector('#{view} select').options[0].value"))
     assert opened.run("location.hash").startswith(f"#{view}?")
     assert link.startswith(f"#{view}?")
     if view == "curves":
         assert count(opened, f"{CHART} .curve[data-line=coreset]") == 0
+
+
+# The bar of sections that stays above.
+UNDER_THE_BAR = (50, 70)
+
+
+def top(browser, selector):
+    return browser.run(f"document.querySelector({selector!r}).getBoundingClientRect().top")
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_an_address_leads_to_its_place_also_where_the_page_is_opened_by_it(browser, report, width):
+    browser.open(report[3], width)
+    links = browser.run("[...new Set([...document.querySelectorAll('a[href^=\"#\"]')].map((a) => a.hash.slice(1)))]")
+    assert len({link.partition("?")[0] for link in links}) > 20
+    seen = set()
+    for link in links:
+        name = link.partition("?")[0]
+        if name in seen or name == "main":
+            continue
+        seen.add(name)
+        browser.open(report[3], width, fragment=link)
+        browser.settle()
+        place = "#tables-view h3" if name.startswith("table/") else f"#{name}"
+        low = browser.run("innerHeight + scrollY >= document.documentElement.scrollHeight - 1")
+        assert UNDER_THE_BAR[0] <= top(browser, place) <= UNDER_THE_BAR[1] or low, link
+        assert browser.problems == []
+        if name.startswith("table/"):
+            assert browser.run("document.querySelector('#tables-view select').value") == name.partition("/")[2]
+            kept = browser.run("document.querySelector('#tables-view .view-link').hash.slice(1)")
+            assert sorted(kept.split("&")) == sorted(link.split("&"))
+
+
+def test_back_and_forward_lead_through_views_and_tables_as_they_were_set(opened):
+    def hash_is(start):
+        opened.wait(f"location.hash.startsWith({start!r})")
+        opened.settle()
+
+    opened.choose("#overview-view .controls select", "regret")
+    opened.click("#overview-view tbody tr:nth-child(2) td:nth-of-type(6) button")
+    assert opened.run("location.hash").startswith("#curves?task=docs_module&embedder=minilm")
+    opened.click("#answers a")
+    table = opened.run("location.hash")
+    assert table.startswith("#table/cells?embedder=")
+    opened.choose("#tables-view .table-view label:nth-child(1) select", "docs_kind")
+    chosen = opened.run("location.hash")
+    assert "dataset=docs_kind" in chosen
+    opened.run("history.back()")
+    hash_is("#curves?task=docs_module")
+    assert UNDER_THE_BAR[0] <= top(opened, "#curves") <= UNDER_THE_BAR[1]
+    opened.run("history.back()")
+    hash_is("#overview?shown=regret")
+    assert opened.run("document.querySelector('#overview-view select').value") == "regret"
+    opened.run("history.go(2)")
+    hash_is("#table/cells")
+    assert opened.run("location.hash") == chosen
+    assert set(texts(opened, "#tables-view td[data-column=dataset]")) == {"docs kind"}
 
 
 def test_an_address_with_nonsense_changes_nothing(browser, report):
@@ -240,6 +297,25 @@ def test_the_key_of_a_row_stays_on_a_narrow_screen(browser, report):
     assert 0 <= left < right <= 200
     assert text.startswith("docs library · lsa · ")
     assert browser.run("getComputedStyle(document.querySelector('#tables-view tbody td')).display") == "none"
+    assert browser.run("[...document.querySelectorAll('tbody .key')].every((e) => e.textContent !== '')")
+    assert browser.problems == []
+
+
+def test_points_are_said_wherever_they_stand(opened, report):
+    for table, spec in opened.run("Object.entries(DATA.tables)"):
+        opened.run(f"location.hash = '#table/{table}'")
+        opened.settle()
+        for column in spec["columns"]:
+            heading = shown(opened, f"#tables-view thead th[data-column={json.dumps(column['name'])}]")
+            assert heading.endswith("points") == (column["kind"] in ("points", "gain")), (table, column)
+    assert "in points" in shown(opened, "#heat-title")
+    assert "accuracy, points" in texts(opened, "#curves-view svg text")
+
+
+def test_rounds_are_counted_in_whole_numbers(opened):
+    marks = opened.run("[1, 3, 7, 20].flatMap((high) => ticks(0, high, 8, true).map(({ text }) => text))")
+    assert all(text.isdecimal() for text in marks)
+    assert marks[:2] == ["0", "1"]
 
 
 def test_filters_list_each_entry_once(opened):

@@ -15,7 +15,7 @@ EXPLANATIONS = Table(
         *(Column("outcome", "outcome"), Column("measure", "measure")),
         Column("r2", "R² left out", "number"),
         Column("slope", "slope", "gain"),
-        Column("n", "points", "count"),
+        Column("n", "cells", "count"),
     ),
     "Exploratory. R² on tasks left out: 0 or less explains nothing. Slope: points of accuracy per standard deviation "
     "of the measure; 'all' is a ridge regression on all of them.",

@@ -220,8 +220,9 @@ def _highest(peaks: pd.DataFrame) -> list[str]:
             continue
         best, most = own.loc[own["rate"].idxmax()], table.loc[table["rate"].idxmax()]
         notes.append(
-            f"wins counted as {_DEFINITIONS[str(definition)]}: margin {best['rate']:.0%} at most ({best['dataset']}), "
-            f"the highest of all {most['rate']:.0%} ({most['strategy']}, {most['dataset']})"
+            f"wins counted as {_DEFINITIONS[str(definition)]}: margin {100 * best['rate']:.0f} % at most "
+            f"({best['dataset']}), the highest of all {100 * most['rate']:.0f} % "
+            f"({most['strategy']}, {most['dataset']})"
         )
     return notes
 
@@ -295,10 +296,10 @@ def _saturates(material: Material) -> tuple[list[Part], str]:
     reached = _by_dataset(table.dropna(subset="share"), "share")
     if reached.empty:
         raise NotTestableError("needs a task on which a full-pool probe is clearly above chance")
-    note = "; ".join(f"{dataset} {share:.0%}" for dataset, share in reached.items())
+    note = "; ".join(f"{dataset} {100 * share:.0f} %" for dataset, share in reached.items())
     quantity = (
-        f"share of tasks that have come {_SATURATED:.0%} of the way from chance to the full-pool probe in the middle "
-        "third of the labels, with the stronger half of embedders, minus one half"
+        f"share of tasks that have come {100 * _SATURATED:.0f} % of the way from chance to the full-pool probe in the "
+        "middle third of the labels, with the stronger half of embedders, minus one half"
     )
     return [most_of(quantity, reached >= _SATURATED)], f"many is read as more than half; the way come: {note}"
 

@@ -67,7 +67,7 @@ QUALITY = Table(
         *(Column("measure", "measure"), Column("outcome", "outcome"), Column("level", "level")),
         *interval("spearman", "Spearman's ρ", "number", "spearman_lo", "spearman_hi"),
         *interval("kendall", "Kendall's τ", "number", "kendall_lo", "kendall_hi"),
-        Column("n", "points", "count"),
+        Column("n", "cells", "count"),
         Column("k0", "k₀"),
         Column("caveat", "caveat"),
         *hidden("count", embedders="embedders"),

@@ -119,7 +119,7 @@ class Replay:
                     f"{saved * seconds_per_label / 3600:+.1f}" if np.isfinite(saved) else "–",
                 ]
             )
-        return ["start and strategy", f"labels to {SHARE:.0%} of full", "saved", "hours saved"], rows
+        return ["start and strategy", f"labels to {100 * SHARE:.0f} % of full", "saved", "hours saved"], rows
 
 
 def simulate(

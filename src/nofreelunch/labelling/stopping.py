@@ -82,15 +82,20 @@ def _accuracy_words(signals: Signals) -> str:
     known = signals.accuracy
     if known is None:
         return "no audited text yet"
-    return f"the accuracy is {known.value:.1%}, surely above {known.low:.1%}"
+    return f"the accuracy is {100 * known.value:.1f} %, surely above {100 * known.low:.1f} %"
 
 
-def _said(name: str, what: str, form: str) -> Callable[[Signals], str]:
+def _said(name: str, what: str) -> Callable[[Signals], str]:
     def words(signals: Signals) -> str:
         value = getattr(signals, name)
-        return f"{what} is not known yet" if value is None else f"{what} is {value:{form}}"
+        return f"{what} is not known yet" if value is None else f"{what} is {value:.3f}"
 
     return words
+
+
+def _changed_words(signals: Signals) -> str:
+    what = "the share of texts whose class a batch changed"
+    return f"{what} is not known yet" if signals.changed is None else f"{what} is {100 * signals.changed:.2f} %"
 
 
 MEASURES: Mapping[str, _Measure] = {
@@ -98,15 +103,13 @@ MEASURES: Mapping[str, _Measure] = {
     "accuracy": _Measure(_surely, False, _accuracy_words),
     "labels": _Measure(lambda signals: signals.labels, False, lambda signals: f"{signals.labels} texts are labelled"),
     "uncertainty": _Measure(
-        lambda signals: signals.uncertainty, True, _said("uncertainty", "the mean uncertainty of open texts", ".3f")
+        lambda signals: signals.uncertainty, True, _said("uncertainty", "the mean uncertainty of open texts")
     ),
-    "doubt": _Measure(lambda signals: signals.doubt, True, _said("doubt", "the largest uncertainty of a text", ".3f")),
+    "doubt": _Measure(lambda signals: signals.doubt, True, _said("doubt", "the largest uncertainty of a text")),
     "agreement": _Measure(
-        lambda signals: signals.agreement, False, _said("agreement", "the agreement of the last models", ".3f")
+        lambda signals: signals.agreement, False, _said("agreement", "the agreement of the last models")
     ),
-    "changed": _Measure(
-        lambda signals: signals.changed, True, _said("changed", "the share of texts whose class a batch changed", ".2%")
-    ),
+    "changed": _Measure(lambda signals: signals.changed, True, _changed_words),
 }
 
 

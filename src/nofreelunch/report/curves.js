@@ -16,7 +16,7 @@ const curvesView = (() => {
   const place = h("div");
   const numbers = h("tbody");
   const head = h("thead");
-  const table = h("details", {}, h("summary", {}, "These curves as a table"),
+  const table = h("details", {}, h("summary", {}, "These curves as a table, in points"),
     h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Curves as a table" }, h("table", { class: "keyed" }, head, numbers)));
   const chart = lineChart(place);
   const here = addressed("curves", () => ({ ...state, hidden: state.hidden.join("|") }), (wanted) => {

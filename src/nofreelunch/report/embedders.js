@@ -17,11 +17,11 @@ function embeddersView() {
 
   function drawControls() {
     const change = (key) => (value) => { state[key] = value; here.changed(); draw(); };
-    const mean = (what) => (name) => (name === ALL ? `mean of all ${what}` : words(name));
+    const mean = (name) => (name === ALL ? "mean of all" : words(name));
     controls.replaceChildren(
-      select("task", legal.task, state.task, change("task"), mean("tasks")),
-      select("initial pool", legal.pool, state.pool, change("pool"), mean("pools")),
-      select("strategy", legal.strategy, state.strategy, change("strategy"), mean("strategies")),
+      select("task", legal.task, state.task, change("task"), mean),
+      select("initial pool", legal.pool, state.pool, change("pool"), mean),
+      select("strategy", legal.strategy, state.strategy, change("strategy"), mean),
       select("metric", legal.metric, state.metric, change("metric"), (name) => METRICS[name]),
     );
   }

@@ -117,7 +117,7 @@ def drawn_at_random(filled: pd.DataFrame) -> str:
     """The strategies that filled batches at random, with the shares of their picks; '' for none."""
     sums = filled.assign(drawn=filled["filled"] * filled["picked"]).groupby("strategy", observed=True)
     shares = sums["drawn"].sum() / sums["picked"].sum()
-    return ", ".join(f"{style.words(str(name))} {share:.1%}" for name, share in shares[shares > 0].items())
+    return ", ".join(f"{style.words(str(name))} {100 * share:.1f} %" for name, share in shares[shares > 0].items())
 
 
 def _claims(claims: list[dict[str, Any]]) -> Finding:

@@ -28,7 +28,7 @@ function lineChart(root) {
       ...ticks(low, high, 6).flatMap(({ value, text: tick }) => [
         s("line", { class: zero && tick === "0" ? "zero" : "axis", x1: box.left, x2: box.right, y1: y(value), y2: y(value) }),
         s("text", { class: "muted", x: box.left - 8, y: y(value) + 4, "text-anchor": "end" }, tick)]),
-      ...ticks(labels[0], labels.at(-1), width < 600 ? 4 : 8).map(({ value, text: tick }) =>
+      ...ticks(labels[0], labels.at(-1), width < 600 ? 4 : 8, true).map(({ value, text: tick }) =>
         s("text", { class: "muted", x: x(value), y: box.bottom + 18, "text-anchor": "middle" }, tick)),
       s("text", { class: "muted", x: box.right, y: box.bottom + 35, "text-anchor": "end" }, xLabel),
       s("text", { class: "muted", x: 0, y: 12 }, unit),

@@ -57,12 +57,15 @@ function overviewView() {
         type: "button", class: isBest ? "best" : null,
         "aria-label": `${words(name)} on ${words(dataset)} with ${words(embedder)}: ${text}${isBest ? ", best" : ""}; show curves`,
         onclick: () => {
+          // For the way back to this view.
+          history.pushState(null, "");
           curvesView.show(dataset, embedder, state.pool, name);
           document.getElementById("curves").scrollIntoView();
           document.querySelector("#curves-view svg[role=img]").focus({ preventScroll: true });
         } }, text));
     })));
-    title.textContent = `${shown.label[0].toUpperCase()}${shown.label.slice(1)} after a ${words(state.pool)} pool; the best of a column is underlined`;
+    const unit = UNIT[shown.kind] ? `, in ${UNIT[shown.kind]},` : "";
+    title.textContent = `${shown.label[0].toUpperCase()}${shown.label.slice(1)}${unit} after a ${words(state.pool)} pool; the best of a column is underlined`;
     heat.replaceChildren(h("table", { class: "heat", "aria-labelledby": "heat-title" }, head, h("tbody", {}, body)));
   }
   drawControls();
@@ -99,7 +102,7 @@ function ranksView() {
     const height = top + row * strategies.length + 14 * groups.length + 14;
     const bottom = top + row * strategies.length;
     const parts = [
-      ...ticks(low, high, Math.min(high, 8)).flatMap(({ value, text }) => [
+      ...ticks(low, high, Math.min(high, 8), true).flatMap(({ value, text }) => [
         s("line", { class: "axis", x1: x(value), x2: x(value), y1: top - 8, y2: bottom }),
         s("text", { class: "muted", x: x(value), y: top - 14, "text-anchor": "middle" }, text)]),
       ...strategies.flatMap((strategy, i) => {

@@ -24,7 +24,10 @@ function select(label, names, chosen, change, show = words) {
 
 // Views whose settings stand in the address: name → what takes settings.
 const ADDRESSED = new Map();
-const address = (name, settings) => `#${name}?${new URLSearchParams(Object.entries(settings).filter(([, value]) => value !== ""))}`;
+function address(name, settings) {
+  const query = String(new URLSearchParams(Object.entries(settings).filter(([, value]) => value !== "")));
+  return `#${name}${query && "?"}${query}`;
+}
 
 // A link to a view as it is set; `changed` puts that into the address bar.
 function addressed(name, settings, apply) {
@@ -69,11 +72,12 @@ function dark() {
 }
 const colour = (strategy) => (dark() ? strategy.dark : strategy.light);
 
-function ticks(low, high, wanted) {
-  const rough = (high - low) / wanted || 1;
+// `whole` for what is counted.
+function ticks(low, high, wanted, whole = false) {
+  const rough = Math.max((high - low) / wanted || 1, whole ? 1 : 0);
   const power = 10 ** Math.floor(Math.log10(rough));
-  const step = power * [1, 2, 2.5, 5, 10].find((factor) => factor * power >= rough);
-  const digits = Math.max(0, -Math.floor(Math.log10(step)) + (step / power === 2.5 ? 1 : 0));
+  const step = power * [1, 2, 2.5, 5, 10].filter((factor) => !whole || Number.isInteger(factor * power)).find((factor) => factor * power >= rough);
+  const digits = whole ? 0 : Math.max(0, -Math.floor(Math.log10(step)) + (step / power === 2.5 ? 1 : 0));
   const found = [];
   for (let value = Math.ceil(low / step) * step; value <= high + step * 1e-6; value += step) {
     found.push({ value, text: minus((Math.abs(value) < step * 1e-6 ? 0 : value).toFixed(digits)) });
@@ -90,11 +94,12 @@ function showTip(tip, chart, left, top, ...content) {
   tip.style.top = `${top}px`;
 }
 
-// Views that must be drawn again when the width or the theme changes.
+// Views that are drawn now, so that an address finds its place, and again when the width or the theme changes.
 const redraws = [];
 function onResize(node, draw) {
   redraws.push(draw);
-  let width = 0;
+  let width = Math.round(node.clientWidth);
+  draw();
   new ResizeObserver(() => {
     if (Math.round(node.clientWidth) !== width) {
       width = Math.round(node.clientWidth);

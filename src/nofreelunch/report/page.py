@@ -62,7 +62,7 @@ def _render(params: Params, tables: dict[str, pd.DataFrame], claims: list[dict[s
         runs=runs,
         recommends=not tables["policies"].empty,
         replies=replies(tables["aulc"]),
-        tasks=not tables["tasks"].empty,
+        tasks=bool(tables["tasks"].drop(columns="dataset").notna().to_numpy().any()),
         ranking=ranking(tables),
         filled=drawn_at_random(tables["filled"]),
         findings=findings(tables, claims),

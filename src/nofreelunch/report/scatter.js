@@ -51,6 +51,7 @@ function scatterView() {
   }
 
   function draw() {
+    const { kind } = measures.find(({ name }) => name === state.measure);
     const { rows, table, value } = sources.find(({ name }) => name === state.source);
     const sums = new Map();
     for (const row of rows) {
@@ -84,7 +85,7 @@ function scatterView() {
         s("text", { class: "muted", x: box.left - 8, y: py(tick) + 4, "text-anchor": "end" }, text)]),
       ...ticks(x0, x1, narrow ? 4 : 8).map(({ value: tick, text }) => s("text", { class: "muted", x: px(tick), y: box.bottom + 18, "text-anchor": "middle" }, text)),
       s("text", { class: "muted", x: 0, y: 12 }, "gain, points"),
-      s("text", { class: "muted", x: box.right, y: box.bottom + 36, "text-anchor": "end" }, label(state.measure)),
+      s("text", { class: "muted", x: box.right, y: box.bottom + 36, "text-anchor": "end" }, label(state.measure) + (kind === "points" ? ", points" : "")),
       ...DATA.datasets.flatMap((dataset, i) => {
         const own = points.filter((point) => point.dataset === dataset).sort((a, b) => a.x - b.x);
         const at = { x: box.left + ((i % perRow) * (box.right - box.left)) / perRow, y: box.bottom + 58 + 18 * Math.floor(i / perRow) };

@@ -14,8 +14,10 @@ function follow() {
   const settings = Object.fromEntries(new URLSearchParams(query ?? ""));
   if (table && DATA.tables[name]) {
     tablesView(name, settings);
-    document.getElementById("tables").scrollIntoView();
-    document.getElementById("tables-title").focus({ preventScroll: true });
+    const title = document.querySelector("#tables-view h3");
+    title.tabIndex = -1;
+    title.scrollIntoView();
+    title.focus({ preventScroll: true });
   } else if (!table && query !== undefined && ADDRESSED.has(name)) {
     ADDRESSED.get(name)(settings);
     document.getElementById(name).scrollIntoView();

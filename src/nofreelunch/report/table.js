@@ -23,8 +23,9 @@ function tableView(parent, name, settings = {}) {
   const state = { filters: { ...settings.filters }, sort: settings.sort ?? null, all: false };
   const place = Object.fromEntries(spec.columns.map((column, i) => [column.name, i]));
   // What says which row it is: on a narrow screen one column that stays in sight.
-  const lead = spec.columns.findIndex(({ kind }) => kind !== "text");
-  const keys = lead < 0 ? spec.columns.length : lead;
+  const named = ({ kind, name: column }) => kind === "text" || column === "budget";
+  const first = spec.columns.findIndex((column) => !named(column));
+  const keys = new Set([...spec.columns.keys()].slice(0, first < 0 ? undefined : first).filter((i) => spec.columns[i].name !== "seen"));
   const view = h("div", { class: "table-view" });
   parent.append(view);
 
@@ -63,6 +64,7 @@ function tableView(parent, name, settings = {}) {
   }
 
   const body = h("tbody");
+  const keyHead = h("th", { scope: "col", class: "key" });
   const count = h("p", { class: "note", "aria-live": "polite" });
   const more = h("button", { type: "button", class: "more", onclick: () => { state.all = true; fillRows(); } });
   const link = h("a", { class: "view-link" }, "Link to this view");
@@ -74,8 +76,8 @@ function tableView(parent, name, settings = {}) {
       const second = numeric ? column.name : `-${column.name}`;
       state.sort = state.sort === first ? second : first;
       changed();
-    } }, column.label, h("span", { "aria-hidden": "true" }, ""));
-    return h("th", { scope: "col", class: numeric ? "right" : i < keys ? "lead" : null, "data-column": column.name }, button);
+    } }, column.label, h("span", { class: "order", "aria-hidden": "true" }, ""), UNIT[column.kind] === "points" ? h("span", { class: "unit" }, "points") : "");
+    return h("th", { scope: "col", class: [numeric ? "right" : "", keys.has(i) ? "lead" : ""].join(" ").trim() || null, "data-column": column.name }, button);
   });
 
   function changed() {
@@ -86,18 +88,22 @@ function tableView(parent, name, settings = {}) {
   function fillRows() {
     const rows = chosenRows();
     const shown = state.all ? rows : rows.slice(0, settings.first ?? FIRST_ROWS);
+    // What is the same in all rows is said by its filter.
+    const telling = [...keys].filter((i) => rows.some((row) => row[i] !== rows[0][i]));
+    const key = telling.length ? telling : [...keys];
+    keyHead.textContent = key.map((i) => spec.columns[i].label).join(" · ");
     body.replaceChildren(...shown.map((row) => h("tr", {},
-      h("th", { scope: "row", class: "key" }, row.slice(0, keys).map((value) => format(value, "text")).filter(Boolean).join(" · ")),
+      h("th", { scope: "row", class: "key" }, key.map((i) => format(row[i], spec.columns[i].kind)).filter(Boolean).join(" · ")),
       row.map((value, i) => {
         const { kind, name: column } = spec.columns[i];
         const long = kind === "text" && String(value).length > 60;
-        const looks = [kind !== "text" ? "right" : long ? "long" : "", i < keys ? "lead" : ""].filter(Boolean).join(" ");
+        const looks = [kind !== "text" ? "right" : long ? "long" : "", keys.has(i) ? "lead" : ""].filter(Boolean).join(" ");
         return h("td", { class: looks || null, "data-column": column }, format(value, kind));
       }))));
     spec.columns.forEach((column, i) => {
       const direction = state.sort === column.name ? "ascending" : state.sort === `-${column.name}` ? "descending" : "none";
       heads[i].setAttribute("aria-sort", direction);
-      heads[i].querySelector("span").textContent = { ascending: " ▲", descending: " ▼", none: "" }[direction];
+      heads[i].querySelector(".order").textContent = { ascending: " ▲", descending: " ▼", none: "" }[direction];
     });
     count.textContent = rows.length === spec.rows.length ? `${rows.length} rows` : `${rows.length} of ${spec.rows.length} rows`;
     more.hidden = shown.length === rows.length;
@@ -114,7 +120,7 @@ function tableView(parent, name, settings = {}) {
     h("div", { class: "above" }, count, save, link),
     h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": spec.title },
       h("table", { class: "keyed", "aria-label": spec.title },
-        h("thead", {}, h("tr", {}, h("th", { scope: "col", class: "key" }, spec.columns.slice(0, keys).map(({ label }) => label).join(" · ")), heads)), body)),
+        h("thead", {}, h("tr", {}, keyHead, heads)), body)),
     more,
   );
 }

@@ -58,7 +58,7 @@ def _curves(axes: Axes, table: pd.DataFrame) -> None:
         ends.append((100 * float(line.iloc[-1]), style.words(name), shades[name]))
     axes.margins(x=0.02)
     axes.set_xlabel("share of the budget, %")
-    axes.set_ylabel("accuracy, %")
+    axes.set_ylabel("accuracy, points")
     style.label_ends(axes, ends)
 
 

@@ -13,6 +13,8 @@ from nofreelunch.report.figures import style
 
 _LEFT, _TOP, _BESIDE = 1.2, 1.05, 0.2
 _CELL = (1.1, 0.4)
+# Letters times points of what fits into a cell.
+_LETTERS = 116
 
 
 def draw(ranks: pd.DataFrame, metric: str = "accuracy", known: style.Marks = style.NO_MARKS) -> Figure:
@@ -52,7 +54,8 @@ def _panel(axes: Axes, part: pd.DataFrame, datasets: list[str], embedders: list[
         colour = style.look(str(row.strategy)).colour
         axes.add_patch(Rectangle((j - 0.48, i - 0.46), 0.96, 0.92, facecolor=colour, lw=0))
         ink: dict[str, Any] = {"color": style.ink_on(to_rgb(colour)), "ha": "center", "va": "center"}
-        axes.text(j, i - 0.2, style.words(str(row.strategy)), size=7.5, weight="bold", **ink)
+        name = style.words(str(row.strategy))
+        axes.text(j, i - 0.2, name, size=min(7.5, _LETTERS / len(name)), weight="bold", **ink)
         mark = style.marked("", str(row.dataset), known, str(row.embedder))
         axes.text(j, i + 0.22, f"{100 * row.gain:+.1f}{mark}".replace("-", "−"), size=7, **ink)
     axes.set_xlim(-0.5, len(embedders) - 0.5)

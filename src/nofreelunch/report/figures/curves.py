@@ -19,7 +19,7 @@ def draw(curves: pd.DataFrame, ips: str, metric: str = "accuracy", known: style.
     text = panels.Text(
         title=f"Learning curves from a {style.words(ips)} initial pool",
         note="Mean over seeds with its 95 % interval. Panels of a row share their axes.",
-        y_label=f"{style.words(metric)}, %",
+        y_label=f"{style.words(metric)}, points",
         zero=False,
     )
     return panels.lines(part, text, known)

@@ -54,7 +54,7 @@ def draw(curves: pd.DataFrame, metric: str = "accuracy", known: style.Marks = st
             _panel(axes, lines, colours, mark)
             axes.set_title(style.words(dataset), weight="bold", loc="left")
             if j == 0:
-                axes.set_ylabel(f"{style.words(metric)}, %")
+                axes.set_ylabel(f"{style.words(metric)}, points")
         figure.supxlabel("labels", size=8, y=0.12 / height)
         seen = style.seen_note(datasets, order, known)
         note = "Mean over initial pools, strategies and seeds; embedders from best (dark) to worst."

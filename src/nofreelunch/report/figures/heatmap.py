@@ -42,7 +42,7 @@ def draw(ranks: pd.DataFrame, shown: Shown, metric: str = "accuracy", known: sty
 
     Args:
         ranks: `evaluation.wins.ranks`.
-        shown: 'aulc' writes 100 × AULC and colours the gain over random querying; 'rank' writes and colours
+        shown: 'aulc' writes AULC in points and colours the gain over random querying; 'rank' writes and colours
             the mean rank.
         metric: which metric.
         known: `style.marks`.
@@ -59,7 +59,7 @@ def draw(ranks: pd.DataFrame, shown: Shown, metric: str = "accuracy", known: sty
     panels = _panels(part.assign(aulc=100 * part["aulc"]), "aulc", "gain", higher=True)
     reach = max(float(part["gain"].abs().max()), 1e-4)
     title = f"Area under the learning curve, {style.words(metric)}"
-    note = "Numbers: 100 × AULC, mean over pools and seeds; bold: best of its column.\n"
+    note = "Numbers: AULC in points, mean over pools and seeds; bold: best of its column.\n"
     note += f"Colour: gain over random querying, orange above and purple below it, full at {100 * reach:.1f} points."
     return _draw(part, panels, (style.DIVERGING, Normalize(-reach, reach)), title, note, "{:.1f}".format, known)
 

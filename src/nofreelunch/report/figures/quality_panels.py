@@ -6,13 +6,12 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from matplotlib import colormaps
 from matplotlib.axes import Axes
-from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from nofreelunch.report.figures import style
+from nofreelunch.report.figures.embedders import shades
 
 _MARKERS = "osD^vPXph<>*"
 
@@ -45,11 +44,8 @@ def draw(rows: Sequence[Sequence[Panel]], probes: pd.DataFrame, quality: pd.Data
         note: below it, one line.
     """
     embedders, datasets = style.names(probes["embedder"]), style.names(probes["dataset"])
-    order = probes.groupby("embedder", observed=True)["accuracy"].mean().sort_values(kind="stable").index
-    shades = {
-        str(name): to_hex(colormaps["viridis"](0.85 * place / max(len(embedders) - 1, 1)))
-        for place, name in enumerate(order)
-    }
+    means = probes.groupby("embedder", observed=True)["accuracy"].mean().sort_values(ascending=False, kind="stable")
+    colours = shades([str(name) for name in means.index])
     markers = {name: _MARKERS[k % len(_MARKERS)] for k, name in enumerate(datasets)}
     columns = max(map(len, rows))
     keys = 0.5 + 0.155 * (len(embedders) + len(datasets)) + 0.5
@@ -75,23 +71,23 @@ def draw(rows: Sequence[Sequence[Panel]], probes: pd.DataFrame, quality: pd.Data
                     grid[i, j].set_visible(False)
                     continue
                 points = row[j].points.merge(probes[["dataset", "embedder", "accuracy"]], on=["dataset", "embedder"])
-                _panel(grid[i, j], points, shades, markers)
+                _panel(grid[i, j], points, colours, markers)
                 grid[i, j].set_title(f"{row[j].title}\n{_correlation(quality, row[j].outcome)}", loc="left")
                 if i == len(rows) - 1 or j >= len(rows[i + 1]):
-                    grid[i, j].set_xlabel("full-pool probe accuracy, %")
+                    grid[i, j].set_xlabel("full-pool probe accuracy, points")
                     grid[i, j].tick_params(labelbottom=True)
             grid[i, 0].set_ylabel("gain in accuracy, points")
-        _keys(figure, side, [str(name) for name in order][::-1], shades, markers)
+        _keys(figure, side, colours, markers)
     return figure
 
 
-def _panel(axes: Axes, points: pd.DataFrame, shades: dict[str, str], markers: dict[str, str]) -> None:
+def _panel(axes: Axes, points: pd.DataFrame, colours: dict[str, str], markers: dict[str, str]) -> None:
     axes.axhline(0, color=style.MUTED, lw=0.8)
     for dataset, own in points.groupby("dataset", observed=True):
         own = own.sort_values("accuracy")
         axes.plot(100 * own["accuracy"], 100 * own["mean"], color="#c8c8c8", lw=0.7, zorder=1)
         for row in own[["embedder", "accuracy", "mean", "lo", "hi"]].itertuples(index=False):
-            shade = shades[str(row.embedder)]
+            shade = colours[str(row.embedder)]
             x = 100 * row.accuracy
             axes.plot([x, x], [100 * row.lo, 100 * row.hi], color=shade, lw=0.8, alpha=0.4, zorder=2)
             axes.plot(
@@ -130,10 +126,10 @@ def _interval(row: "pd.Series[float]") -> str:
     return text.replace("-", "−")
 
 
-def _keys(figure: Figure, side: float, embedders: list[str], shades: dict[str, str], markers: dict[str, str]) -> None:
+def _keys(figure: Figure, side: float, colours: dict[str, str], markers: dict[str, str]) -> None:
     width, height = figure.get_size_inches()
     colour = [
-        Line2D([], [], marker="o", ls="", ms=6, color=shades[name], label=style.words(name)) for name in embedders
+        Line2D([], [], marker="o", ls="", ms=6, color=shade, label=style.words(name)) for name, shade in colours.items()
     ]
     shape = [
         Line2D([], [], marker=marker, ls="", ms=5, color=style.MUTED, label=style.words(name))

@@ -50,7 +50,7 @@ def implementation(table: pd.DataFrame) -> Figure:
         _row(part, style.words(part["strategy"]), part["code"], part["strategy"], hollow=part["code"] != "ours")
         for _, part in table.iterrows()
     ]
-    return _forest("Whose code of a strategy?", f"{_BARS}; the same starts and the same head.", rows, _AXIS)
+    return _forest("Whose code of a strategy?", f"{_BARS};\nthe same starts and the same head.", rows, _AXIS)
 
 
 def budget(table: pd.DataFrame) -> Figure:
@@ -66,11 +66,13 @@ def noise(table: pd.DataFrame) -> Figure:
     """Gains under wrong labels: `evaluation.questions.noise`."""
     kinds = {"none": "true labels", "symmetric": "any other class", "next": "the next class"}
     rows = [
-        _row(part, f"{style.words(part['embedder'])}: {kinds[part['noise']]}"
-             + (f", {part['rate']:.0%}" if part["rate"] else ""), style.words(part["strategy"]), part["strategy"])
-        for _, part in table[table["strategy"] != "random"].iterrows()
+        _row(part, f"{style.words(part['embedder'])}: {kinds[kind]}"
+             + (f", {100 * part['rate']:.0f} %" if part["rate"] else ""),
+             style.words(part["strategy"]), part["strategy"])
+        for kind in kinds
+        for _, part in table[(table["strategy"] != "random") & (table["noise"] == kind)].iterrows()
     ]  # fmt: skip
-    note = f"{_BARS}; over random querying under the same noise."
+    note = f"{_BARS};\nover random querying under the same noise."
     return _forest("Gains where the annotator errs", note, rows, _AXIS)
 
 
@@ -93,7 +95,7 @@ def layers(table: pd.DataFrame) -> Figure:
             axes.vlines(at, lo, hi, color=colour, lw=0.8, alpha=0.5)
             axes.plot(at, mean, color=colour, ls=dash, lw=1.5, marker="o", ms=3)
             ends.append((float(mean[-1]), style.words(quantity), colour))
-        ticks = [f"{style.words(name)}\nprobe {100 * probe[name]:.0f} %" for name in order]
+        ticks = [f"{style.words(name)}\nprobe {100 * probe[name]:.0f} points" for name in order]
         axes.set_xticks(range(len(order)), ticks)
         axes.set_ylabel("gain, points")
         axes.margins(x=0.06)
