@@ -63,7 +63,7 @@ def test_from_a_desk_to_the_report_and_back(tmp_path):
     said = say("check")
     for line in (
         "mine: 96 rows read; left out: 2 without text or label, 2 with a text that came before",
-        "mine: 1 texts have more than one label; the first row of each is kept",
+        "mine: 1 text has more than one label; the first row of each is kept",
         "mine: read as one class 'Küche': 'Küche' (40), 'Küche ' (7)",
         "mine: classes with fewer than 10 rows: Mäuse (2)",
     ):

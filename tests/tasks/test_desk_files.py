@@ -227,7 +227,7 @@ def test_what_is_odd_is_said_with_numbers(tmp_path):
     words = "\n".join(in_words(task, "own"))
     for said in (
         "46 rows read; left out: 1 without text or label, 2 with a text that came before",
-        "1 texts have more than one label; the first row of each is kept",
+        "1 text has more than one label; the first row of each is kept",
         "read as one class 'hell': 'hell' (22), 'hell ' (1)",
         "classes with fewer than 10 rows: 🦊 (2)",
     ):

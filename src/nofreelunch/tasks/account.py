@@ -22,9 +22,9 @@ def in_words(task: Task, name: str) -> list[str]:
     }
     said = ", ".join(f"{count} {why}" for why, count in left_out.items() if count)
     lines.append(f"{name}: {found['read']} rows read; {f'left out: {said}' if said else 'none left out'}")
-    if found["texts_in_two_classes"]:
+    if torn := found["texts_in_two_classes"]:
         kept = "; the first row of each is kept" if "duplicates_removed" in card else ""
-        lines.append(f"{name}: {found['texts_in_two_classes']} texts have more than one label{kept}")
+        lines.append(f"{name}: {torn} text{' has' if torn == 1 else 's have'} more than one label{kept}")
     for label, ways in list(card["labels_merged"].items())[:SHOWN]:
         shown = ", ".join(f"{way!r} ({count})" for way, count in ways.items())
         lines.append(f"{name}: read as one class '{label}': {shown}")
