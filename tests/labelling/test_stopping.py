@@ -51,7 +51,7 @@ def test_what_is_not_known_stops_nothing():
 
 def test_words_say_what_was_seen():
     assert parse("gain<0.5").words(NOW) == "Stop (gain<0.5): 100 more labels: +0.4 points (−0.2 to +1.1)."
-    assert parse("accuracy>90%").words(NOW) == "Go on (accuracy>0.9): the accuracy is 92.0%, surely above 86.0%."
+    assert parse("accuracy>90%").words(NOW) == "Go on (accuracy>0.9): the accuracy is 92.0 %, surely above 86.0 %."
 
 
 @pytest.mark.parametrize(

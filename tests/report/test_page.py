@@ -165,7 +165,7 @@ def test_what_was_drawn_at_random_is_said(report):
     table = report[1]["filled"]
     assert drawn_at_random(table) == ""
     some = table.assign(filled=(table["strategy"] == "badge") * 0.25)
-    assert drawn_at_random(some) == "badge 25.0%"
+    assert drawn_at_random(some) == "badge 25.0 %"
 
 
 @pytest.mark.parametrize(

@@ -196,12 +196,13 @@ def _notes(
     least, *_, most = GPU_SHARES.values()
     notes.append(
         f"measured on that H200: encoding reaches {100 * least:.1f} % of such products with MiniLM, "
-        f"{100 * most:.0f} % with 7 billion weights, between them by size; that was before texts were prepared ahead, which is not measured"
+        f"{100 * most:.0f} % with 7 billion weights, between them by size; that was before "
+        "texts were prepared ahead, which is not measured"
     )
     notes.append(
-        f"assumed: encoding reaches {100 * CPU_SHARE:.0f} % of that on a CPU; the rate of an earlier run of the cell goes "
-        "before all this. A query of AL costs in proportion to rows × dimensions (BAIT: up to their square), a fit to "
-        "dimensions"
+        f"assumed: encoding reaches {100 * CPU_SHARE:.0f} % of that on a CPU; the rate of an earlier run of the cell "
+        "goes before all this. A query of AL costs in proportion to rows × dimensions (BAIT: up to their square), a "
+        "fit to dimensions"
     )
     if not counted:
         notes.append("not counted yet: rows and tokens of tasks that are not downloaded are those of the registry")
