@@ -144,14 +144,15 @@ def answer(advised: Recommendation) -> list[str]:
     return [
         f"With {counted(advised.budget, 'label')}: start from a {advised.arm[0]} pool, then query by {advised.arm[1]}.",
         *why,
-        f"\nGain over the default of the first {SHOWN} in rank, on the tasks learned from (no forecast):",
+        f"\nPoints gained over the default by the first {SHOWN} in rank, on the tasks learned from (no forecast):",
         text_table(["pool", "strategy", "gain", "from", "to", "tasks"], rows),
     ]
 
 
 def points(share: float) -> str:
     """A share in points, with its sign."""
-    return f"{100 * share:+.1f}" if share == share else UNKNOWN
+    # Adding 0 turns a rounded −0 into 0.
+    return f"{round(100 * share, 1) + 0.0:+.1f}" if share == share else UNKNOWN
 
 
 def doubts(advised: Recommendation, outside: list[str], few: bool) -> list[str]:
