@@ -297,6 +297,9 @@ def test_the_key_of_a_row_stays_on_a_narrow_screen(browser, report):
     assert 0 <= left < right <= 200
     assert text.startswith("docs library · lsa · ")
     assert browser.run("getComputedStyle(document.querySelector('#tables-view tbody td')).display") == "none"
+    browser.run("location.hash = '#table/cells?dataset=docs_kind&strategy=badge|margin'")
+    browser.settle()
+    assert shown(browser, "#tables-view tbody .key") == "lsa · random · margin"
     assert browser.run("[...document.querySelectorAll('tbody .key')].every((e) => e.textContent !== '')")
     assert browser.problems == []
 

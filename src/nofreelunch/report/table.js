@@ -88,8 +88,8 @@ function tableView(parent, name, settings = {}) {
   function fillRows() {
     const rows = chosenRows();
     const shown = state.all ? rows : rows.slice(0, settings.first ?? FIRST_ROWS);
-    // What is the same in all rows is said by its filter.
-    const telling = [...keys].filter((i) => rows.some((row) => row[i] !== rows[0][i]));
+    // What a filter says need not stand in every row.
+    const telling = [...keys].filter((i) => (state.filters[spec.columns[i].name] ?? "|").includes("|"));
     const key = telling.length ? telling : [...keys];
     keyHead.textContent = key.map((i) => spec.columns[i].label).join(" · ");
     body.replaceChildren(...shown.map((row) => h("tr", {},
