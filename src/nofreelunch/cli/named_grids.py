@@ -14,8 +14,8 @@ DEFAULT_STRATEGIES = (
 # From weak to strong; what differs between the mpnet ones is nothing but how many layers are run, and between both of
 # wordllama the width of the vectors.
 LADDER = (
-    "hashing", "lsa", "minilm_static", "mpnet_static", "wordllama_64", "wordllama", "potion_8m", "minilm", "mpnet_l3",
-    "mpnet_l6", "mpnet_l9", "mpnet",
+    "hashing", "lsa", "minilm_static", "wordllama_64", "wordllama", "potion_8m", "minilm", "mpnet_l3", "mpnet_l6",
+    "mpnet",
 )  # fmt: skip
 STUDY_STRATEGIES = (
     "random", "margin", "badge", "coreset", "typiclust", "probcover", "bait", "dropquery", "alfamix",
@@ -98,7 +98,7 @@ GRIDS = {
     ),
     # k₀ and batch are 10, or a label a class where that is more; Banking77's 77 classes would use up the pool.
     "study": NamedGrid(
-        "ten tasks on a ladder of twelve embedders that need no hub: 464 MB from pip's index, days on two cores",
+        "ten tasks on a ladder of ten embedders that need no hub: 464 MB from pip's index, hours on two cores",
         TEN_TASKS,
         LADDER,
         PAPER_POOLS,

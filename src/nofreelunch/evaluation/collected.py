@@ -18,7 +18,7 @@ from nofreelunch.evaluation.runs import check, load, load_diagnostics, load_prob
 from nofreelunch.evaluation.summary import Summary, summarise
 from nofreelunch.params import Grid, Params
 
-DIGITS = 5
+DIGITS = 4
 ROUNDED = ("balanced_accuracy", "macro_f1", "nll", "ece", "x", "y", "lo", "hi")
 INTERVALS = "interval_"
 
