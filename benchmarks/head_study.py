@@ -21,13 +21,13 @@ import pandas as pd
 from threadpoolctl import threadpool_limits
 
 from nofreelunch.base import storage
+from nofreelunch.base.options import options_model
 from nofreelunch.base.randomness import generator
 from nofreelunch.cells.metrics import METRICS
 from nofreelunch.cells.simulation import Cell, Curve, Run, simulate
 from nofreelunch.heads.scaling import scale
 from nofreelunch.heads.softmax import Intercept
 from nofreelunch.heads.spec import LogisticSpec
-from nofreelunch.params import options_model
 from nofreelunch.selection.query import Strategy
 from nofreelunch.selection.strategies import STRATEGIES
 from nofreelunch.space.geometry import unit_rows

@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from nofreelunch.base.options import options_model
 from nofreelunch.cells.simulation import Cell, Run, simulate
 from nofreelunch.heads.scaling import scale
 from nofreelunch.heads.spec import LogisticSpec
-from nofreelunch.params import options_model
 from nofreelunch.selection.pools import POOLS
 from nofreelunch.selection.query import Start
 from nofreelunch.selection.strategies import STRATEGIES

@@ -1,34 +1,31 @@
 """The typed, validated view of params.yaml. Every error names the bad key, the legal values and the nearest match."""
 
-import inspect
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from difflib import get_close_matches
-from functools import cache
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
 import yaml
 from pydantic import (
-    BaseModel,
     Field,
     PydanticUserError,
     ValidationError,
-    create_model,
     field_serializer,
     field_validator,
     model_validator,
 )
 
 from nofreelunch.base.errors import UserError, unknown
-from nofreelunch.base.options import Count
+from nofreelunch.base.options import Common, Count, options_model
 from nofreelunch.base.outside import Outside, find, installed, offered_names
 from nofreelunch.base.registry import Known
 from nofreelunch.base.spec import Spec
 from nofreelunch.base.yaml_core import read_yaml
 from nofreelunch.embedders.facts import facts_of, seen_by
-from nofreelunch.embedders.spec import EmbedderSpec, Transformer
+from nofreelunch.embedders.foreign import checked_options
+from nofreelunch.embedders.spec import EmbedderSpec, OutsideSpec, Transformer
 from nofreelunch.heads.estimator import AnyHead, EstimatorSpec
 from nofreelunch.selection import foreign, strategies
 from nofreelunch.selection.pools import POOLS
@@ -45,8 +42,6 @@ KINDS = ("source", "kind", "noise")
 FROM = "from"
 
 
-Common = tuple[tuple[str, Any], ...]
-"""Options of all entries of a section: name, and type with default."""
 QUERY_SUBSET: Common = (("query_subset", (Count | None, None)),)
 # Under which installed packages offer theirs.
 GROUPS = {"pool": "nofreelunch.pools", "strategy": "nofreelunch.strategies"}
@@ -136,9 +131,12 @@ class Params(Spec):
 
     @property
     def foreign(self) -> dict[str, dict[str, Outside]]:
-        """The grid's pools and strategies that are code from outside this package, and its head where it is."""
+        """The grid's embedders, pools and strategies that are code from outside this package, and its head where it
+        is."""
         head = {self.head.kind: self.head.outside()} if isinstance(self.head, EstimatorSpec) else dict[str, Outside]()
-        return {"head": head} | {
+        entries = {name: self.embedders[name] for name in self.grid.embedders}
+        embedders = {name: spec.outside() for name, spec in entries.items() if isinstance(spec, OutsideSpec)}
+        return {"head": head, "embedders": embedders} | {
             key: {
                 name: getattr(self, key)[name][FROM]
                 for name in getattr(self.grid, key)
@@ -149,7 +147,7 @@ class Params(Spec):
 
     @property
     def foreign_names(self) -> list[str]:
-        """Names of the grid's pools and strategies that are no part of the benchmark."""
+        """Names of the grid's embedders, pools and strategies that are no part of the benchmark."""
         return [name for key, named in self.foreign.items() if key != "head" for name in named]
 
     @field_serializer("pools", "strategies")
@@ -194,6 +192,10 @@ class Params(Spec):
             raise ValueError(
                 f"focus.embedder: {unknown('embedder of the grid', self.focus.embedder, self.grid.embedders)}"
             )
+        for name in self.grid.embedders:
+            spec = self.embedders[name]
+            if isinstance(spec, OutsideSpec):
+                _loaded("embedders", name, checked_options, spec)
         _load_foreign("pools", self.pools, self.grid.pools)
         _load_foreign("strategies", self.strategies, self.grid.strategies, QUERY_SUBSET)
         for name in self.grid.strategies:
@@ -306,20 +308,6 @@ def _loaded(section: str, name: str, load: Callable[[Any], Loaded], where: Any) 
         return load(where)
     except UserError as error:
         raise ValueError(f"{section}.{name}: {error}") from error
-
-
-@cache
-def options_model(method: Callable[..., Any], common: Common = ()) -> type[BaseModel]:
-    """A model of the keyword-only parameters of ``method`` and the ``common`` ones: names, types and defaults."""
-    fields: dict[str, Any] = {
-        parameter.name: (
-            Any if parameter.annotation is parameter.empty else parameter.annotation,
-            ... if parameter.default is parameter.empty else parameter.default,
-        )
-        for parameter in inspect.signature(method, eval_str=True).parameters.values()
-        if parameter.kind is inspect.Parameter.KEYWORD_ONLY
-    }
-    return create_model(getattr(method, "__name__", "options"), __base__=Spec, **dict(common), **fields)
 
 
 def _explained(entry: str, error: ValidationError, given: Any) -> str:

@@ -194,7 +194,12 @@ def test_nothing_from_outside_takes_the_name_of_a_built_in_one(own):
 
 def test_an_entry_outside_the_grid_is_not_imported(own):
     Path("loud.py").write_text("raise SystemExit('imported')\n")
-    assert own.params(strategies={"loud": {"from": "loud.py"}}).foreign == {"head": {}, "pools": {}, "strategies": {}}
+    assert own.params(strategies={"loud": {"from": "loud.py"}}).foreign == {
+        "head": {},
+        "embedders": {},
+        "pools": {},
+        "strategies": {},
+    }
 
 
 def test_what_installed_packages_offer_is_found_by_its_name(own, tmp_path, monkeypatch):

@@ -73,6 +73,11 @@ def outside(section: str) -> Path:
     return OUTSIDE / f"{section}.json"
 
 
+def outside_embedders() -> Path:
+    """A folder of the same for each embedder of the grid, so that another's code concerns no stage of its own."""
+    return OUTSIDE / "embedders"
+
+
 def outside_links() -> Path:
     """A folder of links to that code, through which DVC watches it."""
     return OUTSIDE / "files"

@@ -7,7 +7,8 @@ computes. A file travels as text, so that worker processes and other machines ne
 import hashlib
 import importlib
 import sys
-from collections.abc import Iterator
+import traceback
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib import metadata
@@ -19,6 +20,7 @@ from types import ModuleType
 from typing import Any
 
 from nofreelunch.base.errors import UserError, unknown
+from nofreelunch.base.imported import refuse_siblings, sources
 
 PREFIX = "nofreelunch_outside_"
 
@@ -31,7 +33,8 @@ class Outside:
         where: as params.yaml names it; another path to the same text is the same code.
         name: of the object in its module.
         module: the module's import path; for a file, a name made of its digest.
-        digest: SHA-256 (hex) of the module's text and, for a package, its release.
+        digest: SHA-256 (hex) of the module's text and, for a package, its release; where no release stands for the rest
+            of the package, of all its modules that the module imports, too.
         text: of a file; None where the module is installed.
     """
 
@@ -58,7 +61,7 @@ class Outside:
         """The files that change when it does: a file itself; of a package the module, and where its release stands."""
         if self.text is not None:
             return [Path(self.where.partition(":")[0]).expanduser()]
-        found = [Path(str(self._module().__file__))] if getattr(self._module(), "__file__", None) else []
+        found = sources(self._module(), _distributions(self.module))
         for distribution in _distributions(self.module):
             found += [Path(str(file.locate())) for file in distribution.files or () if file.name == "METADATA"]
         return [path for path in found if path.is_file()]
@@ -105,11 +108,30 @@ def find(where: str, default: str = "select") -> Outside:
             raise UserError(
                 f"'{where}' cannot be read: {reason}. Name a Python file or package.module:name."
             ) from error
+        refuse_siblings(where, Path(place).expanduser().parent, text)
         digest = hashlib.sha256(text.encode()).hexdigest()
         return Outside(where, name, f"{PREFIX}{digest[:24]}", digest, text)
     with _explained(where):
         module = importlib.import_module(place)
     return Outside(where, name, place, _package_digest(module, place))
+
+
+def call(function: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
+    """What a function from outside returns.
+
+    Raises:
+        UserError: it raises anything; in one line that names the place.
+    """
+    try:
+        return function(*arguments, **options)
+    except UserError:
+        raise
+    except Exception as error:
+        last = traceback.extract_tb(error.__traceback__)[-1]
+        hint = "; arrays of a request are shared: copy them" if "read-only" in str(error) else ""
+        raise UserError(
+            f"it raises {type(error).__name__}: {error} ({last.filename}, line {last.lineno}{hint})"
+        ) from error
 
 
 def installed(group: str, name: str) -> str | None:
@@ -143,9 +165,8 @@ def _package_digest(module: ModuleType, place: str) -> str:
     total = hashlib.sha256(place.encode())
     for name, version in _releases(place).items():
         total.update(f"{name} {version}\n".encode())
-    file = getattr(module, "__file__", None)
-    if file and Path(file).is_file():
-        total.update(Path(file).read_bytes())
+    for file in sources(module, _distributions(place)):
+        total.update(file.read_bytes())
     return total.hexdigest()
 
 

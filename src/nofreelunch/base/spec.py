@@ -22,10 +22,11 @@ class Spec(BaseModel):
     def _known_keys(cls, value: Any) -> Any:
         if not isinstance(value, dict):
             return value
+        fields = {one.alias or name: one for name, one in cls.model_fields.items()}
         for key in value:
-            if key not in cls.model_fields:
-                raise ValueError(unknown("key", str(key), cls.model_fields))
-        return {key: numbers(part, cls.model_fields[key].annotation) for key, part in value.items()}
+            if key not in fields:
+                raise ValueError(unknown("key", str(key), fields))
+        return {key: numbers(part, fields[key].annotation) for key, part in value.items()}
 
 
 def numbers(value: Any, annotation: Any) -> Any:

@@ -6,7 +6,7 @@ from nofreelunch.params import Params
 
 
 def account(params: Params) -> dict[str, dict[str, dict[str, object]]]:
-    """For pools, strategies and head, by name, what code from outside the grid's entries are."""
+    """For embedders, pools, strategies and head, by name, what code from outside the grid's entries are."""
     return {section: {name: _said(one) for name, one in named.items()} for section, named in params.foreign.items()}
 
 
@@ -25,8 +25,15 @@ def in_words(params: Params) -> list[str]:
 
 def watch(params: Params) -> int:
     """Write the digests of code from outside, and links to its files; how many files there are."""
-    for section, said in account(params).items():
-        storage.write_json(layout.outside(section), said)
+    said = account(params)
+    embedders = said.pop("embedders")
+    for section, named in said.items():
+        storage.write_json(layout.outside(section), named)
+    for name in params.grid.embedders:
+        storage.write_json(layout.outside_embedders() / f"{name}.json", embedders.get(name, {}))
+    for old in layout.outside_embedders().iterdir():
+        if old.stem not in params.grid.embedders:
+            old.unlink()
     files = {
         f"{section}.{name}.{number}": path
         for section, named in params.foreign.items()

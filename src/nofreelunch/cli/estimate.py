@@ -197,7 +197,7 @@ def dimensions(embedder: str, spec: EmbedderSpec, dataset: str) -> int:
         path = next(iter(vector_files(spec, dataset)))
         return int(open_vectors(path).shape[1]) if path.is_file() else DIMENSIONS
     if not isinstance(spec, Transformer):
-        return spec.dim
+        return spec.dim or DIMENSIONS
     if spec.truncate_dim is not None:
         return spec.truncate_dim
     facts = facts_of(spec)

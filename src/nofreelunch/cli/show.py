@@ -8,7 +8,7 @@ from nofreelunch.base.registry import TASKS
 from nofreelunch.cli.text_table import text_table
 from nofreelunch.embedders.facts import facts_of, seen_by
 from nofreelunch.embedders.prompts import resolve
-from nofreelunch.embedders.spec import EmbedderSpec, Npy, Transformer
+from nofreelunch.embedders.spec import EmbedderSpec, Npy, OutsideSpec, Transformer
 from nofreelunch.params import Params
 from nofreelunch.tasks.spec import DocsTask, HubTask, TaskSpec
 
@@ -148,6 +148,8 @@ def _short(hub: str, revision: str | None) -> str:
 def _model(spec: EmbedderSpec) -> str:
     if isinstance(spec, Npy):
         return spec.vectors
+    if isinstance(spec, OutsideSpec):
+        return spec.where
     return _short(spec.hub, spec.revision) if isinstance(spec, Transformer) else spec.kind
 
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from nofreelunch.base.arrays import Float64Array, IntArray
 from nofreelunch.base.errors import UserError
+from nofreelunch.base.options import options_model
 from nofreelunch.base.outside import find
 from nofreelunch.base.randomness import generator
 from nofreelunch.base.storage import Memo
@@ -21,7 +22,6 @@ from nofreelunch.embedders.spec import Lsa
 from nofreelunch.evaluation.aulc import aulc
 from nofreelunch.heads.scaling import scale
 from nofreelunch.heads.spec import LogisticSpec
-from nofreelunch.params import options_model
 from nofreelunch.selection.contract import typical, violations
 from nofreelunch.selection.query import Strategy
 from nofreelunch.selection.strategies import STRATEGIES

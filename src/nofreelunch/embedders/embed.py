@@ -11,12 +11,12 @@ from nofreelunch.base.progress import Progress
 from nofreelunch.base.provenance import code_digest, releases
 from nofreelunch.base.storage import Memo, digest
 from nofreelunch.compute.engine import on_cluster
-from nofreelunch.embedders import own_vectors, text_features
+from nofreelunch.embedders import foreign, own_vectors, text_features
 from nofreelunch.embedders.embedding import Embedding
 from nofreelunch.embedders.model_embedder import ModelEmbedder
 from nofreelunch.embedders.pair_formats import FIELDS, columns
 from nofreelunch.embedders.shards import best_hardware, embed_missing
-from nofreelunch.embedders.spec import EmbedderSpec, Hashing, Lsa, Npy, Transformer, layers_beside
+from nofreelunch.embedders.spec import EmbedderSpec, Hashing, Lsa, Npy, OutsideSpec, Transformer, layers_beside
 from nofreelunch.tasks.table import Split
 
 # Whose versions can change a vector.
@@ -79,6 +79,8 @@ def embedder(spec: EmbedderSpec, memo: Memo, grid: Sequence[EmbedderSpec] = ()) 
         return ModelEmbedder(spec, memo, beside=layers_beside(spec, grid)).embed
     if isinstance(spec, Npy):
         return partial(_find, spec)
+    if isinstance(spec, OutsideSpec):
+        return partial(foreign.embed, spec, memo)
     return partial(_compute, spec, memo)
 
 

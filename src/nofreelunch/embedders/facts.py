@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from nofreelunch.base.registry import EMBEDDERS, EmbedderFacts, Seen, seen
-from nofreelunch.embedders.spec import EmbedderSpec, Npy, Transformer
+from nofreelunch.embedders.spec import EmbedderSpec, Hashing, Lsa, Transformer
 
 
 def facts_of(spec: EmbedderSpec) -> EmbedderFacts | None:
@@ -29,4 +29,4 @@ def seen_by(spec: EmbedderSpec, task: str | None) -> Seen:
 def _identity(spec: EmbedderSpec) -> tuple[str | None, str | None]:
     if isinstance(spec, Transformer):
         return spec.hub, spec.revision
-    return (None if isinstance(spec, Npy) else spec.kind), None
+    return (spec.kind if isinstance(spec, Hashing | Lsa) else None), None

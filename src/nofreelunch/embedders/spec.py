@@ -2,15 +2,20 @@
 
 import re
 from collections.abc import Iterable
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, model_validator
 
+from nofreelunch.base.errors import UserError
+from nofreelunch.base.options import Count
+from nofreelunch.base.outside import Outside, find, installed
 from nofreelunch.base.spec import Spec
 from nofreelunch.tasks.columns import Reading, legal_delimiter, legal_encoding
 
 # Of text features; beyond it a dense matrix of them fits no machine.
 MAX_DIM = 65_536
+# Under which installed packages offer kinds of their own.
+GROUP = "nofreelunch.embedders"
 Pooling = Literal["cls", "lasttoken", "max", "mean", "weightedmean"]
 
 _IDLE_IF_STATIC = {
@@ -222,4 +227,48 @@ class Npy(Spec):
         return self
 
 
-EmbedderSpec = Annotated[Hashing | Lsa | Npy | Transformer, Field(discriminator="kind")]
+class OutsideSpec(Spec):
+    """Vectors by code from outside this package.
+
+    Attributes:
+        where: under ``from``: ``file.py``, ``file.py:name`` or ``package.module:name``; a function of texts, or a class
+            of such functions (see ``foreign``), ``embed`` where it has no other name.
+        dim: how many dimensions its vectors must have; None takes those that they have.
+        options: its keyword-only arguments.
+    """
+
+    model_config = ConfigDict(serialize_by_alias=True)
+    kind: Literal["outside"]
+    where: str = Field(alias="from", min_length=1)
+    dim: Count | None = None
+    options: dict[str, Any] = Field(default_factory=dict)
+
+    def outside(self) -> Outside:
+        """The code.
+
+        Raises:
+            UserError: there is no such file or module.
+        """
+        return find(self.where, "embed")
+
+
+def _from_outside(value: Any) -> Any:
+    """An entry with ``from`` alone, or of a kind that an installed package offers, as one of kind ``outside``."""
+    if not isinstance(value, dict):
+        return value
+    kind = value.get("kind")
+    if kind is None and "from" in value:
+        return {"kind": "outside", **value}
+    if not isinstance(kind, str) or "from" in value or kind in ("hashing", "lsa", "npy", "outside", "transformer"):
+        return value
+    try:
+        offered = installed(GROUP, kind)
+    except UserError as error:
+        raise ValueError(str(error)) from error
+    return value if offered is None else {**value, "kind": "outside", "from": offered}
+
+
+EmbedderSpec = Annotated[
+    Annotated[Hashing | Lsa | Npy | OutsideSpec | Transformer, Field(discriminator="kind")],
+    BeforeValidator(_from_outside),
+]

@@ -3,14 +3,13 @@
 They are marked wherever their results are shown: they are no part of the benchmark.
 """
 
-import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
 from nofreelunch.base.arrays import IntArray
 from nofreelunch.base.errors import UserError
-from nofreelunch.base.outside import Outside
+from nofreelunch.base.outside import Outside, call
 from nofreelunch.selection.guard import checked
 from nofreelunch.selection.query import PoolSelection, Start, Strategy
 
@@ -35,16 +34,7 @@ class Foreign:
         """
         found = self.outside.load()
         called = getattr(found, self.part) if isinstance(found, Strategy) else found
-        try:
-            return called(request, **options)
-        except UserError:
-            raise
-        except Exception as error:
-            last = traceback.extract_tb(error.__traceback__)[-1]
-            hint = "; arrays of a request are shared: copy them" if "read-only" in str(error) else ""
-            raise UserError(
-                f"it raises {type(error).__name__}: {error} ({last.filename}, line {last.lineno}{hint})"
-            ) from error
+        return call(called, request, **options)
 
 
 class ForeignPool(Foreign):
