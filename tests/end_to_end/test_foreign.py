@@ -49,3 +49,30 @@ def test_a_file_from_outside_takes_part_and_its_changes_compute_its_runs_alone(t
     assert "'../my_strategy.py' cannot be read: No such file" in project.python("-m", "nofreelunch", "check")
     project.change({"grid": {"strategies": ["random", "margin"]}})
     assert "outside" in ran(project.dvc("repro"))
+
+
+EMBEDDER = """
+import numpy as np
+
+
+def embed(texts):
+    return np.array([[len(text), text.count("a")] for text in texts], np.float32)
+"""
+
+
+def test_only_the_changed_embedder_embeds_anew(tmp_path):
+    (tmp_path / "project").mkdir()
+    project = Project(tmp_path / "project")
+    file = tmp_path / "my_embedder.py"
+    file.write_text(EMBEDDER)
+    project.change({"embedders": {"mine": {"from": "../my_embedder.py"}}})
+    project.change({"grid": {"embedders": ["hashing", "mine"]}, "focus": {"embedder": "hashing"}})
+    embedded = {f"embed@docs_library-{name}" for name in ("hashing", "mine")}
+    assert ran(project.dvc("repro", "embed")) == {"outside", "download@docs_library", *embedded}
+    card = json.loads((project.folder / "data/embeddings/docs_library/mine.json").read_text())
+    assert card["source"] == "code from outside"
+    assert ran(project.dvc("repro", "embed")) == set()
+    file.write_text(EMBEDDER.replace('"a"', '"e"'))
+    assert ran(project.dvc("repro", "embed")) == {"outside", "embed@docs_library-mine"}
+    project.change({"grid": {"embedders": ["hashing", "lsa"]}})
+    assert ran(project.dvc("repro", "embed")) == {"outside", "embed@docs_library-lsa"}

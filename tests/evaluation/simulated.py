@@ -14,6 +14,7 @@ from synthetic_runs import NO_CLONES
 from nofreelunch.base.randomness import generator
 from nofreelunch.evaluation import answers, claim_test, hypotheses, significance
 from nofreelunch.evaluation.intervals import bootstrap_interval, resamples
+from nofreelunch.evaluation.material import Material
 from nofreelunch.evaluation.quality import correlations
 from nofreelunch.evaluation.regret import cross_fitted
 
@@ -70,7 +71,7 @@ def material(table, names):
     probes = scores[["dataset", "embedder"]].drop_duplicates()
     peaks = pd.DataFrame(columns=["definition", "strategy", "dataset", "rate"])
     none = pd.DataFrame()
-    return hypotheses.Material(scores, none, none, ranks, probes, peaks, NO_CLONES, {})
+    return Material(scores, none, none, ranks, probes, peaks, NO_CLONES, {})
 
 
 STRATEGIES = ["random", "margin", "badge", "coreset", "typiclust"]

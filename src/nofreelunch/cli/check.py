@@ -10,9 +10,9 @@ from nofreelunch import params
 from nofreelunch.base import layout, storage
 from nofreelunch.base.errors import UserError
 from nofreelunch.base.storage import file_digest
+from nofreelunch.base.words import counted
 from nofreelunch.cells import outside_files
 from nofreelunch.cells.cell_files import budget_for
-from nofreelunch.cli.text_table import counted
 from nofreelunch.embedders import own_files
 from nofreelunch.embedders.model_files import weights_digest, wheels_to_fetch
 from nofreelunch.embedders.own_vectors import find_vectors

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nofreelunch.base.errors import UserError
+from nofreelunch.base.words import counted
 from nofreelunch.cli.options import legal
-from nofreelunch.cli.text_table import counted, text_table
+from nofreelunch.cli.text_table import text_table
 from nofreelunch.tasks.columns import Reading, legal_delimiter, legal_encoding
 
 if TYPE_CHECKING:

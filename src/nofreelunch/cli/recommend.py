@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 from nofreelunch import params
 from nofreelunch.base.errors import UserError, unknown
+from nofreelunch.base.words import counted
 from nofreelunch.cli.options import legal
-from nofreelunch.cli.text_table import counted, text_table
+from nofreelunch.cli.text_table import text_table
 from nofreelunch.tasks.columns import AS_IT_IS, Reading, legal_delimiter, legal_encoding
 
 if TYPE_CHECKING:

@@ -24,11 +24,6 @@ def text_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join(lines)
 
 
-def counted(number: int, one: str, many: str = "") -> str:
-    """'1 task', '1,200 tasks'; ``many`` where the plural is not that with an s."""
-    return f"{number:,} {one if number == 1 else many or f'{one}s'}"
-
-
 def _width(text: str) -> int:
     return sum(0 if unicodedata.combining(character) else 1 for character in text)
 

@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 
 from nofreelunch.evaluation.claim_test import NotTestableError, Part, all_of
-from nofreelunch.evaluation.hypotheses import CLAIMS, Material
+from nofreelunch.evaluation.hypotheses import CLAIMS
+from nofreelunch.evaluation.material import Material
 from nofreelunch.evaluation.runs import HELD
 from nofreelunch.evaluation.significance import holm
 

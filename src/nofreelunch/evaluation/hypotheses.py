@@ -23,6 +23,15 @@ from nofreelunch.evaluation.claim_test import (
 )
 from nofreelunch.evaluation.clones import without_clones
 from nofreelunch.evaluation.intervals import paired_difference
+from nofreelunch.evaluation.material import (
+    Material,
+    by_dataset,
+    by_site,
+    gains_of_pool,
+    gains_of_strategy,
+    need,
+    quality_by_site,
+)
 from nofreelunch.evaluation.quality import FEWEST, spearman
 from nofreelunch.evaluation.runs import BASELINE, FACTORS, RUN
 
@@ -37,82 +46,29 @@ _DEFINITIONS = {
 _MEASURED = "seconds, and so money, are those of a machine; 'python -m nofreelunch cost' tests it with yours"
 
 
-@dataclass(frozen=True)
-class Material:
-    """What the tests rest on; accuracy only.
-
-    Attributes:
-        scores: `aulc.run_areas`.
-        pool_gains: `gains.pool_gains`.
-        strategy_gains: `gains.strategy_gains`.
-        ranks: `wins.ranks`.
-        probes: `runs.load_probes`.
-        peaks: `wins.peaks`.
-        clones: `clones.load_clones`.
-        held: scores, pool_gains and strategy_gains of accuracy on the half of the test rows that quality has not seen.
-    """
-
-    scores: pd.DataFrame
-    pool_gains: pd.DataFrame
-    strategy_gains: pd.DataFrame
-    ranks: pd.DataFrame
-    probes: pd.DataFrame
-    peaks: pd.DataFrame
-    clones: pd.DataFrame
-    held: dict[str, pd.DataFrame]
-
-
-def _need(table: pd.DataFrame, factor: str, *names: str) -> None:
-    absent = [name for name in names if name not in set(table[factor])]
-    if absent:
-        raise NotTestableError(f"needs {factor} {' and '.join(absent)} in the grid")
-
-
-def _by_dataset(table: pd.DataFrame, column: str) -> "pd.Series[float]":
-    return table.groupby("dataset", observed=True)[column].mean()
-
-
-def _sites(table: pd.DataFrame, column: str) -> pd.DataFrame:
-    return table.groupby(["dataset", "embedder"], observed=True)[column].mean().unstack("embedder")
-
-
-def _quality(material: Material) -> pd.DataFrame:
-    return _sites(material.probes, "quality")
-
-
-def _pool(table: pd.DataFrame, ips: str, phase: str) -> pd.DataFrame:
-    _need(table, "ips", ips)
-    return table[(table["ips"] == ips) & (table["phase"] == phase)]
-
-
-def _strategy(table: pd.DataFrame, name: str) -> pd.DataFrame:
-    _need(table, "strategy", name)
-    return table[table["strategy"] == name]
-
-
 def _diverse_start(material: Material) -> tuple[list[Part], str]:
     parts = [
         over_datasets(
             f"gain in accuracy of a TypiClust pool, {phase}",
-            _by_dataset(_pool(material.pool_gains, "typiclust", phase), "mean"),
+            by_dataset(gains_of_pool(material.pool_gains, "typiclust", phase), "mean"),
         )
         for phase in ("initial", "early")
     ]
     if "coreset" not in set(material.pool_gains["ips"]):
         return parts, "the half about CoreSet pools is not tested: none in the grid"
-    loss = -_by_dataset(_pool(material.pool_gains, "coreset", "initial"), "mean")
+    loss = -by_dataset(gains_of_pool(material.pool_gains, "coreset", "initial"), "mean")
     return [*parts, over_datasets("loss in accuracy of a CoreSet pool, initial", loss)], ""
 
 
 def _start_grows(material: Material) -> tuple[list[Part], str]:
-    gain = _sites(_pool(material.held["pool_gains"], "typiclust", "initial"), "mean")
+    gain = by_site(gains_of_pool(material.held["pool_gains"], "typiclust", "initial"), "mean")
     quantity = "ρ of probe accuracy and the initial gain of a TypiClust pool"
-    return [grows_with(quantity, _quality(material), {"": gain})], _SPLIT
+    return [grows_with(quantity, quality_by_site(material), {"": gain})], _SPLIT
 
 
 def _start_fades(material: Material) -> tuple[list[Part], str]:
     gains = material.pool_gains
-    first, late = (_by_dataset(_pool(gains, "typiclust", phase), "mean") for phase in ("initial", "late"))
+    first, late = (by_dataset(gains_of_pool(gains, "typiclust", phase), "mean") for phase in ("initial", "late"))
     return [
         over_datasets("initial gain of a TypiClust pool", first),
         over_datasets("initial minus late gain of a TypiClust pool", first - late),
@@ -122,11 +78,11 @@ def _start_fades(material: Material) -> tuple[list[Part], str]:
 
 def _better_embedders_win(material: Material) -> tuple[list[Part], str]:
     outcomes = {
-        f"with {strategy}, {phase}": _sites(table, phase)
+        f"with {strategy}, {phase}": by_site(table, phase)
         for strategy, table in material.held["scores"].groupby("strategy", observed=True)
         for phase in ("initial", "early", "middle", "late")
     }
-    return [grows_with("ρ of probe accuracy and accuracy", _quality(material), outcomes)], _SPLIT
+    return [grows_with("ρ of probe accuracy and accuracy", quality_by_site(material), outcomes)], _SPLIT
 
 
 def _none_is_best(material: Material) -> tuple[list[Part], str]:
@@ -181,7 +137,7 @@ def _rankings_differ(material: Material) -> Part:
 
 def _margin_peaks(material: Material) -> tuple[list[Part], str]:
     """On the dataset where margin leads most, t-tests over its embedders, corrected by Bonferroni; not over seeds."""
-    _need(material.ranks, "strategy", "margin")
+    need(material.ranks, "strategy", "margin")
     if material.probes["embedder"].nunique() < 2:
         raise NotTestableError("needs two embedders")
     distinct = without_clones(material.scores, material.clones)
@@ -229,7 +185,7 @@ def _highest(peaks: pd.DataFrame) -> list[str]:
 
 def _badge_is_steadier(material: Material) -> tuple[list[Part], str]:
     ranks = material.ranks
-    _need(ranks, "strategy", "badge", "margin")
+    need(ranks, "strategy", "badge", "margin")
     worst = ranks.groupby(["dataset", "strategy"], observed=True)["regret"].max().unstack("strategy").dropna()
 
     def wider(part: pd.DataFrame) -> float:
@@ -243,14 +199,14 @@ def _badge_is_steadier(material: Material) -> tuple[list[Part], str]:
 
 
 def _badge_grows(material: Material) -> tuple[list[Part], str]:
-    gain = _sites(_strategy(material.held["strategy_gains"], "badge"), "mean")
+    gain = by_site(gains_of_strategy(material.held["strategy_gains"], "badge"), "mean")
     quantity = "ρ of probe accuracy and the gain of badge over random"
-    return [grows_with(quantity, _quality(material), {"": gain})], _SPLIT
+    return [grows_with(quantity, quality_by_site(material), {"": gain})], _SPLIT
 
 
 def _recipe(material: Material) -> tuple[list[Part], str]:
-    _need(material.scores, "ips", "typiclust")
-    _need(material.scores, "strategy", "margin", "badge")
+    need(material.scores, "ips", "typiclust")
+    need(material.scores, "strategy", "margin", "badge")
     areas = material.scores.groupby(FACTORS, observed=True)["aulc"].mean().reset_index()
     wide = areas.groupby(["dataset", "ips", "strategy"], observed=True)["aulc"].mean().unstack(["ips", "strategy"])
     ours = [("typiclust", "margin"), ("typiclust", "badge")]
@@ -270,9 +226,9 @@ def _mteb(material: Material) -> tuple[list[Part], str]:
     known = list(mteb.index)
     if len(known) < FEWEST:
         raise NotTestableError(f"needs {FEWEST} embedders whose MTEB average is known; the grid has {len(known)}")
-    quality = _quality(material)[known]
+    quality = quality_by_site(material)[known]
     quality.loc[:, :] = mteb.to_numpy()
-    reached = {phase: _sites(material.scores, phase)[known] for phase in PHASES}
+    reached = {phase: by_site(material.scores, phase)[known] for phase in PHASES}
     return [
         *(
             grows_with(f"ρ of the MTEB average and {phase} accuracy", quality, {"": outcome})
@@ -293,7 +249,7 @@ def _saturates(material: Material) -> tuple[list[Part], str]:
     if table.empty:
         raise NotTestableError("needs a strategy beside random")
     table = table.assign(share=shares(table, "middle"))
-    reached = _by_dataset(table.dropna(subset="share"), "share")
+    reached = by_dataset(table.dropna(subset="share"), "share")
     if reached.empty:
         raise NotTestableError("needs a task on which a full-pool probe is clearly above chance")
     note = "; ".join(f"{dataset} {100 * share:.0f} %" for dataset, share in reached.items())

@@ -1,4 +1,4 @@
-"""Tables to be read and quoted: Markdown and LaTeX of those that are not too long, and of the claims."""
+"""Tables to be read and quoted: as CSV, and as Markdown and LaTeX those that are not too long, and the claims."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -37,6 +37,12 @@ def claims_table(claims: list[dict[str, Any]]) -> pd.DataFrame:
             numbers = {name: part.get(name) for name in ("quantity", "estimate", "lo", "hi", "n", "unit")}
             rows.append(head | numbers | {"caveat": claim["caveat"]})
     return pd.DataFrame(rows)
+
+
+def write_csv(table: pd.DataFrame, path: Path) -> None:
+    """Write ``table`` with numbers to six digits."""
+    with storage.atomic(path) as temporary:
+        table.to_csv(temporary, index=False, float_format="%.6g", lineterminator="\n")
 
 
 def write_printed(table: pd.DataFrame, stem: Path) -> None:

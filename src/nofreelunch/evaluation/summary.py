@@ -20,7 +20,7 @@ from nofreelunch.evaluation.finite import finite
 from nofreelunch.evaluation.gains import POOL_GAINS, STRATEGY_GAINS, pool_gains, strategy_gains
 from nofreelunch.evaluation.picks import PICKS
 from nofreelunch.evaluation.policies import ADVICE, DEFAULTS, POLICIES, advice, averages, policies
-from nofreelunch.evaluation.printed import claims_table, with_seen, write_printed
+from nofreelunch.evaluation.printed import claims_table, with_seen, write_csv, write_printed
 from nofreelunch.evaluation.quality import QUALITY, correlations, gained, measures, outcomes
 from nofreelunch.evaluation.runs import DIAGNOSTICS, PROBES, TASKS
 from nofreelunch.evaluation.significance import FRIEDMAN, MEAN_RANKS, SIGNIFICANCE, friedman_tables, pairwise
@@ -149,13 +149,13 @@ def write(summary: Summary, place: layout.Results = layout.HERE) -> None:
     storage.write_json(place.metrics / "focus.json", summary.focus)
     for name, table in summary.tables.items():
         storage.write_table(place.summary / f"{name}.parquet", _plain(table))
-        _write_csv(table, place.summary / f"{name}.csv")
+        write_csv(table, place.summary / f"{name}.csv")
         if TABLES[name].printed:
             write_printed(table, place.summary / name)
     write_printed(claims_table(summary.claims), place.summary / "claims")
     storage.write_json(place.summary / "claims.json", summary.claims)
     _write_text(place.summary / "README.md", "\n".join([_ABOUT, *(table.described() for table in DECLARED)]))
-    _write_csv(summary.plot, place.curves)
+    write_csv(summary.plot, place.curves)
     for name in EVIDENCE:
         storage.write_table(place.evidence / f"{name}.parquet", _plain(summary.tables[name]))
 
@@ -247,8 +247,3 @@ def _plain(table: pd.DataFrame) -> dict[str, Any]:
 def _write_text(path: Path, text: str) -> None:
     with storage.atomic(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
-
-
-def _write_csv(table: pd.DataFrame, path: Path) -> None:
-    with storage.atomic(path) as temporary:
-        table.to_csv(temporary, index=False, float_format="%.6g", lineterminator="\n")

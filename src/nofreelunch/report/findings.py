@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from nofreelunch.base.words import counted
 from nofreelunch.evaluation.answers import Answer, answers
 from nofreelunch.evaluation.arms import default_of
 from nofreelunch.evaluation.claims import UNTESTABLE
@@ -66,7 +67,7 @@ def replies(aulc: pd.DataFrame) -> list[Reply]:
 def _reply(answer: Answer) -> Reply:
     choice, rival = style.words(answer.choice), style.words(answer.rival)
     against = f"{rival}, the next best" if answer.factor == "embedder" else rival
-    text = f"{_UNITS[answer.factor]} over {against}; better in {answer.won} of {_count(answer.tasks, 'task')}"
+    text = f"{_UNITS[answer.factor]} over {against}; better in {answer.won} of {counted(answer.tasks, 'task')}"
     if answer.tasks > 1:
         text += f", chosen again in {answer.again} of {answer.tasks} when one task is left out"
     close = [style.words(name) for name in answer.close if name != answer.rival]
@@ -79,10 +80,6 @@ def _reply(answer: Answer) -> Reply:
     }
     effect = f"{_points(answer.effect)}{_interval(answer.lo, answer.hi)}"
     return Reply(_QUESTIONS[answer.factor], choice, effect, answer.sureness, text, sources[answer.factor])
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def findings(tables: dict[str, pd.DataFrame], claims: list[dict[str, Any]]) -> list[Finding]:

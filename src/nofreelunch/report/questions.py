@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from nofreelunch.base import storage
 from nofreelunch.evaluation import questions
 from nofreelunch.evaluation.collected import Collected
-from nofreelunch.evaluation.printed import write_printed
+from nofreelunch.evaluation.printed import write_csv, write_printed
 from nofreelunch.params import Params
 from nofreelunch.report.figures import questions as figures
 from nofreelunch.report.figures.write import save
@@ -64,8 +64,7 @@ def write(collected: Collected, wanted: Params, folder: Path, pictures: Path, ru
     """Write ``folder``/<question>.{csv,md,tex} and ``pictures``/question_<question>, and give their number."""
     count = 0
     for name, table, figure in answered(collected, wanted, runs):
-        with storage.atomic(folder / f"{name}.csv") as temporary:
-            table.to_csv(temporary, index=False, float_format="%.6g", lineterminator="\n")
+        write_csv(table, folder / f"{name}.csv")
         write_printed(table, folder / name)
         save(figure, pictures / f"question_{name}")
         count += 1

@@ -5,6 +5,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from nofreelunch.base.words import counted
 from nofreelunch.evaluation.answers import effects
 from nofreelunch.report.figures import embedders, style
 
@@ -37,7 +38,7 @@ def draw(aulc: pd.DataFrame, curves: pd.DataFrame) -> Figure:
         left = _LEFT + _CURVES + _NAMES + _BESIDE
         _gains(axes(left, _GAINS, "Which start?"), starts, rows, "gain at the first round, points")
         _gains(axes(left + _GAINS + _BESIDE, _GAINS, "Which strategy?"), strategies, rows, "gain in AULC, points")
-        note = f"Left: mean over {_count(tasks, 'task')}, initial pools, strategies and seeds. "
+        note = f"Left: mean over {counted(tasks, 'task')}, initial pools, strategies and seeds. "
         note += "Right: gain over random, mean over tasks with its 95 % interval."
         style.headline(figure, "Which embedder, which start, which strategy", note)
     return figure
@@ -79,7 +80,3 @@ def _gains(axes: Axes, table: pd.DataFrame, rows: int, label: str) -> None:
     axes.grid(axis="y", visible=False)
     axes.margins(x=0.08)
     axes.set_xlabel(label)
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -15,7 +15,7 @@ _PANEL = (2.5, 1.7)
 
 
 def shades(embedders: list[str]) -> dict[str, str]:
-    """A colour for each of ``embedders``, the best first and darkest."""
+    """A colour for each of ``embedders``, the first is the darkest."""
     last = max(len(embedders) - 1, 1)
     return {name: to_hex(colormaps["viridis"](0.85 * place / last)) for place, name in enumerate(embedders)}
 

@@ -15,6 +15,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import ListedColormap, to_hex, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from scipy.optimize import isotonic_regression
 
 from nofreelunch.base.registry import Seen
 
@@ -199,14 +200,8 @@ def spread(wanted: Sequence[float], gap: float, low: float, high: float) -> list
     order = np.argsort(wanted, kind="stable")
     gap = min(gap, (high - low) / max(len(wanted) - 1, 1))
     offsets = np.arange(len(wanted)) * gap
-    # Placing with gaps is isotonic regression on the values less their offsets: pool neighbours that overlap.
-    pools: list[list[float]] = []
-    for value in np.asarray(wanted, dtype=float)[order] - offsets:
-        pools.append([value])
-        while len(pools) > 1 and np.mean(pools[-2]) > np.mean(pools[-1]):
-            last = pools.pop()
-            pools[-1] += last
-    flat = np.concatenate([np.full(len(pool), np.mean(pool)) for pool in pools])
+    # Placing with gaps is isotonic regression on the values less their offsets: neighbours that overlap are pooled.
+    flat = isotonic_regression(np.asarray(wanted, dtype=float)[order] - offsets).x
     placed = np.clip(flat, low, high - offsets[-1]) + offsets
     result = np.empty(len(wanted))
     result[order] = placed
