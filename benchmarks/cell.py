@@ -23,7 +23,7 @@ from benchmarks.machine import clock, describe, number, parser
 from nofreelunch.cells.experiment import block_runs
 from nofreelunch.cells.metrics import score
 from nofreelunch.cells.simulation import Cell, Curve, Run, simulate
-from nofreelunch.heads.spec import LogisticSpec
+from nofreelunch.heads.kinds.logistic import LogisticSpec
 from nofreelunch.selection.pools import typiclust
 from nofreelunch.selection.query import Start
 from nofreelunch.selection.strategies import STRATEGIES

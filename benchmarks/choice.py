@@ -19,8 +19,8 @@ from threadpoolctl import threadpool_limits
 from benchmarks.machine import clock, describe
 from nofreelunch import params
 from nofreelunch.cells.simulation import Cell, Run, probe, simulate
+from nofreelunch.heads.kinds.logistic import LogisticSpec
 from nofreelunch.heads.scaling import scale
-from nofreelunch.heads.spec import LogisticSpec
 from nofreelunch.selection.strategies import parts
 
 PENALTIES = (10.0, 100.0, "cv")

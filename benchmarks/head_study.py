@@ -25,9 +25,9 @@ from nofreelunch.base.options import options_model
 from nofreelunch.base.randomness import generator
 from nofreelunch.cells.metrics import METRICS
 from nofreelunch.cells.simulation import Cell, Curve, Run, simulate
+from nofreelunch.heads.kinds.logistic import LogisticSpec
 from nofreelunch.heads.scaling import scale
 from nofreelunch.heads.softmax import Intercept
-from nofreelunch.heads.spec import LogisticSpec
 from nofreelunch.selection.query import Strategy
 from nofreelunch.selection.strategies import STRATEGIES
 from nofreelunch.space.geometry import unit_rows

@@ -21,7 +21,7 @@ from benchmarks.machine import clock
 from nofreelunch.base import storage
 from nofreelunch.cells.simulation import Curve
 from nofreelunch.heads.head import Learner
-from nofreelunch.heads.spec import LogisticSpec
+from nofreelunch.heads.kinds.logistic import LogisticSpec
 from nofreelunch.labelling.simulate import BASELINE, Plan, World, replay
 from nofreelunch.labelling.stopping import uncertainties
 

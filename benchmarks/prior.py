@@ -22,8 +22,8 @@ from nofreelunch.base.randomness import generator
 from nofreelunch.cells.metrics import METRICS, score
 from nofreelunch.cells.simulation import Cell
 from nofreelunch.heads import softmax
+from nofreelunch.heads.kinds.logistic import LogisticSpec
 from nofreelunch.heads.scaling import scale
-from nofreelunch.heads.spec import LogisticSpec
 
 VARIANCES = (0.3, 1.0, 3.0, 10.0, 30.0)
 STYLES = ["none", *map(str, VARIANCES), "free"]

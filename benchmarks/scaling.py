@@ -20,7 +20,7 @@ from benchmarks.head import clusters
 from benchmarks.machine import bandwidth, describe, flops, number, parser, seconds
 from benchmarks.query import BATCH, PENALTY, Case
 from nofreelunch.cells.simulation import Cell, Run, simulate
-from nofreelunch.heads.spec import LogisticSpec
+from nofreelunch.heads.kinds.logistic import LogisticSpec
 from nofreelunch.selection.strategies import STRATEGIES
 
 NAMES = ("margin", "coreset", "badge", "typiclust", "bait", "dropquery", "alfamix", "falcun")

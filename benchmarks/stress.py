@@ -25,8 +25,8 @@ from threadpoolctl import threadpool_limits
 
 from benchmarks.machine import MIB, describe, number
 from nofreelunch.cells.simulation import Cell
+from nofreelunch.heads.kinds.logistic import LogisticSpec
 from nofreelunch.heads.scaling import scale
-from nofreelunch.heads.spec import LogisticSpec
 from nofreelunch.selection.pools import POOLS
 from nofreelunch.selection.query import OracleQuery, Query, Start
 from nofreelunch.selection.strategies import STRATEGIES

@@ -11,8 +11,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from nofreelunch.base.errors import UserError
 from nofreelunch.cells.simulation import Cell, Run, probe, simulate
+from nofreelunch.heads.kinds.logistic import LogisticSpec
 from nofreelunch.heads.linear import PANEL
-from nofreelunch.heads.spec import LogisticSpec
 from nofreelunch.selection.contract import CASES, again
 from nofreelunch.selection.pools import POOLS
 from nofreelunch.selection.query import Start

@@ -8,8 +8,8 @@ import pytest
 
 from nofreelunch.base.options import options_model
 from nofreelunch.cells.simulation import Cell, Run, simulate
+from nofreelunch.heads.kinds.logistic import LogisticSpec
 from nofreelunch.heads.scaling import scale
-from nofreelunch.heads.spec import LogisticSpec
 from nofreelunch.selection.pools import POOLS
 from nofreelunch.selection.query import Start
 from nofreelunch.selection.strategies import STRATEGIES

@@ -7,7 +7,7 @@ from nofreelunch import params
 from nofreelunch.base.errors import UserError
 from nofreelunch.cli.named_grids import DEFAULT_STRATEGIES
 from nofreelunch.heads import cross_validation, softmax
-from nofreelunch.heads.spec import LogisticSpec
+from nofreelunch.heads.kinds.logistic import LogisticSpec
 from nofreelunch.selection.strategies import STRATEGIES
 from nofreelunch.tasks.annotator import Exact
 

@@ -44,7 +44,7 @@ def computing(stage):
 
 def declared(module):
     """The modules that a registry finds by what they declare."""
-    if "nofreelunch.selection.found" not in provenance._imports(module):
+    if "nofreelunch.base.found" not in provenance._imports(module):
         return set()
     folder = provenance._file(module).parent
     return {f"{module}.{path.stem}" for path in folder.glob("*.py")} - {f"{module}.__init__"}

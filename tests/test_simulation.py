@@ -3,8 +3,12 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 from nofreelunch.cells.simulation import Cell, Run, probe, simulate
+from nofreelunch.heads.kinds.knn import KnnSpec
+from nofreelunch.heads.kinds.lda import LdaSpec
+from nofreelunch.heads.kinds.logistic import LogisticSpec
+from nofreelunch.heads.kinds.mlp import MlpSpec
+from nofreelunch.heads.kinds.ridge import RidgeSpec
 from nofreelunch.heads.scaling import scale
-from nofreelunch.heads.spec import KnnSpec, LdaSpec, LogisticSpec, MlpSpec, RidgeSpec
 from nofreelunch.selection.query import Strategy
 from nofreelunch.selection.strategies import STRATEGIES
 

@@ -26,7 +26,8 @@ from nofreelunch.base.yaml_core import read_yaml
 from nofreelunch.embedders.facts import facts_of, seen_by
 from nofreelunch.embedders.foreign import checked_options
 from nofreelunch.embedders.spec import EmbedderSpec, OutsideSpec, Transformer
-from nofreelunch.heads.estimator import AnyHead, EstimatorSpec
+from nofreelunch.heads.kinds.sklearn import EstimatorSpec
+from nofreelunch.heads.spec import HeadSpec
 from nofreelunch.selection import foreign, strategies
 from nofreelunch.selection.pools import POOLS
 from nofreelunch.selection.strategies import STRATEGIES
@@ -101,7 +102,7 @@ class Params(Spec):
     grid: Grid
     focus: Focus
     budget: Budget
-    head: AnyHead
+    head: HeadSpec
     annotator: AnnotatorSpec = Exact()
     datasets: dict[str, TaskSpec]
     embedders: dict[str, EmbedderSpec]
@@ -133,7 +134,9 @@ class Params(Spec):
     def foreign(self) -> dict[str, dict[str, Outside]]:
         """The grid's embedders, pools and strategies that are code from outside this package, and its head where it
         is."""
-        head = {self.head.kind: self.head.outside()} if isinstance(self.head, EstimatorSpec) else dict[str, Outside]()
+        head: dict[str, Outside] = {}
+        if isinstance(self.head, EstimatorSpec):
+            head[self.head.kind] = self.head.outside()
         entries = {name: self.embedders[name] for name in self.grid.embedders}
         embedders = {name: spec.outside() for name, spec in entries.items() if isinstance(spec, OutsideSpec)}
         return {"head": head, "embedders": embedders} | {

@@ -8,7 +8,7 @@ import pytest
 from nofreelunch.base.errors import UserError
 from nofreelunch.cells.simulation import Cell
 from nofreelunch.cli import trial
-from nofreelunch.heads.spec import LogisticSpec
+from nofreelunch.heads.kinds.logistic import LogisticSpec
 from nofreelunch.selection.contract import blobs
 
 GOOD = """import numpy as np

@@ -3,9 +3,14 @@
 import numpy as np
 
 from nofreelunch.heads import trainer
-from nofreelunch.heads.estimator import EstimatorSpec
 from nofreelunch.heads.head import Head
-from nofreelunch.heads.spec import HeadSpec, KnnSpec, LdaSpec, LogisticSpec, MlpSpec, RidgeSpec
+from nofreelunch.heads.kinds.knn import KnnSpec
+from nofreelunch.heads.kinds.lda import LdaSpec
+from nofreelunch.heads.kinds.logistic import LogisticSpec
+from nofreelunch.heads.kinds.mlp import MlpSpec
+from nofreelunch.heads.kinds.ridge import RidgeSpec
+from nofreelunch.heads.kinds.sklearn import EstimatorSpec
+from nofreelunch.heads.spec import HeadSpec
 from nofreelunch.space.rows import Rows
 
 KINDS: list[HeadSpec] = [

@@ -10,8 +10,8 @@ from sklearn.metrics import log_loss
 
 from nofreelunch.heads import cross_validation, trainer
 from nofreelunch.heads.cross_validation import FOLDS, GRID, PRIOR, choose, deal, feasible, in_row_space
+from nofreelunch.heads.kinds.logistic import LogisticSpec
 from nofreelunch.heads.softmax import INTERCEPT_VARIANCE, Basis
-from nofreelunch.heads.spec import LogisticSpec
 from nofreelunch.space.rows import Rows
 
 

@@ -10,7 +10,8 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.neighbors import KNeighborsClassifier
 
 from nofreelunch.base.errors import UserError
-from nofreelunch.heads.estimator import AnyHead, EstimatorSpec
+from nofreelunch.heads.kinds.sklearn import EstimatorSpec
+from nofreelunch.heads.spec import HeadSpec
 
 X, Y = blobs(80, 6, 4, seed=0)
 MINE = """
@@ -95,6 +96,6 @@ def test_a_fault_of_its_code_is_one_message():
 
 def test_options_of_other_kinds_of_heads_may_stand_beside_it():
     said = {"kind": "sklearn", "estimator": "sklearn.naive_bayes.GaussianNB", "C": "cv", "intercept": "free"}
-    assert TypeAdapter(AnyHead).validate_python(said) == spec("sklearn.naive_bayes.GaussianNB")
+    assert TypeAdapter(HeadSpec).validate_python(said) == spec("sklearn.naive_bayes.GaussianNB")
     with pytest.raises(ValidationError, match="unknown key 'optoins'"):
-        TypeAdapter(AnyHead).validate_python(said | {"optoins": {}})
+        TypeAdapter(HeadSpec).validate_python(said | {"optoins": {}})

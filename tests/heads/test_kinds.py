@@ -1,5 +1,7 @@
 """What every kind of head promises."""
 
+from typing import get_args
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -7,7 +9,10 @@ from hypothesis import strategies as st
 from kinds import KINDS, blobs, fitted
 from pydantic import TypeAdapter
 
-from nofreelunch.heads import TRAINERS, trainer
+from nofreelunch.base import provenance
+from nofreelunch.base.provenance import defining_modules
+from nofreelunch.heads import trainer
+from nofreelunch.heads.kinds import KINDS as REGISTRY
 from nofreelunch.heads.linear import LinearHead, score_all
 from nofreelunch.heads.spec import HeadSpec
 from nofreelunch.space.rows import Rows
@@ -16,7 +21,7 @@ kinds = pytest.mark.parametrize("spec", KINDS, ids=str)
 
 
 def test_every_kind_has_a_section_and_a_trainer():
-    assert {spec.kind for spec in KINDS} == set(TRAINERS)
+    assert {spec.kind for spec in KINDS} == set(REGISTRY)
 
 
 def test_a_section_without_a_kind_is_logistic_regression():
@@ -106,3 +111,12 @@ def test_scoring_many_heads_equals_scoring_each(spec, monkeypatch):
     heads = [made.learner(np.random.default_rng(0)).fit(part, labels[part]) for part in rows]
     for head, p in zip(heads, score_all(heads, Rows(features)), strict=True):
         np.testing.assert_allclose(p, head.probabilities(features), atol=2e-6)
+
+
+@pytest.mark.parametrize("name", REGISTRY)
+def test_a_kind_is_its_file_and_its_code_is_in_the_keys_of_its_runs_alone(name):
+    kind = REGISTRY[name]
+    assert get_args(kind.section.model_fields["kind"].annotation) == (name,)
+    assert defining_modules(kind) == [f"nofreelunch.heads.kinds.{name}"]
+    others = {f"nofreelunch.heads.kinds.{other}" for other in REGISTRY if other != name}
+    assert not others & provenance._closure((*defining_modules(kind), "nofreelunch.cells.simulation"))

@@ -11,8 +11,8 @@ from kinds import blobs
 from torch.nn.utils.rnn import pad_sequence
 
 from nofreelunch.heads import cross_validation, logistic_lockstep, softmax, trainer
+from nofreelunch.heads.kinds.logistic import LogisticSpec
 from nofreelunch.heads.lockstep import Fits, Problems, solve
-from nofreelunch.heads.spec import LogisticSpec
 from nofreelunch.space.device import DeviceRows
 from nofreelunch.space.rows import Rows
 

@@ -11,8 +11,11 @@ from sklearn.linear_model import Ridge
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.neural_network import MLPClassifier
 
-from nofreelunch.heads import lda, mlp, ridge
-from nofreelunch.heads.spec import KnnSpec, LdaSpec, MlpSpec, RidgeSpec
+from nofreelunch.heads.kinds import lda, mlp, ridge
+from nofreelunch.heads.kinds.knn import KnnSpec
+from nofreelunch.heads.kinds.lda import LdaSpec
+from nofreelunch.heads.kinds.mlp import MlpSpec
+from nofreelunch.heads.kinds.ridge import RidgeSpec
 
 SIZES = pytest.mark.parametrize(("n", "d"), [(40, 60), (300, 12)])
 

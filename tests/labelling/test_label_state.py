@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nofreelunch.heads.spec import LogisticSpec
+from nofreelunch.heads.kinds.logistic import LogisticSpec
 from nofreelunch.labelling.batch import Way, next_batch
 from nofreelunch.labelling.state import OPEN, SKIPPED, LabelState, places
 from nofreelunch.selection.contract import blobs

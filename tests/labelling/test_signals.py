@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from nofreelunch.heads.spec import LogisticSpec
+from nofreelunch.heads.kinds.logistic import LogisticSpec
 from nofreelunch.labelling.signals import audit_accuracy, batch_ends, held_out_right, signals
 from nofreelunch.labelling.state import OPEN, LabelState
 from nofreelunch.selection.contract import blobs

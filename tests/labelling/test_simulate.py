@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from nofreelunch.base.errors import UserError
-from nofreelunch.heads.spec import LogisticSpec
+from nofreelunch.heads.kinds.logistic import LogisticSpec
 from nofreelunch.labelling.simulate import BASELINE, Plan, Replay, World, replay, run, simulate
 from nofreelunch.selection.contract import blobs
 

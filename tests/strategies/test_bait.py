@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nofreelunch.cells.simulation import Cell, Run, simulate
-from nofreelunch.heads.spec import LogisticSpec
+from nofreelunch.heads.kinds.logistic import LogisticSpec
 from nofreelunch.selection.contract import blobs, build, typical
 from nofreelunch.selection.query import Query
 from nofreelunch.selection.strategies import STRATEGIES, bait

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from nofreelunch.base.found import entries
 from nofreelunch.selection import pools, strategies
-from nofreelunch.selection.found import entries
 from nofreelunch.selection.query import Strategy
 
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from nofreelunch.base.errors import UserError
 from nofreelunch.cells.simulation import Cell, Run, simulate
-from nofreelunch.heads.spec import LogisticSpec
+from nofreelunch.heads.kinds.logistic import LogisticSpec
 from nofreelunch.selection.contract import blobs
 from nofreelunch.selection.guard import checked
 from nofreelunch.selection.query import Strategy, lowest

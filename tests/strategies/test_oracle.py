@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from nofreelunch.base.errors import UserError
-from nofreelunch.heads.knn import Trainer
+from nofreelunch.heads.kinds.knn import Trainer
 from nofreelunch.selection.contract import again, blobs, build, typical, with_truth
 from nofreelunch.selection.query import Query
 from nofreelunch.selection.strategies import STRATEGIES, alfamix, oracle

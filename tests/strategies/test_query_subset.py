@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from nofreelunch.cells.simulation import Cell, Run, simulate
-from nofreelunch.heads.spec import LogisticSpec
+from nofreelunch.heads.kinds.logistic import LogisticSpec
 from nofreelunch.selection.contract import blobs, build, typical, with_truth
 from nofreelunch.selection.query import narrowed
 from nofreelunch.selection.strategies import STRATEGIES

@@ -7,7 +7,8 @@ import pytest
 
 from nofreelunch.cells.simulation import Cell, Run, simulate
 from nofreelunch.heads import trainer
-from nofreelunch.heads.spec import KnnSpec, LogisticSpec
+from nofreelunch.heads.kinds.knn import KnnSpec
+from nofreelunch.heads.kinds.logistic import LogisticSpec
 from nofreelunch.selection.contract import blobs, build, with_truth
 from nofreelunch.selection.pools import POOLS
 from nofreelunch.selection.pools.start import select_all

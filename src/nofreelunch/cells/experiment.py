@@ -20,8 +20,10 @@ from nofreelunch.cells.metrics import METRICS
 from nofreelunch.cells.simulation import Cell, Curve, Run, probe, simulate
 from nofreelunch.compute import engine
 from nofreelunch.compute.work import Work
-from nofreelunch.heads.estimator import AnyHead, EstimatorSpec
+from nofreelunch.heads.kinds import KINDS
+from nofreelunch.heads.kinds.sklearn import EstimatorSpec
 from nofreelunch.heads.scaling import scale
+from nofreelunch.heads.spec import HeadSpec
 from nofreelunch.params import Params
 from nofreelunch.selection.strategies import parts
 from nofreelunch.space import device
@@ -109,7 +111,7 @@ class Plan:
             "data": storage.digest(
                 np.asarray(data.pool), np.asarray(data.test), data.pool_labels, data.test_labels, str(data.class_count)
             ),
-            "head": params.head.model_dump() | _foreign_head(params.head),
+            "head": _head(params.head),
             "annotator": params.annotator.model_dump(),
             "environment": environment() | device.mark(),
         }
@@ -185,11 +187,11 @@ def active_learn(params: Params, dataset: str, embedder: str, data: Data, memo: 
     )
 
 
-def _foreign_head(head: AnyHead) -> dict[str, Any]:
-    """What stands in the keys beside the section of a head from outside."""
-    if not isinstance(head, EstimatorSpec):
-        return {}
-    return {"outside": definition(head.outside()), "code": code_digest("nofreelunch.heads.estimator")}
+def _head(head: HeadSpec) -> dict[str, Any]:
+    """What tells a head from others: its options, its code, and what it is where that is from outside."""
+    kind = KINDS[head.kind]
+    outside = {"outside": definition(head.outside())} if isinstance(head, EstimatorSpec) else {}
+    return {"options": head.model_dump(), "code": code_digest(*defining_modules(kind))} | outside
 
 
 def _runs(params: Params, dataset: str, embedder: str, budget: Rounds, pools: Columns) -> list[Run]:

@@ -14,7 +14,7 @@ from nofreelunch.embedders.own_files import vector_files
 from nofreelunch.embedders.own_vectors import open_vectors
 from nofreelunch.embedders.prompts import resolve
 from nofreelunch.embedders.spec import EmbedderSpec, Npy, Transformer
-from nofreelunch.heads.spec import LogisticSpec
+from nofreelunch.heads.kinds.logistic import LogisticSpec
 from nofreelunch.params import Params
 from nofreelunch.tasks.build import build_task
 from nofreelunch.tasks.columns import unreadable_parquet

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-from nofreelunch.heads.spec import LogisticSpec
+from nofreelunch.heads.kinds.logistic import LogisticSpec
 
 TEN_TASKS = ("ag_news", "banking77", "dbpedia", "fnc1", "mnli", "qnli", "sst2", "trec6", "wiki_toxic", "yelp5")
 SEVEN_EMBEDDERS = ("nv_embed_v2", "bge_en_icl", "stella_1_5b", "sfr_2", "gte_qwen2_7b", "bert_base", "minilm")

@@ -20,8 +20,8 @@ from nofreelunch.cli.text_table import text_table
 from nofreelunch.embedders.embed import embed
 from nofreelunch.embedders.spec import Lsa
 from nofreelunch.evaluation.aulc import aulc
+from nofreelunch.heads.kinds.logistic import LogisticSpec
 from nofreelunch.heads.scaling import scale
-from nofreelunch.heads.spec import LogisticSpec
 from nofreelunch.selection.contract import typical, violations
 from nofreelunch.selection.query import Strategy
 from nofreelunch.selection.strategies import STRATEGIES

@@ -13,8 +13,8 @@ import numpy.typing as npt
 from nofreelunch.base.arrays import AnyArray, FloatArray, IntArray
 from nofreelunch.base.errors import UserError, unknown
 from nofreelunch.heads import trainer
+from nofreelunch.heads.kinds.logistic import LogisticSpec
 from nofreelunch.heads.scaling import scale
-from nofreelunch.heads.spec import LogisticSpec
 from nofreelunch.selection.guard import checked
 from nofreelunch.selection.pools import POOLS
 from nofreelunch.selection.query import Query, Start

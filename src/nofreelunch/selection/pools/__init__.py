@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from nofreelunch.base.found import entries
 from nofreelunch.selection import foreign
-from nofreelunch.selection.found import entries
 from nofreelunch.selection.query import PoolSelection
 
 POOLS: dict[str, PoolSelection] = entries(__name__, __path__)

@@ -1,11 +1,26 @@
 """Linear discriminant analysis with a shrunk covariance (Friedman 1989; Ledoit & Wolf 2004)."""
 
+from typing import Annotated, Literal
+
 import numpy as np
+from pydantic import Field
 
 from nofreelunch.base.arrays import Float64Array, IntArray
 from nofreelunch.heads.head import Stateless
 from nofreelunch.heads.linear import LinearHead
+from nofreelunch.heads.section import Kind, Section
 from nofreelunch.space.rows import Rows
+
+
+class LdaSpec(Section):
+    """Linear discriminant analysis: Gaussian classes with one covariance, shrunk towards a multiple of the identity.
+
+    Attributes:
+        shrinkage: 0 < s ≤ 1, or ``auto`` for that of Ledoit & Wolf (2004).
+    """
+
+    kind: Literal["lda"]
+    shrinkage: Annotated[float, Field(gt=0, le=1)] | Literal["auto"] = "auto"
 
 
 class Trainer(Stateless):
@@ -72,3 +87,6 @@ def ledoit_wolf(centred: Float64Array, gram: Float64Array) -> float:
     distance = norm / d - mean**2
     error = ((squares**2).sum() / n - norm) / (n * d)
     return float(min(error, distance) / distance) if distance > 0 else 1.0
+
+
+ENTRY = Kind(LdaSpec, Trainer)

@@ -6,39 +6,33 @@ import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import Field, model_validator
 
 from nofreelunch.base.arrays import FloatArray, IntArray
 from nofreelunch.base.errors import UserError
 from nofreelunch.base.outside import Outside, find, installed
-from nofreelunch.base.spec import Spec
-from nofreelunch.heads import TRAINERS
-from nofreelunch.heads import spec as built_in
 from nofreelunch.heads.head import SCORED, OneByOne, Training, spread_classes
-from nofreelunch.heads.scaling import Scaling
+from nofreelunch.heads.section import Kind, Section
 from nofreelunch.space.rows import Rows
 
 GROUP = "nofreelunch.heads"
 
 
-class EstimatorSpec(Spec):
+class EstimatorSpec(Section):
     """A classifier from outside.
 
     Attributes:
         estimator: ``package.module.Class``, ``file.py:Class``, or a name that an installed package offers under GROUP.
         options: arguments of its constructor. Where it takes ``random_state``, that is drawn for each run.
-        scaling, centre: as of all heads.
     """
 
     linear: ClassVar[bool] = False
     kind: Literal["sklearn"]
     estimator: str
     options: dict[str, Any] = Field(default_factory=dict)
-    scaling: Scaling = "unit"
-    centre: bool = True
 
     def outside(self) -> Outside:
         """The class.
@@ -171,22 +165,4 @@ class Learner:
         return EstimatorHead(trainer.class_count, np.asarray(made.classes_), made, Training(converged=converged))
 
 
-TRAINERS["sklearn"] = Trainer.of
-built_in._KINDS["sklearn"] = EstimatorSpec  # type: ignore[assignment]
-
-if TYPE_CHECKING:
-    # What takes a section of the built-in kinds takes this one, too: `heads.trainer` knows it from here on.
-    AnyHead = built_in.HeadSpec
-else:
-    AnyHead = Annotated[
-        Annotated[
-            built_in.LogisticSpec
-            | built_in.MlpSpec
-            | built_in.KnnSpec
-            | built_in.LdaSpec
-            | built_in.RidgeSpec
-            | EstimatorSpec,
-            Field(discriminator="kind"),
-        ],
-        BeforeValidator(built_in._own_options),
-    ]
+ENTRY = Kind(EstimatorSpec, Trainer.of)

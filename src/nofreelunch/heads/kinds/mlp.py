@@ -4,15 +4,34 @@ Minimises C · Σ cross-entropy + ½ (‖V‖² + ‖W‖²), V and W the weight
 """
 
 from dataclasses import dataclass
+from typing import ClassVar, Literal
 
 import numpy as np
 
 from nofreelunch.base.arrays import Float64Array, FloatArray, IntArray
+from nofreelunch.base.options import Count, Positive
 from nofreelunch.heads.head import SCORED, OneByOne, Training, spread_classes
+from nofreelunch.heads.section import Kind, Section
 from nofreelunch.space.rows import Rows
 
 Weights = tuple[FloatArray, FloatArray, FloatArray, FloatArray]
 """(d, h) and (h,) of the hidden layer, (h, K) and (K,) of the output."""
+
+
+class MlpSpec(Section):
+    """A network with one hidden layer of rectified units, fitted anew in every round from the same initial weights.
+
+    Attributes:
+        hidden: units of the hidden layer.
+        C: inverse strength of the penalty on the weights of both layers.
+        iterations: at most so many steps of L-BFGS.
+    """
+
+    linear: ClassVar[bool] = False
+    kind: Literal["mlp"]
+    hidden: Count = 128
+    C: Positive = 100.0
+    iterations: Count = 200
 
 
 @dataclass(frozen=True)
@@ -122,3 +141,6 @@ def _unflatten(flat: Float64Array, shapes: list[tuple[int, ...]]) -> Weights:
     parts = np.split(flat.astype(np.float32), bounds)
     V, a, W, b = (part.reshape(shape) for part, shape in zip(parts, shapes, strict=True))
     return V, a, W, b
+
+
+ENTRY = Kind(MlpSpec, Trainer)

@@ -4,15 +4,35 @@ Of equally near rows those vote, and of classes with as many votes the one wins,
 """
 
 from dataclasses import dataclass
+from typing import ClassVar, Literal
 
 import numpy as np
 
 from nofreelunch.base.arrays import FloatArray, IntArray
+from nofreelunch.base.options import Count, NotNegative
 from nofreelunch.heads.head import CLOSED_FORM, SCORED, OneByOne, Training, spread_classes
+from nofreelunch.heads.section import Kind, Section
 from nofreelunch.space.rows import Rows, squared_norms
 
 # By how much more the votes for the class count that is preferred most.
 PREFERENCE = np.float32(1e-4)
+
+
+class KnnSpec(Section):
+    """Votes of the nearest labelled rows.
+
+    Attributes:
+        neighbours: how many vote; all labelled rows where there are fewer.
+        weights: each vote counts alike (``uniform``) or by 1 / distance (``distance``).
+        smoothing: pseudo-votes shared out evenly among the classes that have a label; 0 lets a class without a vote
+            have probability 0.
+    """
+
+    linear: ClassVar[bool] = False
+    kind: Literal["knn"]
+    neighbours: Count = 10
+    weights: Literal["uniform", "distance"] = "distance"
+    smoothing: NotNegative = 1.0
 
 
 @dataclass(frozen=True)
@@ -102,3 +122,6 @@ class Learner:
             trainer.by_distance,
             trainer.smoothing,
         )
+
+
+ENTRY = Kind(KnnSpec, Trainer)

@@ -4,15 +4,30 @@ Scores are those of scikit-learn's ``Ridge`` on one-hot labels. Leave-one-out sc
 (Allen 1974), and the softmax is taken at the temperature that fits them best (Guo et al. 2017, without held-out rows).
 """
 
+from typing import Literal
+
 import numpy as np
 
 from nofreelunch.base.arrays import Float64Array, IntArray
+from nofreelunch.base.options import Positive
 from nofreelunch.heads.head import Stateless
 from nofreelunch.heads.linear import LinearHead
+from nofreelunch.heads.section import Kind, Section
 from nofreelunch.space.rows import Rows
 
 # Bounds on the logarithm of the inverse temperature.
 COLDEST, HOTTEST = 8.0, -3.0
+
+
+class RidgeSpec(Section):
+    """Ridge regression on class indicators; probabilities by a softmax whose temperature leave-one-out scores set.
+
+    Attributes:
+        alpha: strength of the penalty, as in scikit-learn's ``RidgeClassifier``.
+    """
+
+    kind: Literal["ridge"]
+    alpha: Positive = 1.0
 
 
 class Trainer(Stateless):
@@ -67,3 +82,6 @@ def _sharpness(scores: Float64Array, targets: IntArray) -> float:
         middle = (low + high) / 2
         low, high = (low, middle) if slope(np.exp(middle)) > 0 else (middle, high)
     return float(np.exp((low + high) / 2))
+
+
+ENTRY = Kind(RidgeSpec, Trainer)
