@@ -7,7 +7,8 @@ Embedding: models of four shapes with random weights in bfloat16, texts of AG Ne
 else the built-in tasks). `ours` is the pipeline with its memo, all of it; `theirs` is the best of three batch sizes;
 both run the same weights, and the smallest cosine between their vectors is shown. FLOP are two for each weight a token
 is multiplied with. Learning: seconds of the wall for a round of a run, in a process of its own for each device: ten
-runs of a strategy together on the GPU, one on the CPU, whose products have all cores. A dash: left out, time was up.
+runs of a strategy together on the GPU, one on the CPU, whose products have all cores. A dash: left out, for want of
+time or memory.
 """
 
 import argparse
@@ -124,6 +125,7 @@ def ours(model: GpuModel, texts: list[str]) -> np.ndarray:
 
 def compare(shape: Shape, corpus: dict[str, list[str]], device: str, small: bool, until: float) -> list[dict[str, Any]]:
     """A row of the first table for each task, as long as there is time and the card has the memory."""
+    import torch
     from sentence_transformers import SentenceTransformer
 
     rows: list[dict[str, Any]] = []
@@ -133,10 +135,10 @@ def compare(shape: Shape, corpus: dict[str, list[str]], device: str, small: bool
         settings = Settings(shape.max_tokens, None, None, False, None, False, "bfloat16", False)
         try:
             model = GpuModel(folder, settings, "cpu" if device == "cpu" else "cuda:0")
-        except UserError as error:
+            peer = SentenceTransformer(str(folder), device=device)
+        except (UserError, torch.OutOfMemoryError) as error:
             print(f"{shape.name} is left out: {error}", file=sys.stderr)
             return [{"shape": shape.name, "task": task} for task in corpus]
-        peer = SentenceTransformer(str(folder), device=device)
         peer.max_seq_length = shape.max_tokens
         for task, all_texts in corpus.items():
             texts = all_texts[: SMALL_TEXTS if small else TEXTS[shape.name]]
@@ -154,7 +156,7 @@ def _measured(shape: Shape, model: GpuModel, peer: Any, texts: list[str], device
         return np.asarray(peer.encode(texts, batch_size=size, show_progress_bar=False), np.float32)
 
     ours(model, texts[:64])
-    peer.encode(texts[:64], show_progress_bar=False)
+    peer.encode(texts[:64], batch_size=min(BATCH_SIZES), show_progress_bar=False)
     mine, vectors = timed(partial(ours, model, texts), device)
     passes = {}
     for size in BATCH_SIZES:
@@ -209,7 +211,7 @@ def learn(cell: Learning, limit: float) -> Iterator[dict[str, Any]]:
 
 
 def apart(cell: Learning, device: str, limit: float, timeout: float) -> dict[str, dict[str, Any]]:
-    """What `learn` says in a process of its own on ``device``, as far as it comes in the time."""
+    """What `learn` says in a process of its own on ``device``, as far as it comes in the time, and in the memory."""
     cores = str(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count())
     threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), cores)
     command = [sys.executable, "-m", "benchmarks.device", "--learn", json.dumps([asdict(cell), limit])]
@@ -218,7 +220,7 @@ def apart(cell: Learning, device: str, limit: float, timeout: float) -> dict[str
         said = subprocess.run(
             command, env=environment, stdout=subprocess.PIPE, check=True, timeout=max(1.0, timeout)
         ).stdout
-    except subprocess.TimeoutExpired as error:
+    except (subprocess.TimeoutExpired, subprocess.CalledProcessError) as error:
         said = error.stdout or b""
     lines = said.decode().splitlines(keepends=True)
     return {row["strategy"]: row for row in (json.loads(line) for line in lines if line.endswith("}\n"))}

@@ -57,6 +57,15 @@ def test_how_many_rows_fit_by_hand():
         fitting((650_000, 4_096), GIB // 4, "cuda:1")
 
 
+def test_memory_that_torch_keeps_for_later_is_free(monkeypatch):
+    """Else a small matrix would be refused once larger temporaries have come and gone."""
+    known = {"mem_get_info": (GIB, 80 * GIB), "memory_reserved": 30 * GIB, "memory_allocated": 10 * GIB}
+    for name, value in known.items():
+        monkeypatch.setattr(torch.cuda, name, lambda _, value=value: value)
+    assert held_rows.free_bytes(torch.device("cuda")) == 21 * GIB
+    assert held_rows.free_bytes(CPU) is None
+
+
 def test_what_others_took_meanwhile_is_left_to_them(monkeypatch):
     """Sixteen workers that start at once see the same memory, and one of them gets less of it."""
     real, asked = torch.tensor, []
@@ -78,15 +87,18 @@ def test_what_others_took_meanwhile_is_left_to_them(monkeypatch):
 def test_runs_that_do_not_fit_together_are_computed_alone():
     """And one that does not even fit alone is a fault among others, which says what to do."""
 
+    said = "CUDA out of memory. GPU 1 has a total capacity of 8.00 GiB of which 1.25 GiB is free."
+
     def compute(items):
         if len(items) > 1 or items[0] == "large":
-            raise torch.OutOfMemoryError("CUDA out of memory")
+            raise torch.OutOfMemoryError(f"{said} Including non-PyTorch memory, this process has 6.75 GiB in use.")
         return {items[0]: {"rows": np.arange(3)}}
 
     made = make(compute, ["a", "b", "large", "c"])
     assert made.entries.keys() == {"a", "b", "c"}
     assert len(made.faults) == 1
     assert "memory does not suffice" in made.faults[0]
+    assert f"({said[:-1]})" in made.faults[0]
     assert "NOFREELUNCH_DEVICE=cpu" in made.faults[0]
 
 

@@ -27,6 +27,7 @@ from nofreelunch.heads.spec import HeadSpec
 from nofreelunch.params import Params
 from nofreelunch.selection.strategies import parts
 from nofreelunch.space import device
+from nofreelunch.space.held_rows import memory_told
 from nofreelunch.tasks.annotator import answers
 from nofreelunch.tasks.budget import Rounds
 
@@ -127,7 +128,8 @@ class Plan:
         """The work on all that is not among the keys ``found``: each piece makes entries of the memo.
 
         Raises:
-            UserError: what a strategy prepares for its queries cannot be computed.
+            UserError: what a strategy prepares for its queries cannot be computed, or a device's memory does not
+                suffice for what all runs share.
         """
         missing = [(key, run) for key, run in self.runs.items() if key not in found]
         pieces: list[Piece] = [*_blocks(missing)]
@@ -136,7 +138,7 @@ class Plan:
         if not pieces:
             return Work(_compute, (), [])
         params, data = self.params, self.data
-        with threadpool_limits(1):
+        with threadpool_limits(1), memory_told():
             pool, test = scale(data.pool, data.test, params.head.scaling, centre=params.head.centre)
             cell = Cell.of(self.dataset, self.embedder, pool, test, data.test_labels, data.class_count, params.head)
             for name, run in {run.strategy: run for _, run in missing if run.query_subset is None}.items():

@@ -1,5 +1,5 @@
-"""A sentence-transformers model on a GPU, which is kept busy: texts are tokenised before it needs them, copies run
-beside its work, and results are fetched one batch late.
+"""A sentence-transformers model on a GPU, which is kept busy: texts are tokenised before it needs them, nobody waits
+for copies to it, and results are fetched one batch late.
 
 `encoding.encode` calls `prepare` for the next chunks in threads while `run` has the GPU. Attention is torch's own
 (``sdpa``), as the model's class has it; attention without padding needs compiled packages (flash-attn, kernels).
@@ -57,11 +57,13 @@ class GpuModel(SentenceModel):
     def __init__(self, folder: Path, settings: Settings, device: str) -> None:
         import torch
 
+        # Afterwards a part of the model is there, as long as the error is handled.
+        free = free_bytes(device)
         try:
             super().__init__(folder, settings, device)
         except UserError as error:
             if isinstance(error.__cause__, torch.OutOfMemoryError):
-                raise UserError(f"{error}\n{what_fits(folder, settings.dtype, free_bytes(device))}") from error
+                raise UserError(f"{error}\n{what_fits(folder, settings.dtype, free)}") from error
             raise
         self._tokenising = threading.Lock()
         if device != "cpu" and self.tokens is not None:

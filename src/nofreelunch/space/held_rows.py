@@ -35,10 +35,14 @@ class Held(Protocol):
 
 
 def free_bytes(device: "torch.device") -> int | None:
-    """Bytes that are free on a GPU; None where host and device are one."""
+    """Bytes that are free on a GPU, with those that torch keeps for tensors to come; None where host and device are
+    one."""
     import torch
 
-    return None if device.type == "cpu" else int(torch.cuda.mem_get_info(device)[0])
+    if device.type == "cpu":
+        return None
+    kept = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+    return int(torch.cuda.mem_get_info(device)[0]) + kept
 
 
 @contextmanager
@@ -54,13 +58,10 @@ def memory_told() -> Iterator[None]:
         torch = sys.modules.get("torch")
         if torch is None or not isinstance(error, torch.OutOfMemoryError):
             raise
-        left = ""
-        if torch.cuda.is_available():
-            torch.cuda.empty_cache()
-            free, total = (size / GIB for size in torch.cuda.mem_get_info())
-            left = f" ({free:.1f} of {total:.1f} GiB are free, with what this process holds for its pool taken)"
+        # The device, how much was asked for, and how much of what it has was free; then comes advice for programmers.
+        said = str(error).partition(" Including")[0].rstrip(".")
         raise UserError(
-            f"the device's memory does not suffice for this beside the pool{left}. End what else runs there, set "
+            f"the device's memory does not suffice for this beside the pool ({said}). End what else runs there, set "
             "NOFREELUNCH_JOBS=1, take a device with more memory, or set NOFREELUNCH_DEVICE=cpu."
         ) from error
 
@@ -141,12 +142,12 @@ class HeldRows:
         return product
 
     def _fetch(self, rows: slice | IntArray) -> "torch.Tensor":
-        """Rows of the host; the copy of one block runs beside the product of the one before it."""
+        """Rows of the host, put into pinned memory while the device is at the product with those before."""
         import torch
 
-        device, shape = self.there.device, self.features[rows].shape
-        staged = torch.empty(shape, pin_memory=device.type == "cuda")
-        staged.numpy()[:] = self.features[rows]
+        device, wanted = self.there.device, self.features[rows]
+        staged = torch.empty(wanted.shape, pin_memory=device.type == "cuda")
+        staged.numpy()[:] = wanted
         return staged.to(device, non_blocking=True)
 
     def _up(self, array: IntArray) -> "torch.Tensor":
