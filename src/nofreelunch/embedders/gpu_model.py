@@ -1,5 +1,5 @@
-"""A sentence-transformers model on a GPU, which is kept busy: texts are tokenised before it needs them, nobody waits
-for copies to it, and results are fetched one batch late.
+"""A sentence-transformers model on a GPU, which is kept busy: texts are tokenised before it needs them, and results
+are fetched one batch late.
 
 `encoding.encode` calls `prepare` for the next chunks in threads while `run` has the GPU. Attention is torch's own
 (``sdpa``), as the model's class has it; attention without padding needs compiled packages (flash-attn, kernels).
