@@ -1,9 +1,12 @@
 import io
+import os
 
 import pytest
 from hub_server import LoopbackHub
 from hypothesis import settings
 
+# Two test processes on two cores: threads of each would only wait for one another.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 # A slow machine is no failure.
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")

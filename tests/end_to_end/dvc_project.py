@@ -1,13 +1,20 @@
 """A copy of the repository with a tiny grid, and what `dvc` does in it."""
 
+import atexit
 import os
 import re
 import shutil
 import subprocess
 import sys
+import tempfile
+from functools import cache
 from pathlib import Path
 
 import yaml
+
+from nofreelunch.base.storage import Memo
+from nofreelunch.tasks.docs import build_docs_task
+from nofreelunch.tasks.spec import DocsTask
 
 ROOT = Path(__file__).parents[2]
 TINY = {
@@ -30,6 +37,15 @@ def ran(output: str) -> set[str]:
     return set(re.findall(r"Running stage '(.+?)'", output))
 
 
+@cache
+def _docstrings_read() -> Path:
+    """A memo with the docstrings of the installed packages, which take longer to read than all else in a tiny grid."""
+    folder = Path(tempfile.mkdtemp())
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    build_docs_task(DocsTask(source="docs", task="kind", train=None, test=None), Memo(folder))
+    return folder
+
+
 def _environment(folder: Path) -> dict[str, str]:
     return os.environ | {
         "DVC_NO_ANALYTICS": "1",
@@ -50,6 +66,7 @@ class Project:
         for name in ("stages", "src"):
             shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
         shutil.copytree(ROOT / ".dvc", folder / ".dvc", ignore=shutil.ignore_patterns("tmp", "cache", "config.local"))
+        shutil.copytree(_docstrings_read(), folder / ".cache")
         self.environment = _environment(folder)
         self.change(TINY)
         self.git("init", "--quiet")

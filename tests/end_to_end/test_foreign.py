@@ -37,14 +37,6 @@ def test_a_file_from_outside_takes_part_and_its_changes_compute_its_runs_alone(t
     assert stages == {"outside", *LEARNED}
     assert computed == ["4 of 8 runs computed"] * 2
 
-    # By the farm first: the stages take what it made.
-    file.write_text(STRATEGY.replace("[: query.batch_size]", "[-query.batch_size :]"))
-    said = project.python("-m", "nofreelunch", "farm")
-    assert "2 cells: 8 of 16 runs computed" in said, said
-    stages, computed = project.repro()
-    assert {"outside", *LEARNED} <= stages
-    assert computed == ["0 of 8 runs computed"] * 2
-
     file.unlink()
     assert "'../my_strategy.py' cannot be read: No such file" in project.python("-m", "nofreelunch", "check")
     project.change({"grid": {"strategies": ["random", "margin"]}})
@@ -68,11 +60,11 @@ def test_only_the_changed_embedder_embeds_anew(tmp_path):
     project.change({"embedders": {"mine": {"from": "../my_embedder.py"}}})
     project.change({"grid": {"embedders": ["hashing", "mine"]}, "focus": {"embedder": "hashing"}})
     embedded = {f"embed@docs_library-{name}" for name in ("hashing", "mine")}
-    assert ran(project.dvc("repro", "embed")) == {"outside", "download@docs_library", *embedded}
+    assert ran(project.dvc("repro", "embed")) == {"outside", "own_vectors", "download@docs_library", *embedded}
     card = json.loads((project.folder / "data/embeddings/docs_library/mine.json").read_text())
     assert card["source"] == "code from outside"
     assert ran(project.dvc("repro", "embed")) == set()
     file.write_text(EMBEDDER.replace('"a"', '"e"'))
     assert ran(project.dvc("repro", "embed")) == {"outside", "embed@docs_library-mine"}
     project.change({"grid": {"embedders": ["hashing", "lsa"]}})
-    assert ran(project.dvc("repro", "embed")) == {"outside", "embed@docs_library-lsa"}
+    assert ran(project.dvc("repro", "embed")) == {"outside", "own_vectors", "embed@docs_library-lsa"}

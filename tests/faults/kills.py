@@ -1,7 +1,7 @@
 """Kill -9 every stage at random moments, start it again until it is through, and look at what it left.
 
 ``python -m tests.faults.kills [kills] [seed]`` does so on a grid of a minute and prints the counts, which
-docs/reliability.md keeps; test_kills.py does it with a few kills on a part of a smaller one.
+docs/reliability.md keeps; test_in_a_project.py does it with a few kills on a part of a smaller one.
 
 Every stage that starts is killed with a probability of 2/3, at a moment drawn uniformly from the time that it took
 when it was not disturbed.

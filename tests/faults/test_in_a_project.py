@@ -1,12 +1,14 @@
-"""Faults in a project under DVC: two `dvc repro` at once, bits turned in an embedding, a disk that fills up."""
+"""Faults in a project under DVC: a few kills (`kills.py` does many), two `dvc repro` at once, bits turned in an
+embedding, a disk that fills up."""
 
 import os
+import random
 import subprocess
 import sys
 import time
 
 import pytest
-from kills import TIMINGS, files, temporaries
+from kills import TIMINGS, Counts, assert_like, files, kill_until_through, runs, temporaries
 
 from nofreelunch.base.storage import Memo
 
@@ -99,3 +101,11 @@ def test_a_disk_that_fills_up_under_the_memo_loses_nothing(project, whole, small
     assert done.returncode == 0, done.stderr
     assert f"{RUNS - runs} of {RUNS} runs computed" in done.stdout
     assert files(project, TIMINGS) == whole
+
+
+def test_a_pipeline_that_is_killed_again_and_again_ends_as_if_it_had_not_been(fresh, undisturbed):
+    counts = Counts()
+    kill_until_through(fresh, counts, random.Random(1), undisturbed.seconds, 2 / 3, 3)
+    assert counts.kills.total() >= 1
+    assert counts.computed + counts.saved == runs(undisturbed.project) == 80
+    assert_like(fresh.project, undisturbed.project)
