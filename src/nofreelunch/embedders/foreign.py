@@ -23,7 +23,7 @@ from nofreelunch.base.progress import Progress
 from nofreelunch.base.provenance import definition, environment
 from nofreelunch.base.storage import Memo, digest
 from nofreelunch.embedders.embedding import Embedding
-from nofreelunch.embedders.pair_formats import columns
+from nofreelunch.embedders.pair_formats import columns, distinct
 from nofreelunch.embedders.spec import OutsideSpec
 from nofreelunch.tasks.table import Split
 
@@ -77,9 +77,9 @@ def embed(
     """
     splits = {"train": train, "test": test}
     texts = {name: columns(split, pair_format, fields=fields) for name, split in splits.items()}
-    distinct = list(dict.fromkeys(text for part in texts.values() for column in part for text in column))
-    matrix = vectors(spec, distinct, memo, dataset)
-    place = {text: row for row, text in enumerate(distinct)}
+    once = distinct(texts.values())
+    matrix = vectors(spec, once, memo, dataset)
+    place = {text: row for row, text in enumerate(once)}
     found = {name: [matrix[[place[text] for text in column]] for column in part] for name, part in texts.items()}
     outside = spec.outside()
     card = {
@@ -90,7 +90,7 @@ def embed(
         "dtype": "float32",
         "versions": outside.releases,
         "texts": sum(len(column) for part in texts.values() for column in part),
-        "unique_texts": len(distinct),
+        "unique_texts": len(once),
     }
     return Embedding.of(found, card)
 

@@ -19,13 +19,13 @@ from nofreelunch.embedders.model_files import weight_files
 from nofreelunch.embedders.sentence_model import SentenceModel, _rows, batches
 from nofreelunch.embedders.settings import Settings
 from nofreelunch.embedders.text_tokens import PROBE
+from nofreelunch.space.held_rows import GIB, free_bytes
 
 # Operations of a batch, 2 for each weight and token: half a second of a card that does 500 TFLOP/s, so that starting it
 # costs nothing beside. More tokens in a batch than that need memory and gain nothing.
 BATCH_OPERATIONS = 2**48
 FEWEST, MOST = 16_384, 262_144
 START = 4_096
-GIB = 2**30
 
 
 class Prepared(NamedTuple):
@@ -58,7 +58,7 @@ class GpuModel(SentenceModel):
         import torch
 
         # Afterwards a part of the model is there, as long as the error is handled.
-        free = free_bytes(device)
+        free = free_bytes(torch.device(device)) or 0
         try:
             super().__init__(folder, settings, device)
         except UserError as error:
@@ -67,7 +67,7 @@ class GpuModel(SentenceModel):
             raise
         self._tokenising = threading.Lock()
         if device != "cpu" and self.tokens is not None:
-            self.budget = self.find_budget(free_bytes(device))
+            self.budget = self.find_budget(free_bytes(torch.device(device)) or 0)
 
     def find_budget(self, free: int) -> int:
         """The padded tokens of a batch, tried out from few to many.
@@ -260,13 +260,6 @@ def _fits(probe: Callable[[int], None], size: int) -> bool:
     if not fits:
         torch.cuda.empty_cache()
     return fits
-
-
-def free_bytes(device: str) -> int:
-    """Bytes that are free on a GPU; 0 on the CPU, whose memory is not asked for."""
-    import torch
-
-    return 0 if device == "cpu" else int(torch.cuda.mem_get_info(torch.device(device))[0])
 
 
 def what_fits(folder: Path, dtype: str, free: int) -> str:

@@ -26,7 +26,7 @@ from nofreelunch.embedders.embedding import CARD, Embedding
 from nofreelunch.embedders.encoding import Encoder, chunk_keys, chunks, encode
 from nofreelunch.embedders.gpu_model import GpuModel, Prepared
 from nofreelunch.embedders.model_files import ModelFiles
-from nofreelunch.embedders.pair_formats import FIELDS, columns
+from nofreelunch.embedders.pair_formats import FIELDS, columns, distinct
 from nofreelunch.embedders.prompts import resolve
 from nofreelunch.embedders.sentence_model import SentenceModel
 from nofreelunch.embedders.settings import Settings
@@ -152,8 +152,7 @@ class ModelEmbedder:
             prompt = "" if self.spec.static else model_files.default_prompt(folder)
         splits = {"train": train, "test": test}
         parts = {name: columns(split, pair_format, separator, fields) for name, split in splits.items()}
-        distinct = list(dict.fromkeys(text for part in parts.values() for column in part for text in column))
-        return Texts(task_name, parts, distinct, resolve(prompt, self.spec.instructions, task_name))
+        return Texts(task_name, parts, distinct(parts.values()), resolve(prompt, self.spec.instructions, task_name))
 
     def missing(self, texts: Texts) -> dict[tuple[str, ...], list[str]]:
         """The chunks that the memo lacks, under the keys of their entries; none where it has all of other hardware."""

@@ -1,6 +1,6 @@
 """How the two texts of a pair reach an embedder, and how their vectors become one row."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 
@@ -31,6 +31,11 @@ def columns(split: Split, pair_format: str, separator: str = "\n", fields: tuple
     if pair_format == "concat":
         return [split.text, split.text_pair]
     raise ValueError(f"unknown pair format '{pair_format}'")
+
+
+def distinct(parts: Iterable[list[list[str]]]) -> list[str]:
+    """The texts of the `columns` of all splits, each once, in the order of their first appearance."""
+    return list(dict.fromkeys(text for part in parts for column in part for text in column))
 
 
 def complete(features: FloatArray) -> None:

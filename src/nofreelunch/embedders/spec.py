@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, model_validator
 
@@ -252,6 +252,10 @@ class OutsideSpec(Spec):
         return find(self.where, "embed")
 
 
+_Kinds = Hashing | Lsa | Npy | OutsideSpec | Transformer
+_NAMES = frozenset(name for one in get_args(_Kinds) for name in get_args(one.model_fields["kind"].annotation))
+
+
 def _from_outside(value: Any) -> Any:
     """An entry with ``from`` alone, or of a kind that an installed package offers, as one of kind ``outside``."""
     if not isinstance(value, dict):
@@ -259,7 +263,7 @@ def _from_outside(value: Any) -> Any:
     kind = value.get("kind")
     if kind is None and "from" in value:
         return {"kind": "outside", **value}
-    if not isinstance(kind, str) or "from" in value or kind in ("hashing", "lsa", "npy", "outside", "transformer"):
+    if not isinstance(kind, str) or "from" in value or kind in _NAMES:
         return value
     try:
         offered = installed(GROUP, kind)
@@ -269,6 +273,6 @@ def _from_outside(value: Any) -> Any:
 
 
 EmbedderSpec = Annotated[
-    Annotated[Hashing | Lsa | Npy | OutsideSpec | Transformer, Field(discriminator="kind")],
+    Annotated[_Kinds, Field(discriminator="kind")],
     BeforeValidator(_from_outside),
 ]
