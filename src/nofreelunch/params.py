@@ -26,7 +26,6 @@ from nofreelunch.base.yaml_core import read_yaml
 from nofreelunch.embedders.facts import facts_of, seen_by
 from nofreelunch.embedders.foreign import checked_options
 from nofreelunch.embedders.spec import EmbedderSpec, OutsideSpec, Transformer
-from nofreelunch.heads.kinds.sklearn import EstimatorSpec
 from nofreelunch.heads.spec import HeadSpec
 from nofreelunch.selection import foreign, strategies
 from nofreelunch.selection.pools import POOLS
@@ -134,9 +133,8 @@ class Params(Spec):
     def foreign(self) -> dict[str, dict[str, Outside]]:
         """The grid's embedders, pools and strategies that are code from outside this package, and its head where it
         is."""
-        head: dict[str, Outside] = {}
-        if isinstance(self.head, EstimatorSpec):
-            head[self.head.kind] = self.head.outside()
+        own = self.head.outside()
+        head = {self.head.kind: own} if own else {}
         entries = {name: self.embedders[name] for name in self.grid.embedders}
         embedders = {name: spec.outside() for name, spec in entries.items() if isinstance(spec, OutsideSpec)}
         return {"head": head, "embedders": embedders} | {

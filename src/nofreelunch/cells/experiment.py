@@ -21,7 +21,6 @@ from nofreelunch.cells.simulation import Cell, Curve, Run, probe, simulate
 from nofreelunch.compute import engine
 from nofreelunch.compute.work import Work
 from nofreelunch.heads.kinds import KINDS
-from nofreelunch.heads.kinds.sklearn import EstimatorSpec
 from nofreelunch.heads.scaling import scale
 from nofreelunch.heads.spec import HeadSpec
 from nofreelunch.params import Params
@@ -191,8 +190,8 @@ def active_learn(params: Params, dataset: str, embedder: str, data: Data, memo: 
 
 def _head(head: HeadSpec) -> dict[str, Any]:
     """What tells a head from others: its options, its code, and what it is where that is from outside."""
-    kind = KINDS[head.kind]
-    outside = {"outside": definition(head.outside())} if isinstance(head, EstimatorSpec) else {}
+    kind, own = KINDS[head.kind], head.outside()
+    outside = {"outside": definition(own)} if own else {}
     return {"options": head.model_dump(), "code": code_digest(*defining_modules(kind))} | outside
 
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
+from nofreelunch.base.outside import Outside
 from nofreelunch.base.spec import Spec
 from nofreelunch.heads.head import Trainer
 from nofreelunch.heads.scaling import Scaling
@@ -25,6 +26,14 @@ class Section(Spec):
     centre: bool = True
     if TYPE_CHECKING:
         kind: str
+
+    def outside(self) -> Outside | None:
+        """The class, of a head from outside this package.
+
+        Raises:
+            UserError: there is no such file or module.
+        """
+        return None
 
 
 @dataclass(frozen=True)

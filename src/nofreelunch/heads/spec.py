@@ -21,21 +21,19 @@ def _own_options(value: Any) -> Any:
     if not isinstance(value, dict):
         return value
     said = {"kind": "logistic", **value}
-    own = _SECTIONS.get(str(said["kind"]))
-    others = [section for section in _SECTIONS.values() if section is not own]
-    if own is None:
+    own = str(said["kind"])
+    if own not in _SECTIONS:
         return said
     return {
         key: option
         for key, option in said.items()
-        if key == "kind" or _takes(own, key, option) or not any(_takes(section, key, option) for section in others)
+        if key == "kind" or _takes(own, key, option) or not any(_takes(kind, key, option) for kind in _SECTIONS)
     }
 
 
-def _takes(section: type[Section], key: Any, option: Any) -> bool:
-    kind = next(kind for kind, known in _SECTIONS.items() if known is section)
+def _takes(kind: str, key: Any, option: Any) -> bool:
     try:
-        section.model_validate({"kind": kind, key: option})
+        _SECTIONS[kind].model_validate({"kind": kind, key: option})
     except ValidationError:
         return False
     return True
