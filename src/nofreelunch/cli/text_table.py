@@ -1,7 +1,8 @@
 """Tables for a terminal."""
 
-import unicodedata
 from collections.abc import Sequence
+
+from tabulate import tabulate
 
 
 def text_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -11,21 +12,9 @@ def text_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
         header: k names.
         rows: rows of k cells.
     """
-    cells = [list(header), *map(list, rows)]
-    widths = [max(_width(row[column]) for row in cells) for column in range(len(header))]
-    right = [all(_is_number(row[column]) for row in rows) for column in range(len(header))]
-    lines = []
-    for row in cells:
-        padded = [
-            " " * (width - _width(cell)) + cell if to_right else cell + " " * (width - _width(cell))
-            for cell, width, to_right in zip(row, widths, right, strict=True)
-        ]
-        lines.append("  ".join(padded).rstrip())
-    return "\n".join(lines)
-
-
-def _width(text: str) -> int:
-    return sum(0 if unicodedata.combining(character) else 1 for character in text)
+    sides = ["right" if all(_is_number(row[column]) for row in rows) else "left" for column in range(len(header))]
+    table = tabulate([header, *rows], tablefmt="plain", disable_numparse=True, colalign=sides)
+    return "\n".join(line.rstrip() for line in table.splitlines())
 
 
 def _is_number(text: str) -> bool:
