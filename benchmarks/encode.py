@@ -22,7 +22,6 @@ from nofreelunch.embedders.gpu_model import GpuModel
 from nofreelunch.embedders.model_embedder import ModelEmbedder
 from nofreelunch.embedders.model_files import locate
 from nofreelunch.embedders.sentence_model import SentenceModel
-from nofreelunch.embedders.spec import Transformer
 from nofreelunch.tasks.table import read_split
 
 WORDS = """
@@ -64,8 +63,8 @@ def main() -> None:
     if arguments.threads is not None:
         torch.set_num_threads(arguments.threads)
 
-    spec = params.load().embedders[arguments.embedder]
-    if not isinstance(spec, Transformer):
+    spec = params.load().embedders[arguments.embedder].transformer
+    if spec is None:
         raise SystemExit(f"{arguments.embedder} is no transformer")
     folder, texts = locate(spec).folder, mixed_texts(arguments.texts)
     if arguments.task is not None:

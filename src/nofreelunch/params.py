@@ -24,8 +24,7 @@ from nofreelunch.base.registry import Known
 from nofreelunch.base.spec import Spec
 from nofreelunch.base.yaml_core import read_yaml
 from nofreelunch.embedders.facts import facts_of, seen_by
-from nofreelunch.embedders.foreign import checked_options
-from nofreelunch.embedders.spec import EmbedderSpec, OutsideSpec, Transformer
+from nofreelunch.embedders.spec import EmbedderSpec
 from nofreelunch.heads.spec import HeadSpec
 from nofreelunch.selection import foreign, strategies
 from nofreelunch.selection.pools import POOLS
@@ -135,8 +134,7 @@ class Params(Spec):
         is."""
         own = self.head.outside()
         head = {self.head.kind: own} if own else {}
-        entries = {name: self.embedders[name] for name in self.grid.embedders}
-        embedders = {name: spec.outside() for name, spec in entries.items() if isinstance(spec, OutsideSpec)}
+        embedders = {name: code for name, spec in self.grid_embedders.items() if (code := spec.outside()) is not None}
         return {"head": head, "embedders": embedders} | {
             key: {
                 name: getattr(self, key)[name][FROM]
@@ -184,7 +182,7 @@ class Params(Spec):
                 if name not in registry:
                     raise ValueError(f"grid.{key}: {unknown(f'entry of {key}', name, registry)}")
         for name, spec in self.embedders.items():
-            for dataset in spec.instructions if isinstance(spec, Transformer) else ():
+            for dataset in spec.about().instructions:
                 if dataset not in self.datasets:
                     raise ValueError(
                         f"embedders.{name}.instructions: {unknown('entry of datasets', dataset, self.datasets)}"
@@ -194,9 +192,7 @@ class Params(Spec):
                 f"focus.embedder: {unknown('embedder of the grid', self.focus.embedder, self.grid.embedders)}"
             )
         for name in self.grid.embedders:
-            spec = self.embedders[name]
-            if isinstance(spec, OutsideSpec):
-                _loaded("embedders", name, checked_options, spec)
+            _loaded("embedders", name, type(self.embedders[name]).check, self.embedders[name])
         _load_foreign("pools", self.pools, self.grid.pools)
         _load_foreign("strategies", self.strategies, self.grid.strategies, QUERY_SUBSET)
         for name in self.grid.strategies:

@@ -12,9 +12,10 @@ from nofreelunch.base.errors import UserError
 from nofreelunch.cli import check, estimate, show
 from nofreelunch.cli.estimate import TaskSize
 from nofreelunch.cli.plan import weight_bytes
-from nofreelunch.embedders import own_vectors
+from nofreelunch.embedders.kinds import npy as own_vectors
+from nofreelunch.embedders.kinds.npy import Npy
+from nofreelunch.embedders.kinds.transformer import Transformer
 from nofreelunch.embedders.model_files import weights_digest
-from nofreelunch.embedders.spec import Npy, Transformer
 
 ROOT = Path(__file__).parents[2]
 SHIPPED = params.load(ROOT / "params.yaml")

@@ -11,7 +11,7 @@ from nofreelunch import params
 from nofreelunch.base import layout
 from nofreelunch.base.errors import UserError
 from nofreelunch.cli import check, estimate, recommend
-from nofreelunch.embedders.spec import Npy
+from nofreelunch.embedders.kinds.npy import Npy
 from nofreelunch.tasks.columns import Reading
 from nofreelunch.tasks.files import unwatch_lost, watch
 from nofreelunch.tasks.spec import FilesTask

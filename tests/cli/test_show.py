@@ -9,7 +9,8 @@ from nofreelunch.cli import show
 from nofreelunch.cli.named_grids import SEVEN_EMBEDDERS, TEN_TASKS
 from nofreelunch.cli.text_table import text_table
 from nofreelunch.embedders.facts import facts_of, seen_by
-from nofreelunch.embedders.spec import Npy, Transformer
+from nofreelunch.embedders.kinds.npy import Npy
+from nofreelunch.embedders.kinds.transformer import Transformer
 from nofreelunch.tasks.spec import FilesTask
 
 SHIPPED = params.load(Path(__file__).parents[2] / "params.yaml")

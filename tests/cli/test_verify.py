@@ -15,8 +15,8 @@ from nofreelunch.base.card_examples import CARD_EXAMPLES, CardExample
 from nofreelunch.base.errors import UserError
 from nofreelunch.base.registry import EMBEDDERS
 from nofreelunch.cli import verify
+from nofreelunch.embedders.kinds.transformer import Transformer
 from nofreelunch.embedders.model_embedder import ModelEmbedder
-from nofreelunch.embedders.spec import Transformer
 
 
 @pytest.fixture

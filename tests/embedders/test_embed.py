@@ -15,8 +15,10 @@ from nofreelunch.embedders import encoding
 from nofreelunch.embedders.adapter import load
 from nofreelunch.embedders.embed import ModelEmbedder
 from nofreelunch.embedders.embedding import CARD, Embedding
+from nofreelunch.embedders.kinds.hashing import Hashing
+from nofreelunch.embedders.kinds.lsa import Lsa
+from nofreelunch.embedders.kinds.transformer import Transformer
 from nofreelunch.embedders.sentence_model import SentenceModel
-from nofreelunch.embedders.spec import Hashing, Lsa, Transformer
 from nofreelunch.tasks.table import Split
 
 

@@ -14,9 +14,9 @@ from nofreelunch.embedders import encoding, fast_tokens, gpu_model
 from nofreelunch.embedders.adapter import HARDWARE
 from nofreelunch.embedders.encoding import chunks, encode
 from nofreelunch.embedders.gpu_model import GpuModel, token_budget, wanted_budget
+from nofreelunch.embedders.kinds.transformer import Transformer
 from nofreelunch.embedders.model_embedder import ModelEmbedder
 from nofreelunch.embedders.sentence_model import SentenceModel
-from nofreelunch.embedders.spec import Transformer
 from nofreelunch.embedders.text_tokens import TextTokens
 from nofreelunch.tasks.table import Split
 

@@ -8,9 +8,9 @@ from nofreelunch.base.storage import Memo
 from nofreelunch.embedders import encoding, shards
 from nofreelunch.embedders.adapter import CPU, HARDWARE
 from nofreelunch.embedders.encoding import CHUNK_TEXTS
+from nofreelunch.embedders.kinds.transformer import Transformer
 from nofreelunch.embedders.model_embedder import ModelEmbedder
 from nofreelunch.embedders.sentence_model import SentenceModel
-from nofreelunch.embedders.spec import Transformer
 from nofreelunch.tasks.table import Split
 
 GPU = HARDWARE[0]

@@ -4,8 +4,8 @@ import pytest
 from huggingface_hub import constants
 
 from nofreelunch.base.errors import UserError
+from nofreelunch.embedders.kinds.transformer import Transformer
 from nofreelunch.embedders.model_files import ALLOW_REMOTE_CODE, locate
-from nofreelunch.embedders.spec import Transformer
 
 
 def entry(hub="me/tiny-bert", **more):

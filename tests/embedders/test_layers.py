@@ -7,9 +7,10 @@ from nofreelunch.base.errors import UserError
 from nofreelunch.base.storage import Memo
 from nofreelunch.embedders.embed import embed
 from nofreelunch.embedders.facts import facts_of
+from nofreelunch.embedders.kinds.transformer import Transformer
 from nofreelunch.embedders.model_embedder import ModelEmbedder
+from nofreelunch.embedders.model_entry import layers_beside
 from nofreelunch.embedders.sentence_model import SentenceModel
-from nofreelunch.embedders.spec import Transformer, layers_beside
 from nofreelunch.tasks.table import Split
 
 TEXTS = texts(40, 12)

@@ -11,8 +11,8 @@ from tiny_models import save_sentence_model
 
 from nofreelunch.base.errors import UserError
 from nofreelunch.embedders import model_files
+from nofreelunch.embedders.kinds.transformer import Transformer
 from nofreelunch.embedders.model_files import locate
-from nofreelunch.embedders.spec import Transformer
 
 COMMIT = "8b3219a92973c328a8e22fadcfa821b5dc75636a"
 

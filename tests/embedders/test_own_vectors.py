@@ -7,8 +7,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from nofreelunch.base.errors import UserError
-from nofreelunch.embedders.own_vectors import digests, find_vectors
-from nofreelunch.embedders.spec import Npy
+from nofreelunch.embedders.kinds.npy import Npy, digests, find_vectors
 from nofreelunch.tasks.table import Split
 
 

@@ -8,8 +8,10 @@ from safetensors.numpy import save_file
 
 from nofreelunch.base import layout, storage
 from nofreelunch.base.errors import UserError
+from nofreelunch.embedders.kinds.hashing import Hashing
+from nofreelunch.embedders.kinds.npy import Npy
+from nofreelunch.embedders.kinds.transformer import Transformer
 from nofreelunch.embedders.own_files import watch, watch_again
-from nofreelunch.embedders.spec import Hashing, Npy, Transformer
 
 VECTORS = Npy(kind="npy", vectors="{dataset}.npy", texts="{dataset}.csv")
 EMBEDDERS = {

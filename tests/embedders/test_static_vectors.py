@@ -48,8 +48,8 @@ def test_bfloat16_tables_are_widened(tmp_path):
 
     table = torch.randn(4, 3).bfloat16()
     save_file({"model.embed_tokens.weight": table}, tmp_path / "model.safetensors")
-    read = word_vectors([tmp_path / "model.safetensors"])
-    assert read.dtype == np.float32
+    name, read = word_vectors([tmp_path / "model.safetensors"])
+    assert (name, read.dtype) == ("model.embed_tokens.weight", np.float32)
     assert np.array_equal(read, table.float().numpy())
 
 

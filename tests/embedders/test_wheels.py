@@ -10,7 +10,8 @@ from pydantic import ValidationError
 from nofreelunch.base.errors import UserError
 from nofreelunch.base.storage import Memo
 from nofreelunch.embedders import model_files, wheels
-from nofreelunch.embedders.spec import Transformer, Wheel
+from nofreelunch.embedders.kinds.transformer import Transformer
+from nofreelunch.embedders.model_entry import Wheel
 
 
 def wheel_of(folder, package, files, tags="py3-none-any", version="1.0"):

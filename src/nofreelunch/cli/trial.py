@@ -18,7 +18,7 @@ from nofreelunch.cells.metrics import METRICS
 from nofreelunch.cells.simulation import Cell, Curve, Run, simulate
 from nofreelunch.cli.text_table import text_table
 from nofreelunch.embedders.embed import embed
-from nofreelunch.embedders.spec import Lsa
+from nofreelunch.embedders.kinds.lsa import Lsa
 from nofreelunch.evaluation.aulc import aulc
 from nofreelunch.heads.kinds.logistic import LogisticSpec
 from nofreelunch.heads.scaling import scale

@@ -11,8 +11,8 @@ from nofreelunch.base.errors import UserError, unknown
 from nofreelunch.base.storage import Memo
 from nofreelunch.embedders.adapter import devices
 from nofreelunch.embedders.model_embedder import ModelEmbedder
+from nofreelunch.embedders.model_entry import ModelEntry
 from nofreelunch.embedders.sentence_model import SentenceModel
-from nofreelunch.embedders.spec import Transformer
 
 SENTENCE = "Hello world"
 # Cards compute in half precision, some of them; a wrong token or mask moves a similarity by far more.
@@ -33,13 +33,13 @@ def run(arguments: argparse.Namespace) -> None:
     embedders, name = params.load().embedders, arguments.embedder
     if name not in embedders:
         raise UserError(unknown("embedder", name, embedders))
-    spec = embedders[name]
-    if not isinstance(spec, Transformer) or spec.static:
+    spec = embedders[name].transformer
+    if spec is None:
         raise UserError(f"{name} runs no transformer, so there is nothing to compare; name one that does.")
     print("\n".join(report(spec)))
 
 
-def report(spec: Transformer) -> list[str]:
+def report(spec: ModelEntry) -> list[str]:
     """The lines of `run`."""
     embedder = ModelEmbedder(spec, Memo.default(), None, devices()[:1])
     tokens = embedder.tokens

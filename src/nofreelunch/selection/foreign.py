@@ -59,10 +59,7 @@ def function(outside: Outside) -> Callable[..., Any]:
         UserError: it cannot be loaded, or is neither.
     """
     found = outside.load()
-    made = found.select if isinstance(found, Strategy) else found
-    if not callable(made):
-        raise UserError(f"'{outside.where}' is a {type(found).__name__}, no function (see docs/extend.md).")
-    return made
+    return outside.function(found.select if isinstance(found, Strategy) else found)
 
 
 def strategy(outside: Outside) -> Strategy:

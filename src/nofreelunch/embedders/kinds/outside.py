@@ -7,24 +7,25 @@ of the benchmark.
 
 import inspect
 import json
-from collections.abc import Callable, Sequence
-from functools import cache
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from functools import cache, partial
+from typing import Any, Literal
 
 import numpy as np
-from pydantic import PydanticUserError, ValidationError
+from pydantic import ConfigDict, Field, PydanticUserError, ValidationError
 from threadpoolctl import threadpool_limits
 
 from nofreelunch.base.arrays import AnyArray, FloatArray
 from nofreelunch.base.errors import UserError
-from nofreelunch.base.options import options_model
-from nofreelunch.base.outside import Outside, call
+from nofreelunch.base.options import Count, options_model
+from nofreelunch.base.outside import Outside, call, find
 from nofreelunch.base.progress import Progress
 from nofreelunch.base.provenance import definition, environment
+from nofreelunch.base.spec import Spec
 from nofreelunch.base.storage import Memo, digest
 from nofreelunch.embedders.embedding import Embedding
 from nofreelunch.embedders.pair_formats import columns, distinct
-from nofreelunch.embedders.spec import OutsideSpec
+from nofreelunch.embedders.section import About, Embedder, Fields, Section, WithoutModel
 from nofreelunch.tasks.table import Split
 
 Encode = Callable[[list[str]], Any]
@@ -35,6 +36,47 @@ CHUNK = 1_024
 AGAIN, SAME = 5, 0.02
 
 
+class OutsideSpec(Section):
+    """Vectors by code from outside this package.
+
+    Attributes:
+        where: under ``from``: ``file.py``, ``file.py:name`` or ``package.module:name``; a function of texts, or a class
+            of such functions (see this module), ``embed`` where it has no other name.
+        dim: how many dimensions its vectors must have; None takes those that they have.
+        options: its keyword-only arguments.
+    """
+
+    model_config = ConfigDict(serialize_by_alias=True)
+    kind: Literal["outside"]
+    where: str = Field(alias="from", min_length=1)
+    dim: Count | None = None
+    options: dict[str, Any] = Field(default_factory=dict)
+
+    def outside(self) -> Outside:
+        """The code.
+
+        Raises:
+            UserError: there is no such file or module.
+        """
+        return find(self.where, "embed")
+
+    def embedder(self, memo: Memo, grid: Iterable[Spec] = ()) -> Embedder:
+        """See `Section`."""
+        return WithoutModel(partial(embed, self, memo))
+
+    def about(self) -> About:
+        """See `Section`."""
+        return About(self.where)
+
+    def dimensions(self, dataset: str | None = None) -> int | None:
+        """See `Section`."""
+        return self.dim
+
+    def check(self) -> None:
+        """See `Section`."""
+        checked_options(self)
+
+
 def checked_options(spec: OutsideSpec) -> dict[str, Any]:
     """The options of an entry, with their defaults.
 
@@ -43,9 +85,7 @@ def checked_options(spec: OutsideSpec) -> dict[str, Any]:
             parameters.
     """
     outside = spec.outside()
-    made = outside.load()
-    if not callable(made):
-        raise UserError(f"'{outside.where}' is a {type(made).__name__}, no function (see docs/extend.md).")
+    made = outside.function(outside.load())
     try:
         options = options_model(made)(**spec.options).model_dump()
         json.dumps(options, allow_nan=False)
@@ -67,7 +107,7 @@ def embed(
     test: Split,
     pair_format: str,
     dataset: str,
-    fields: tuple[str, str],
+    fields: Fields,
 ) -> Embedding:
     """Embed both splits of one task, as `embed.embed`; finished chunks are in the memo.
 
@@ -202,3 +242,6 @@ def _shown(text: str) -> str:
 
 def _refused(who: str, what: str) -> UserError:
     return UserError(f"{who}: {what}. Nothing of this is kept; mend it and run the same command again.")
+
+
+ENTRY = OutsideSpec

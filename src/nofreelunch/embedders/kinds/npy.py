@@ -1,20 +1,111 @@
 """Vectors that were computed elsewhere: an .npy, and a table that says which text each of its rows belongs to."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 import numpy as np
+from pydantic import AfterValidator, Field, model_validator
 
 from nofreelunch.base.arrays import AnyFloatArray, FloatArray
 from nofreelunch.base.errors import UserError
-from nofreelunch.base.storage import BROKEN_NPY
-from nofreelunch.embedders.own_files import absent, digest_of, own, vector_files
+from nofreelunch.base.spec import Spec
+from nofreelunch.base.storage import BROKEN_NPY, Memo, file_digest
+from nofreelunch.embedders.embedding import Embedding
+from nofreelunch.embedders.own import Own, absent, digest_of
 from nofreelunch.embedders.pair_formats import columns
-from nofreelunch.embedders.spec import Npy
-from nofreelunch.tasks.columns import read_columns
-from nofreelunch.tasks.table import Split
+from nofreelunch.embedders.section import About, Embedder, Fields, Section, WithoutModel
+from nofreelunch.tasks.columns import Reading, legal_delimiter, legal_encoding, read_columns
+from nofreelunch.tasks.table import SPLITS, Split
 
 Key = str | tuple[str, str]
+
+
+class Npy(Section):
+    """Vectors that were computed elsewhere. ``{dataset}`` and ``{split}`` (train, test) in a path stand for names.
+
+    Attributes:
+        vectors: an .npy of shape (n, d).
+        texts: a CSV, TSV, JSON lines or parquet file whose row i is the text of row i of ``vectors``.
+        text: its column of the text, or of the first text of a pair.
+        text_pair: its column of the second text; None where texts were embedded alone.
+        encoding, delimiter, sheet: how to read it, as for a task of files.
+    """
+
+    in_memo: ClassVar[bool] = False
+    kind: Literal["npy"]
+    vectors: str = Field(min_length=1)
+    texts: str = Field(min_length=1)
+    text: str = "text"
+    text_pair: str | None = None
+    encoding: Annotated[str, AfterValidator(legal_encoding)] | None = None
+    delimiter: Annotated[str, AfterValidator(legal_delimiter)] | None = None
+    sheet: str | None = None
+
+    @property
+    def reading(self) -> Reading:
+        """How to read the table of texts."""
+        return Reading(self.encoding, self.delimiter, self.sheet)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if ("{split}" in self.vectors) != ("{split}" in self.texts):
+            raise ValueError("'{split}' must stand in both 'vectors' and 'texts', or in neither")
+        return self
+
+    def embedder(self, memo: Memo, grid: Iterable[Spec] = ()) -> Embedder:
+        """See `Section`."""
+        return WithoutModel(partial(_embedded, self))
+
+    def about(self) -> About:
+        """See `Section`."""
+        return About(self.vectors)
+
+    def dimensions(self, dataset: str | None = None) -> int | None:
+        """See `Section`: those of the task's first file.
+
+        Raises:
+            UserError: that is no array of vectors.
+        """
+        if dataset is None:
+            return None
+        path = next(iter(self.files(dataset)))
+        return int(open_vectors(path).shape[1]) if path.is_file() else None
+
+    def files(self, dataset: str) -> dict[Path, Path]:
+        """The .npy files for a task, each with its table of texts: one, or one for each split."""
+        return {Path(_named(self.vectors, dataset, one)): Path(_named(self.texts, dataset, one)) for one in SPLITS}
+
+    def own(self, dataset: str) -> Own:
+        """See `Section`."""
+        vectors = self.files(dataset)
+        files = [*vectors, *vectors.values()]
+        return Own([path.as_posix() for path in files], files)
+
+    def changed(self, cards: Mapping[str, Mapping[str, Any]]) -> list[str]:
+        """See `Section`."""
+        return [name for name, card in cards.items() if _differ(card.get("sha256") or {})]
+
+    def check_task(self, splits: Mapping[str, Split], pair_format: str, dataset: str) -> None:
+        """See `Section`."""
+        find_vectors(self, splits, pair_format, dataset)
+
+
+def _named(template: str, dataset: str, split: str) -> str:
+    return template.replace("{dataset}", dataset).replace("{split}", split)
+
+
+def _differ(known: Mapping[str, str]) -> bool:
+    return any(Path(path).is_file() and file_digest(Path(path)) != digest for path, digest in known.items())
+
+
+def _embedded(spec: Npy, train: Split, test: Split, pair_format: str, dataset: str, _fields: Fields) -> Embedding:
+    splits = {"train": train, "test": test}
+    files = digests(spec, dataset)
+    vectors = find_vectors(spec, splits, pair_format, dataset)
+    card = {"kind": spec.kind, "source": "local files", "sha256": files}
+    return Embedding.of(vectors, card)
 
 
 def digests(spec: Npy, dataset: str) -> dict[str, str]:
@@ -23,7 +114,7 @@ def digests(spec: Npy, dataset: str) -> dict[str, str]:
     Raises:
         UserError: a file is absent.
     """
-    return {path.as_posix(): digest_of(path) for path in own(spec, dataset).files}
+    return {path.as_posix(): digest_of(path) for path in spec.own(dataset).files}
 
 
 def find_vectors(spec: Npy, splits: Mapping[str, Split], pair_format: str, dataset: str) -> dict[str, list[FloatArray]]:
@@ -43,7 +134,7 @@ def find_vectors(spec: Npy, splits: Mapping[str, Split], pair_format: str, datas
     """
     matrices: list[AnyFloatArray] = []
     place: dict[Key, tuple[int, int]] = {}
-    for path, table in vector_files(spec, dataset).items():
+    for path, table in spec.files(dataset).items():
         vectors, keys = open_vectors(path), _table_keys(spec, table)
         if len(keys) != len(vectors):
             raise UserError(
@@ -113,3 +204,6 @@ def open_vectors(path: Path) -> AnyFloatArray:
     if vectors.ndim != 2 or vectors.dtype.kind != "f" or not vectors.size:
         raise UserError(f"{path} holds {vectors.dtype} {vectors.shape}, not floating point (texts, dimensions).")
     return vectors
+
+
+ENTRY = Npy
