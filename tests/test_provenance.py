@@ -76,6 +76,12 @@ def test_the_code_of_a_vector_is_what_computes_it(root):
     assert {module.removeprefix("nofreelunch.") for module in closure} <= {root, *LOADERS}
 
 
+def test_the_code_of_a_gpus_vector_is_no_more_than_that():
+    closure = provenance._closure(("nofreelunch.embedders.gpu_model",))
+    own = {f"embedders.{name}" for name in ("gpu_model", "fast_tokens", "sentence_model")}
+    assert {module.removeprefix("nofreelunch.") for module in closure} == {*own, *LOADERS}
+
+
 def test_an_environment_is_the_same_whatever_has_been_imported():
     code = "from nofreelunch.base.provenance import environment; print(sorted(environment().items()))"
     said = [

@@ -1,5 +1,6 @@
 import hashlib
 import shutil
+import threading
 
 import numpy as np
 import pytest
@@ -133,6 +134,50 @@ def test_two_devices_share_the_chunks(tmp_path, monkeypatch):
     encoded = encode(texts, "key", lambda: devices, Memo(tmp_path), "label")
     assert vectors(encoded)[:, 0].tolist() == [len(text) for text in texts]
     assert sorted(text for device in devices for call in device.calls for text in call) == sorted(texts)
+
+
+@pytest.mark.parametrize("fails", ["encoder", "prepare"])
+def test_an_error_ends_all_devices_and_keeps_what_is_done(tmp_path, monkeypatch, fails):
+    """The third chunk fails while the other device is busy with the first: nothing is begun after that."""
+    monkeypatch.setattr(encoding, "GPU_CHUNK_TEXTS", 10)
+    texts, lock, failed = [f"{i:03}" for i in range(400)], threading.Lock(), threading.Event()
+    prepared, asked = [], []
+
+    def prepare(part):
+        with lock:
+            prepared.append(part)
+            third = len(prepared) == 3
+        if fails == "prepare" and third:
+            failed.set()
+            raise RuntimeError("the third")
+        return part
+
+    def device(part):
+        with lock:
+            asked.append(part)
+            number = len(asked)
+        if number == 1:
+            assert failed.wait(60)
+            # Time for whoever goes on.
+            threading.Event().wait(0.2)
+        elif number == 3 and fails == "encoder":
+            failed.set()
+            raise RuntimeError("the third")
+        return [np.ones((len(part), 1), np.float32)], np.ones(len(part), np.int64)
+
+    def run():
+        return encode(texts, "key", lambda: [device, device], Memo(tmp_path), "label", kind="cuda", prepare=prepare)
+
+    with pytest.raises(RuntimeError, match="the third"):
+        run()
+    # Two chunks for each device are under way at most, and one more for that which is done with its first.
+    assert len(prepared) <= 5
+    assert len(asked) == 3 if fails == "encoder" else 0 < len(asked) <= 5
+    done = asked[:2] if fails == "encoder" else asked.copy()
+    before = len(asked)
+    fails = ""
+    assert len(run().parts) == 40
+    assert len(asked) - before == 40 - len(done)
 
 
 def test_progress_says_rate_and_what_was_known(tmp_path, capsys):

@@ -10,10 +10,10 @@ from tiny_models import BYTE_LEVEL, FAMILIES, save_sentence_model, texts
 
 from nofreelunch.base.errors import UserError
 from nofreelunch.base.storage import Memo
-from nofreelunch.embedders import encoding, fast_tokens, gpu_model
+from nofreelunch.embedders import encoding, fast_tokens, gpu_memory, gpu_model
 from nofreelunch.embedders.adapter import HARDWARE
 from nofreelunch.embedders.encoding import chunks, encode
-from nofreelunch.embedders.gpu_model import GpuModel, token_budget, wanted_budget
+from nofreelunch.embedders.gpu_model import GpuModel, even_batches, token_budget, wanted_budget
 from nofreelunch.embedders.kinds.transformer import Transformer
 from nofreelunch.embedders.model_embedder import ModelEmbedder
 from nofreelunch.embedders.sentence_model import SentenceModel
@@ -89,6 +89,68 @@ def test_out_of_memory_halves_the_batch_and_keeps_what_is_done(bert_folder):
     assert sum(size > 100 for size in model.model.sizes) == failed
 
 
+# As torch 2.13 with CUDA 12 and 13 words them.
+ENDS = [
+    torch.AcceleratorError("CUDA error: out of memory\nCUDA kernel errors might be asynchronously reported"),
+    RuntimeError("CUDA error: out of memory\nCUDA kernel errors might be asynchronously reported"),
+    RuntimeError("CUDA driver error: out of memory"),
+    RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
+    RuntimeError("cuDNN error: CUDNN_STATUS_ALLOC_FAILED"),
+    RuntimeError("cuDNN error: CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED"),
+]
+OTHERS = [
+    torch.AcceleratorError("CUDA error: an illegal memory access was encountered"),
+    RuntimeError("CUDA error: device-side assert triggered"),
+    RuntimeError("CUDA error: CUBLAS_STATUS_NOT_INITIALIZED when calling `cublasCreate(handle)`"),
+    RuntimeError("CUDA error: CUBLAS_STATUS_EXECUTION_FAILED when calling `cublasGemmEx`"),
+    RuntimeError("cuDNN error: CUDNN_STATUS_NOT_SUPPORTED"),
+    RuntimeError("mat1 and mat2 shapes cannot be multiplied (2x3 and 4x5)"),
+    ValueError("CUDA error: out of memory"),
+]
+
+
+def raised(error):
+    raise error
+
+
+@pytest.mark.parametrize("error", ENDS, ids=str)
+def test_memory_ends_in_words_of_cuda_and_its_libraries_too(bert_folder, error, monkeypatch):
+    model = GpuModel(bert_folder, settings(), "cpu")
+    expected, _ = model.encode(TEXTS, "")
+    real = model.model
+
+    class Worded(Memory):
+        def __call__(self, features):
+            try:
+                return super().__call__(features)
+            except torch.OutOfMemoryError:
+                raise error from None
+
+    model.model, model.budget = Worded(real, 100), 400
+    np.testing.assert_allclose(model.encode(TEXTS, "")[0], expected, atol=1e-5)
+    monkeypatch.setattr(gpu_model, "START", 64)
+    model.model = Worded(real, 300)
+    assert model.find_budget(2**30) == 256
+    model.model, model.budget = Worded(real, 0), 400
+    with pytest.raises(UserError, match="one text of 16 tokens does not fit into the memory of cpu"):
+        model.encode(TEXTS, "")
+
+
+@pytest.mark.parametrize("error", OTHERS, ids=str)
+def test_no_other_error_is_taken_for_an_end_of_memory(bert_folder, error):
+    model = GpuModel(bert_folder, settings(), "cpu")
+
+    class Broken(Memory):
+        def __call__(self, features):
+            raise error
+
+    model.model = Broken(model.model, 0)
+    for ask in (lambda: model.encode(TEXTS, ""), lambda: model.find_budget(2**30)):
+        with pytest.raises(type(error)) as told:
+            ask()
+        assert told.value is error
+
+
 def test_memory_that_runs_out_later_costs_the_batches_after_it_alone(bert_folder):
     model = GpuModel(bert_folder, settings(), "cpu")
     expected, _ = model.encode(TEXTS, "")
@@ -128,6 +190,29 @@ def test_the_search_finds_the_largest_that_fits(capacity, start, most):
     assert len(card.asked) == len(set(card.asked)) <= 22
 
 
+def test_even_batches_by_hand():
+    lengths = np.array([100, 100, 99, 90, 50, 50, 3, 2, 2, 2])
+    # At most 320 tokens, 10 of them padding: 3 × 100 (one padded), 90 alone (50 would be padded by 40), …
+    assert list(even_batches(lengths, 320)) == [slice(0, 3), slice(3, 4), slice(4, 6), slice(6, 10)]
+    # At most 10,000, 312 of them padding: eight texts have 306, nine 404.
+    assert list(even_batches(lengths, 10_000)) == [slice(0, 8), slice(8, 10)]
+    assert list(even_batches(lengths[:3], 50)) == [slice(0, 1), slice(1, 2), slice(2, 3)]
+
+
+@given(st.lists(st.integers(1, 300), min_size=1, max_size=200), st.integers(1, 20_000))
+def test_even_batches_are_full_and_nearly_without_padding(lengths, budget):
+    lengths = np.array(sorted(lengths, reverse=True))
+    rows = list(even_batches(lengths, budget))
+    assert np.array_equal(np.concatenate([lengths[row] for row in rows]), lengths)
+
+    def fits(part):
+        return len(part) == 1 or (part[0] * len(part) <= budget and (part[0] - part).sum() <= budget / 32)
+
+    for row in rows:
+        assert fits(lengths[row])
+        assert row.stop == len(lengths) or not fits(lengths[row.start : row.stop + 1])
+
+
 def test_the_budget_by_hand():
     # 2⁴⁸ operations at two for each weight and token.
     assert wanted_budget(22_700_000) == 262_144
@@ -159,13 +244,19 @@ def test_a_model_that_does_not_fit_is_told_what_would(bert_folder, monkeypatch):
         raise torch.OutOfMemoryError("CUDA out of memory")
 
     count = sum(value.numel() for value in GpuModel(bert_folder, settings(), "cpu").model.parameters())
-    assert gpu_model.weight_count(bert_folder) >= count
-    monkeypatch.setattr(gpu_model, "weight_count", lambda _: 7_070_000_000)
-    monkeypatch.setattr(gpu_model, "free_bytes", lambda _: 10 * 2**30)
+    assert gpu_memory.weight_count(bert_folder) >= count
+    monkeypatch.setattr(gpu_memory, "weight_count", lambda _: 7_070_000_000)
+    monkeypatch.setattr(gpu_memory, "free", lambda _: 10 * 2**30)
     monkeypatch.setattr(BertModel, "from_pretrained", full)
-    with pytest.raises(
-        UserError, match=r"7\.07 billion weights take 26\.3 GiB in float32, 13\.2 in .*10\.0 .*5\.37 in b"
-    ):
+    fits = r"7\.07 billion weights take 26\.3 GiB in float32, 13\.2 in .*10\.0 .*5\.37 in b"
+    with pytest.raises(UserError, match=fits):
+        GpuModel(bert_folder, settings(), "cpu")
+    for error in ENDS:
+        monkeypatch.setattr(BertModel, "from_pretrained", lambda *_, error=error, **options: raised(error))
+        with pytest.raises(UserError, match=rf"cpu has too little memory for .*bert.*\n.*{fits}"):
+            GpuModel(bert_folder, settings(), "cpu")
+    monkeypatch.setattr(BertModel, "from_pretrained", lambda *_, **options: raised(OTHERS[0]))
+    with pytest.raises(torch.AcceleratorError, match="illegal memory access"):
         GpuModel(bert_folder, settings(), "cpu")
 
 

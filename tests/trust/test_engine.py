@@ -11,7 +11,7 @@ import pytest
 
 from nofreelunch.base.errors import UserError
 from nofreelunch.compute import parcels
-from nofreelunch.compute.engine import map_unordered, map_works
+from nofreelunch.compute.engine import jobs, map_unordered, map_works
 from nofreelunch.compute.work import Work
 
 
@@ -32,6 +32,19 @@ def test_arrays_reach_workers_as_they_are_and_are_shared():
             assert (offset, aligned, fortran, writeable) == (0, True, array.flags.f_contiguous, False)
             assert sums == here[4]
     assert all(map_unordered(pieces.same_array, (rows, rows), range(2)))
+
+
+@pytest.mark.parametrize("name", ["cuda", "cuda:1", "torch"])
+def test_one_process_asks_a_device_unless_more_are_wanted(monkeypatch, name):
+    monkeypatch.setenv("NOFREELUNCH_DEVICE", name)
+    assert jobs() == 2
+    monkeypatch.delenv("NOFREELUNCH_JOBS")
+    assert jobs() == 1
+    monkeypatch.setenv("NOFREELUNCH_DEVICE", "cpu")
+    assert jobs() == len(os.sched_getaffinity(0))
+    monkeypatch.setenv("NOFREELUNCH_DEVICE", "gpu")
+    with pytest.raises(UserError, match="NOFREELUNCH_DEVICE must be cpu"):
+        jobs()
 
 
 def test_a_worker_unpacks_what_is_shared_once():

@@ -11,7 +11,9 @@ from typing import Any
 PACKAGE = "nofreelunch"
 ROOT = Path(__file__).parents[1]
 # Their content changes no result: names of types, the words of errors, and what is said on the way.
-WORDS = frozenset({f"nofreelunch.base.{name}" for name in ("arrays", "errors", "progress")})
+WORDS = frozenset(
+    f"nofreelunch.{name}" for name in ("base.arrays", "base.errors", "base.progress", "embedders.gpu_memory")
+)
 # What modules declare with it stands in keys as their entries' definitions.
 DECLARING, DECLARED = "nofreelunch.selection.declare", "ENTRY"
 # The packages that compute pools, runs and diagnostics.

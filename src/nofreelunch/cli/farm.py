@@ -14,6 +14,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = (
         "Needs the tasks: run 'dvc repro download' first. Killed, it goes on where it was.\n"
         "NOFREELUNCH_SCHEDULER=tcp://host:8786 (or a scheduler file) lets the workers of a Dask cluster do the work,\n"
+        "NOFREELUNCH_JOBS is the number of processes here: all cores, or one where NOFREELUNCH_DEVICE names a GPU.\n"
         "NOFREELUNCH_CACHE says where the memo is; 'dvc repro' must be given the same. See docs/cluster.md."
     )
     parser.add_argument("--datasets", nargs="+", metavar="NAME", help="only these of the grid's data sets")

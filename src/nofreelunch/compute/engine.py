@@ -8,14 +8,18 @@ from typing import Any
 from nofreelunch.base.environment import whole_number
 from nofreelunch.compute.parcels import spool
 from nofreelunch.compute.work import SCHEDULER, Piece, Result, Work, Workers
+from nofreelunch.space import device
 
 
 def jobs() -> int:
-    """How many worker processes to use: ``$NOFREELUNCH_JOBS``, else the cores this process may run on.
+    """How many worker processes to use: ``$NOFREELUNCH_JOBS``, else the cores this process may run on, and one where
+    another device than the CPU computes, of which each worker would hold a context and a copy of the pool.
 
     Raises:
-        UserError: the variable is no positive whole number.
+        UserError: the variable is no positive whole number, or the device is unknown.
     """
+    if device.kind() != "cpu":
+        return whole_number("NOFREELUNCH_JOBS", 1)
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return whole_number("NOFREELUNCH_JOBS", cores)
 

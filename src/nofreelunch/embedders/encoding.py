@@ -1,9 +1,10 @@
 """The encoding loop: chunks of distinct texts, each found in the memo or computed and put there."""
 
 import queue
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from typing import Any
 
@@ -121,6 +122,10 @@ def encode(
         kind: of the devices, which decides on the size of chunks.
         prepare: what can be done with a chunk before an encoder has time for it, which then gets the result and not the
             texts; called in threads, once the encoders are loaded.
+
+    Raises:
+        Exception: the first that an encoder or ``prepare`` raises. No chunk is begun after it; those that other
+            devices are computing are finished and kept.
     """
     parts = list(chunks(texts, kind))
     keys = chunk_keys(texts, parts, key)
@@ -144,13 +149,21 @@ def encode(
         for encoder in encoders:
             idle.put(encoder)
 
+        ended = threading.Event()
+
         def compute(place: int) -> int:
             part: Any = [texts[i] for i in parts[place]]
             if prepare is not None:
                 part = prepare(part)
             encoder = idle.get()
             try:
+                if ended.is_set():
+                    return 0
                 chunk, *others = encode_chunk(encoder, part, clock)
+            except BaseException:
+                # Before another thread gets the encoder.
+                ended.set()
+                raise
             finally:
                 idle.put(encoder)
             for names, entry in zip(further, others, strict=True):
@@ -161,7 +174,7 @@ def encode(
 
         known = len(texts) - sum(len(parts[place]) for place in missing)
         with Progress(label, len(texts), "texts", known) as progress:
-            for count in _map(compute, missing, len(encoders) + (0 if prepare is None else AHEAD)):
+            for count in _map(compute, missing, len(encoders) + (0 if prepare is None else AHEAD), ended):
                 progress.update(count)
     return Encoded(memo, keys, parts, int(dims[0]), tokens, float(seconds.sum()))
 
@@ -174,12 +187,29 @@ def encode_chunk(encoder: Encoder, texts: Any, clock: Callable[[], float]) -> li
     return [{"vectors": vectors, "tokens": tokens, "seconds": seconds} for vectors in sets]
 
 
-def _map(compute: Callable[[int], int], places: list[int], workers: int) -> Iterator[int]:
+def _map(compute: Callable[[int], int], places: list[int], workers: int, ended: threading.Event) -> Iterator[int]:
+    """What ``compute`` gives for each of the ``places``, as each is done, by so many threads.
+
+    An error, in a thread or in who reads this, sets ``ended``: nothing is begun then, and what is under way is waited
+    for.
+    """
     if workers == 1:
         yield from map(compute, places)
         return
+
+    def begin(place: int) -> int:
+        if ended.is_set():
+            return 0
+        try:
+            return compute(place)
+        except BaseException:
+            ended.set()
+            raise
+
     pool = ThreadPoolExecutor(workers)
     try:
-        yield from pool.map(compute, places)
+        for done in as_completed([pool.submit(begin, place) for place in places]):
+            yield done.result()
     finally:
+        ended.set()
         pool.shutdown(cancel_futures=True)

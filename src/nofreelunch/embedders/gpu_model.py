@@ -6,7 +6,8 @@ are fetched one batch late.
 """
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,18 +15,40 @@ import numpy as np
 
 from nofreelunch.base.arrays import FloatArray, IntArray
 from nofreelunch.base.errors import UserError
-from nofreelunch.embedders import fast_tokens
-from nofreelunch.embedders.model_files import weight_files
-from nofreelunch.embedders.sentence_model import SentenceModel, _rows, batches
+from nofreelunch.embedders import fast_tokens, gpu_memory
+from nofreelunch.embedders.sentence_model import SentenceModel, _rows
 from nofreelunch.embedders.settings import Settings
 from nofreelunch.embedders.text_tokens import PROBE
-from nofreelunch.space.held_rows import GIB, free_bytes
 
 # Operations of a batch, 2 for each weight and token: half a second of a card that does 500 TFLOP/s, so that starting it
 # costs nothing beside. More tokens in a batch than that need memory and gain nothing.
 BATCH_OPERATIONS = 2**48
 FEWEST, MOST = 16_384, 262_144
 START = 4_096
+# Of a batch's budget, as padding: measured by benchmarks.padding. Less makes batches too small to keep a GPU busy.
+PADDED_SHARE = 1 / 32
+# Memory that ends where torch itself asks for it is torch.OutOfMemoryError. Where CUDA, its driver or a library on it
+# asks, the error is a RuntimeError that says one of these.
+MEMORY_ENDS = (
+    "CUDA error: out of memory",
+    "CUDA driver error: out of memory",
+    "CUBLAS_STATUS_ALLOC_FAILED",
+    "CUDNN_STATUS_ALLOC_FAILED",
+    "CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED",
+)
+
+
+@contextmanager
+def memory_ends() -> Iterator[None]:
+    """Any end of a GPU's memory as torch.OutOfMemoryError; every other error as it is."""
+    import torch
+
+    try:
+        yield
+    except RuntimeError as error:
+        if isinstance(error, torch.OutOfMemoryError) or not any(words in str(error) for words in MEMORY_ENDS):
+            raise
+        raise torch.OutOfMemoryError(str(error)) from error
 
 
 class Prepared(NamedTuple):
@@ -45,7 +68,8 @@ class Prepared(NamedTuple):
 class GpuModel(SentenceModel):
     """Turns texts into vectors in two steps, of which only the second needs the GPU.
 
-    A batch is texts of one chunk in the order of their lengths, as many as `budget` holds. The budget is that of the
+    A batch is texts of one chunk in the order of their lengths, as many as `budget` holds and are near in length
+    (`even_batches`). The budget is that of the
     model's size wherever the memory allows it (`wanted_budget`), and else half of that, a quarter and so on. So the
     batch a text falls into depends on the texts, and on the card only where that is too small; never on rates, on the
     number of GPUs, or on what the memo has already.
@@ -58,19 +82,21 @@ class GpuModel(SentenceModel):
         import torch
 
         # Afterwards a part of the model is there, as long as the error is handled.
-        free = free_bytes(torch.device(device)) or 0
+        room = gpu_memory.free(device)
         try:
-            super().__init__(folder, settings, device)
-        except UserError as error:
-            if isinstance(error.__cause__, torch.OutOfMemoryError):
-                raise UserError(f"{error}\n{what_fits(folder, settings.dtype, free)}") from error
-            raise
+            with memory_ends():
+                super().__init__(folder, settings, device)
+        except (UserError, torch.OutOfMemoryError) as error:
+            if isinstance(error, UserError) and not isinstance(error.__cause__, torch.OutOfMemoryError):
+                raise
+            said = str(error) if isinstance(error, UserError) else f"{device} has too little memory for {folder}."
+            raise UserError(f"{said}\n{gpu_memory.what_fits(folder, settings.dtype, room)}") from error
         self._tokenising = threading.Lock()
         if device != "cpu" and self.tokens is not None:
-            self.budget = self.find_budget(free_bytes(torch.device(device)) or 0)
+            self.budget = self.find_budget(gpu_memory.free(device))
 
-    def find_budget(self, free: int) -> int:
-        """The padded tokens of a batch, tried out from few to many.
+    def find_budget(self, room: int) -> int:
+        """The padded tokens of a batch, tried out from few to many; ``room`` is what the error says is free, in bytes.
 
         Raises:
             UserError: not one text of ``max_tokens`` fits beside the model.
@@ -79,15 +105,7 @@ class GpuModel(SentenceModel):
         weights = sum(value.numel() for value in self.model.parameters())
         found = token_budget(self._try, start, max(start, wanted_budget(weights)))
         if found < self.settings.max_tokens:
-            cure = (
-                f"one of {found:,} does: set 'max_tokens: {found}' for this embedder"
-                if found
-                else "no shorter one does"
-            )
-            raise UserError(
-                f"a text of {self.settings.max_tokens:,} tokens does not fit into the {free / GIB:.1f} GiB that "
-                f"{self.device} has free beside {self.folder}; {cure}, or 'dtype: bfloat16', or use a larger GPU."
-            )
+            raise gpu_memory.text_too_long(self.settings.max_tokens, found, room, self.device, self.folder)
         return found
 
     def encode_layers(
@@ -144,7 +162,7 @@ class GpuModel(SentenceModel):
         parts: list[list[FloatArray]] = []
         late: _Late | None = None
         try:
-            for row in batches(lengths[order], self.budget):
+            for row in even_batches(lengths[order], self.budget):
                 following = self._launch(_rows(features, lengths, order[row]), layers)
                 if late is not None:
                     parts.append(self._fetch(late))
@@ -161,7 +179,7 @@ class GpuModel(SentenceModel):
         """Have the GPU begin with one batch, and with the copies to it and from it."""
         import torch
 
-        with torch.inference_mode():
+        with torch.inference_mode(), memory_ends():
             moved = {
                 name: self._up(value) if isinstance(value, torch.Tensor) else value for name, value in features.items()
             }
@@ -172,6 +190,10 @@ class GpuModel(SentenceModel):
             return _Late(
                 [(out["sentence_embedding"] if k is None else self._mean(states, moved, k)).float() for k in layers]
             )
+
+    def _pass(self, features: dict[str, Any], layers: Sequence[int | None]) -> list[FloatArray]:
+        with memory_ends():
+            return super()._pass(features, layers)
 
     def _up(self, value: Any) -> Any:
         if self.device == "cpu":
@@ -221,6 +243,19 @@ class _Late:
         return self._vectors
 
 
+def even_batches(lengths: IntArray, budget: int) -> Iterator[slice]:
+    """Slices of texts ordered from long to short, each of one text, or of at most ``budget`` tokens, padding included,
+    of which at most ``PADDED_SHARE`` of the budget are padding."""
+    start = 0
+    while start < len(lengths):
+        longest = int(lengths[start])
+        near = lengths[start : start + max(1, budget // longest)]
+        padding = longest * np.arange(1, len(near) + 1) - np.cumsum(near)
+        stop = start + int(np.searchsorted(padding, PADDED_SHARE * budget, side="right"))
+        yield slice(start, stop)
+        start = stop
+
+
 def wanted_budget(weights: int) -> int:
     """Padded tokens of a batch of a model of so many ``weights``: a power of two."""
     tokens = max(FEWEST, min(MOST, BATCH_OPERATIONS // (2 * max(1, weights))))
@@ -260,26 +295,3 @@ def _fits(probe: Callable[[int], None], size: int) -> bool:
     if not fits:
         torch.cuda.empty_cache()
     return fits
-
-
-def what_fits(folder: Path, dtype: str, free: int) -> str:
-    """How much memory the weights in ``folder`` take, and how many would fit into what is ``free``."""
-    weights, room = weight_count(folder), free / GIB
-    width = 4 if dtype == "float32" else 2
-    return (
-        f"Its {weights / 1e9:.2f} billion weights take {weights * width / GIB:.1f} GiB in {dtype}, "
-        f"{weights * 2 / GIB:.1f} in bfloat16; {room:.1f} GiB are free, enough for {free / width / 1e9:.2f} billion in "
-        f"{dtype}, {free / 2 / 1e9:.2f} in bfloat16, with nothing left for texts."
-    )
-
-
-def weight_count(folder: Path) -> int:
-    """The numbers in a model's weight files."""
-    from safetensors import safe_open
-
-    total = 0
-    for path in weight_files(folder):
-        with safe_open(path, framework="np") as handle:
-            names = list(handle.keys())
-            total += sum(int(np.prod(handle.get_slice(name).get_shape())) for name in names)
-    return total
