@@ -9,7 +9,7 @@ from nofreelunch import params
 from nofreelunch.base.errors import UserError
 from nofreelunch.base.storage import Memo
 from nofreelunch.embedders import wheels
-from nofreelunch.embedders.model_embedder import ModelEmbedder
+from nofreelunch.embedders.static_embedder import StaticEmbedder
 from nofreelunch.embedders.static_vectors import StaticVectors, word_vectors
 
 SHIPPED = params.load(Path(__file__).parents[2] / "params.yaml")
@@ -125,7 +125,7 @@ def test_wordllama_has_the_vectors_of_its_authors_code(name):
     spec = SHIPPED.embedders[name]
     if not wheels.is_unpacked(spec.wheels, Memo.default(), spec.files):
         pytest.skip(f"the wheel of {name} has not been fetched")
-    vectors, tokens = ModelEmbedder(spec, Memo.default()).static_vectors.encode(list(WORDLLAMA))
+    vectors, tokens = StaticEmbedder(spec, Memo.default()).vectors.encode(list(WORDLLAMA))
     chosen = [0, 1, 2] if spec.truncate_dim else [0, 1, 2, 255]
     assert vectors.shape == (len(WORDLLAMA), spec.truncate_dim or 256)
     assert np.allclose(vectors[:, chosen], [row[: len(chosen)] for row in WORDLLAMA.values()], atol=1e-6)

@@ -1,13 +1,14 @@
-"""A transformer, or its static word vectors, for any number of tasks."""
+"""A transformer, for any number of tasks."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property, partial
+from typing import ClassVar
 
 import numpy as np
 
-from nofreelunch.base.arrays import FloatArray, IntArray
+from nofreelunch.base.arrays import FloatArray
 from nofreelunch.base.errors import UserError
 from nofreelunch.base.provenance import code_digest, releases
 from nofreelunch.base.storage import Memo, digest
@@ -31,13 +32,8 @@ from nofreelunch.embedders.pair_formats import FIELDS, columns, distinct
 from nofreelunch.embedders.prompts import resolve
 from nofreelunch.embedders.sentence_model import SentenceModel
 from nofreelunch.embedders.settings import Settings
-from nofreelunch.embedders.static_vectors import StaticVectors
 from nofreelunch.embedders.text_tokens import TextTokens
 from nofreelunch.tasks.table import Split
-
-# Whose versions can change a vector.
-STATIC_PACKAGES = ("numpy", "scipy", "tokenizers")
-MODEL_PACKAGES = ("numpy", "tokenizers", "torch", "transformers", "sentence-transformers")
 
 
 @dataclass(frozen=True)
@@ -61,7 +57,7 @@ class Texts:
 
 
 class ModelEmbedder:
-    """A transformer or its static word vectors, for any number of tasks: loaded once, when a text first needs it.
+    """A transformer, for any number of tasks: loaded once, when a text first needs it.
 
     Args:
         spec: the embedder's entry in params.yaml.
@@ -69,7 +65,16 @@ class ModelEmbedder:
         where: what missing chunks are computed on; None for what this process has.
         devices: where the model runs, one copy on each; None for all of this process.
         beside: ``layers`` of entries that differ from ``spec`` in this alone; their vectors come from the same pass.
+
+    Attributes:
+        kind: what its cards say.
+        packages: whose versions can change a vector.
+        any_hardware: whose vectors it takes from the memo, the best first.
     """
+
+    kind: ClassVar[str] = "transformer"
+    packages: ClassVar[tuple[str, ...]] = ("numpy", "tokenizers", "torch", "transformers", "sentence-transformers")
+    any_hardware: ClassVar[tuple[Hardware, ...]] = HARDWARE
 
     def __init__(
         self,
@@ -90,12 +95,16 @@ class ModelEmbedder:
     @cached_property
     def where(self) -> Hardware:
         """What missing chunks are computed on."""
-        return CPU if self.spec.static else self._where or hardware()
+        return self._where or self.here()
 
     @cached_property
     def devices(self) -> list[str]:
         """Where the model runs, one copy on each."""
-        return ["cpu"] if self.spec.static else self._devices or devices()
+        return self._devices or devices()
+
+    def here(self) -> Hardware:
+        """What this process has for it."""
+        return hardware()
 
     def settings(self, where: Hardware) -> Settings:
         """The adapter's settings on ``where``."""
@@ -111,7 +120,7 @@ class ModelEmbedder:
             attention=spec.attention,
             truncate_dim=spec.truncate_dim,
             normalise=spec.normalise,
-            dtype="float32" if spec.static else dtype,
+            dtype=dtype,
             remote_code=spec.remote_code,
         )
 
@@ -122,7 +131,7 @@ class ModelEmbedder:
         Raises:
             UserError: the tokenizer does not fit the entry.
         """
-        if self.spec.static or not model_files.has_plain_transformer(self.files.folder):
+        if not model_files.has_plain_transformer(self.files.folder):
             return None
         last = "lasttoken" in self.pooling
         tokens = TextTokens.load(self.files.folder, self.settings(self.where), last=last)
@@ -135,24 +144,21 @@ class ModelEmbedder:
         made = SentenceModel if self.where.kind == "cpu" else GpuModel
         return [made(self.files.folder, self.settings(self.where), device) for device in self.devices]
 
-    @cached_property
-    def static_vectors(self) -> StaticVectors:
-        """The model's input word vectors."""
-        folder = self.files.folder
-        files = model_files.weight_files(folder)
-        return StaticVectors(folder, files, self.spec.max_tokens, self.spec.truncate_dim)
-
     def texts(
         self, train: Split, test: Split, pair_format: str, task_name: str, fields: tuple[str, str] = FIELDS
     ) -> Texts:
         """What this embedder embeds of a task."""
         folder = self.files.folder
-        separator, prompt = model_files.separator(folder), self.spec.prompt
-        if prompt is None:
-            prompt = "" if self.spec.static else model_files.default_prompt(folder)
+        separator, prompt = model_files.separator(folder), self.prompt
         splits = {"train": train, "test": test}
         parts = {name: columns(split, pair_format, separator, fields) for name, split in splits.items()}
         return Texts(task_name, parts, distinct(parts.values()), resolve(prompt, self.spec.instructions, task_name))
+
+    @property
+    def prompt(self) -> str:
+        """What is put before each text, ``{task}`` unresolved."""
+        said = self.spec.prompt
+        return model_files.default_prompt(self.files.folder) if said is None else said
 
     def missing(self, texts: Texts) -> dict[tuple[str, ...], list[str]]:
         """The chunks that the memo lacks, under the keys of their entries; none where it has all of other hardware."""
@@ -182,7 +188,7 @@ class ModelEmbedder:
         key, *beside = (self._key(texts.prompt, where, layers) for layers in self.layers)
 
         def encoders() -> list[Encoder]:
-            here = CPU if self.spec.static else hardware()
+            here = self.here()
             if (where.kind, self.settings(where)) != (here.kind, self.settings(here)):
                 raise UserError(f"{self.memo.folder} lost a chunk while it was in use. Run the same command again.")
             return self.encoders(texts.prompt) if prepare is None else self._runners()
@@ -193,7 +199,7 @@ class ModelEmbedder:
             key,
             encoders,
             self.memo,
-            self._label(task_name),
+            f"{task_name} · {self.name}",
             beside,
             self.clock,
             where.kind,
@@ -209,7 +215,7 @@ class ModelEmbedder:
 
         every = np.concatenate([index for part in indices.values() for index in part])
         card = {
-            "kind": "static" if self.spec.static else "transformer",
+            "kind": self.kind,
             "model": self.spec.hub,
             "source": self.files.source,
             "revision": self.files.revision,
@@ -223,7 +229,7 @@ class ModelEmbedder:
             "max_tokens": self.spec.max_tokens,
             "truncated_share": float(np.mean(encoded.tokens[every] > self.spec.max_tokens)),
             "dtype": self.settings(where).dtype,
-            "versions": releases(*self._packages()),
+            "versions": releases(*self.packages),
             "device": where.kind,
             "texts": len(every),
             "unique_texts": len(place),
@@ -238,8 +244,6 @@ class ModelEmbedder:
 
     def encoders(self, prompt: str) -> list[Encoder]:
         """What turns texts into vectors, one for each device; loads the model."""
-        if self.spec.static:
-            return [self._static]
         return [partial(model.encode_layers, prompt=prompt, layers=self.layers) for model in self.models]
 
     def _prepare(self, texts: list[str], prompt: str) -> Prepared:
@@ -253,27 +257,23 @@ class ModelEmbedder:
     def _gpu_models(self) -> list[GpuModel]:
         return [model for model in self.models if isinstance(model, GpuModel)]
 
-    def _static(self, texts: list[str]) -> tuple[list[FloatArray], IntArray]:
-        vectors, tokens = self.static_vectors.encode(texts)
-        return [vectors], tokens
-
     def _complete(self, texts: Texts) -> Hardware | None:
         """The best hardware of whose vectors of ``texts`` the memo lacks none.
 
         In a fixed order and not this process's own first, so that all who share a memo find the same vectors.
         """
-        for where in (CPU,) if self.spec.static else HARDWARE:
+        for where in self.any_hardware:
             parts = list(chunks(texts.distinct, where.kind))
             keys = chunk_keys(texts.distinct, parts, self._key(texts.prompt, where, self.spec.layers))
             if all(self.memo.load(key) is not None for key in keys):
                 return where
         return None
 
-    def _packages(self) -> tuple[str, ...]:
-        return STATIC_PACKAGES if self.spec.static else MODEL_PACKAGES
+    def module(self, where: Hardware) -> str:
+        """Whose code makes the vectors on ``where``."""
+        return f"nofreelunch.embedders.{'sentence_model' if where.kind == 'cpu' else 'gpu_model'}"
 
     def _key(self, prompt: str, where: Hardware, layers: int | None) -> str:
-        module = "static_vectors" if self.spec.static else "sentence_model" if where.kind == "cpu" else "gpu_model"
         return digest(
             "chunk of texts",
             {
@@ -284,21 +284,21 @@ class ModelEmbedder:
                 "weights": self.files.weights,
                 "configuration": self.files.configuration,
                 "device": where.kind,
-                "versions": releases(*self._packages()),
-                "code": code_digest(f"nofreelunch.embedders.{module}"),
+                "versions": releases(*self.packages),
+                "code": code_digest(self.module(where)),
             },
         )
 
     @property
     def pooling(self) -> str:
         """What becomes of token vectors, in words."""
-        if self.spec.static:
-            return "mean of input word vectors"
         if self.spec.layers is not None:
             return f"mean after layer {self.spec.layers}"
         if model_type(self.files.folder) == NV_EMBED:
             return "latent attention + mean + normalize"
         return self.spec.pooling or model_files.describe_pooling(self.files.folder)
 
-    def _label(self, task_name: str) -> str:
-        return f"{task_name} · {self.spec.hub.rpartition('/')[2]}{' (static)' if self.spec.static else ''}"
+    @property
+    def name(self) -> str:
+        """Of the model, for people."""
+        return self.spec.hub.rpartition("/")[2]

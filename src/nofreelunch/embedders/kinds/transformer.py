@@ -11,6 +11,7 @@ from nofreelunch.embedders.model_entry import ModelEntry, layers_beside
 from nofreelunch.embedders.model_files import CONFIGURATION, weight_files, weights_digest, wheels_to_fetch
 from nofreelunch.embedders.own import Own
 from nofreelunch.embedders.section import About, Part, Section
+from nofreelunch.embedders.static_embedder import StaticEmbedder
 
 
 class Transformer(ModelEntry, Section):
@@ -20,7 +21,8 @@ class Transformer(ModelEntry, Section):
 
     def embedder(self, memo: Memo, grid: Iterable[Spec] = ()) -> ModelEmbedder:
         """See `Section`; entries of the ``grid`` that differ in ``layers`` alone come from the same pass."""
-        return ModelEmbedder(self, memo, beside=layers_beside(self, grid))
+        made = StaticEmbedder if self.static else ModelEmbedder
+        return made(self, memo, beside=layers_beside(self, grid))
 
     @property
     def transformer(self) -> ModelEntry | None:
