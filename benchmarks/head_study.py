@@ -30,7 +30,7 @@ from nofreelunch.heads.scaling import scale
 from nofreelunch.heads.softmax import Intercept
 from nofreelunch.selection.query import Strategy
 from nofreelunch.selection.strategies import STRATEGIES
-from nofreelunch.space.geometry import unit_rows
+from nofreelunch.space.rows import unit_rows
 
 PENALTIES = (1.0, 10.0, 100.0, 1000.0, "cv")
 STYLES: list[tuple[bool, Intercept]] = [

@@ -14,6 +14,7 @@ authors of BADGE keep memory down in their own code.
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from sklearn.linear_model import LogisticRegression
@@ -80,16 +81,16 @@ class Case:
                 geometry = Geometry(self.features, self.query.geometry.squared_norms, "benchmark", 0)
                 query = replace(query, geometry=geometry, distances=LabelledDistances(geometry))
             if entry.uses_head:
-                query = replace(query, probabilities=self._scored(query.geometry))
+                query = replace(query, scored=self._scored(query.geometry))
             return entry.select(query)
 
         return work
 
-    def _scored(self, geometry: Geometry) -> np.ndarray:
+    def _scored(self, geometry: Geometry) -> Any:
         """Alone on the CPU, where a panel made for many heads would cost more."""
         if device.kind() == "cpu":
             return self.query.head.probabilities(self.features)
-        return next(score_all([self.query.head], geometry.rows))
+        return next(score_all([self.query.head], geometry.rows))[0].T
 
 
 def activeml(case: Case, name: str) -> Work:

@@ -83,7 +83,7 @@ def work(item: str, pool: np.ndarray, labels: np.ndarray) -> Callable[[], object
             head, head.probabilities(pool if entry.uses_head else pool[:0]), BATCH, rng,
         )  # fmt: skip
         if entry.uses_truth:
-            query = OracleQuery(**vars(query), truth=labels, refit=cell.fitting(0))
+            query = OracleQuery.of(query, labels, cell.fitting(0))
         return entry.select(query)
 
     return select

@@ -66,19 +66,21 @@ KERNELS = {
     "products": lambda matrix: matrix.down(matrix.products(CENTRES.T, SOME)),
     "products with what is there": lambda matrix: matrix.down(matrix.products(matrix.up(CENTRES.T), SOME)),
     "thin product": lambda matrix: matrix.thin_product(matrix.take(SOME), matrix.up(CENTRES.T)),
-    "dot": lambda matrix: matrix.down(matrix.dot(CENTRES[0], SOME)),
+    "dot": lambda matrix: matrix.down(matrix.dots(7, SOME)),
     "quadratic": lambda matrix: matrix.quadratic(matrix.up(SQUARE)),
     "image lengths": lambda matrix: matrix.image_lengths(matrix.up(CENTRES)),
     "half solved": lambda matrix: matrix.down(
         matrix.half_solved(*(matrix.up(array.astype(np.float64)) for array in (SQUARE + np.eye(12), CENTRES.T)))
     ),
     "gram": lambda matrix: matrix.down(matrix.gram(np.linspace(0, 1, 300, dtype=np.float32))),
-    "nearest": lambda matrix: matrix.nearest(CENTRES, (CENTRES**2).sum(axis=1)),
+    "nearest": lambda matrix: matrix.down(matrix.nearest(CENTRES, (CENTRES**2).sum(axis=1))),
     "assign": lambda matrix: matrix.assign(CENTRES),
     "assign some": lambda matrix: matrix.assign(CENTRES, SOME),
     "sums": lambda matrix: matrix.sums(DISTINCT, LABELS[:150], 11),
-    "neighbour distance": lambda matrix: matrix.mean_neighbour_distance(DISTINCT, 7),
-    "squared neighbour distance": lambda matrix: matrix.mean_neighbour_distance(DISTINCT, 149, squared=True),
+    "neighbour distance": lambda matrix: matrix.down(matrix.mean_neighbour_distance(DISTINCT, 7)),
+    "squared neighbour distance": lambda matrix: matrix.down(
+        matrix.mean_neighbour_distance(DISTINCT, 149, squared=True)
+    ),
     "sampled distance": lambda matrix: matrix.sampled_distance(slice(5, 90), 7, 5),
     "pairs": lambda matrix: matrix.pairs(slice(10, 40), slice(70, 90), LIMITS),
     "pairs of one part": lambda matrix: matrix.pairs(slice(10, 40), slice(10, 40), LIMITS),

@@ -6,7 +6,7 @@ from scipy import stats
 from scipy.spatial.distance import cdist
 from sklearn.neighbors import NearestNeighbors
 
-from nofreelunch.space import geometry, rows
+from nofreelunch.space import draws, geometry, rows
 from nofreelunch.space.geometry import Geometry, LabelledDistances
 from nofreelunch.space.rows import Rows, squared_norms
 
@@ -74,7 +74,7 @@ def test_every_cluster_has_a_row_and_a_medoid_of_its_own(n: int, d: int, count: 
     labels, centres = geometry.kmeans(Rows(features), count, np.random.default_rng(seed))
     assert np.unique(labels).tolist() == list(range(min(n, count)))
     assert centres.shape == (min(n, count), d)
-    rows = geometry.medoids(features, count, np.random.default_rng(seed))
+    rows = geometry.medoids(Rows(features), count, np.random.default_rng(seed))
     assert labels[rows].tolist() == list(range(min(n, count)))
     for cluster, row in enumerate(rows):
         own = ((features[labels == cluster] - centres[cluster]) ** 2).sum(axis=1)
@@ -151,10 +151,10 @@ def test_labelled_distances_are_those_to_the_nearest_label(monkeypatch) -> None:
 def test_draw_is_proportional_and_uniform_without_weight() -> None:
     rng = np.random.default_rng(0)
     weights = np.array([0, 3, 0, 1], np.float32)
-    counts = np.bincount([geometry.weighted_draw(weights, rng) for _ in range(2000)], minlength=4)
+    counts = np.bincount([draws.weighted_draw(weights, rng) for _ in range(2000)], minlength=4)
     assert counts[[0, 2]].sum() == 0
     assert stats.binomtest(int(counts[1]), 2000, 0.75).pvalue > 1e-4
-    assert set(np.unique([geometry.weighted_draw(np.zeros(4), rng) for _ in range(200)])) == {0, 1, 2, 3}
+    assert set(np.unique([draws.weighted_draw(np.zeros(4), rng) for _ in range(200)])) == {0, 1, 2, 3}
 
 
 @settings(max_examples=100, deadline=None)
@@ -163,14 +163,14 @@ def test_draw_in_pieces_is_that_of_one_running_sum(weights: list[int], piece: in
     upto = np.cumsum(weights)
     expected = np.searchsorted(upto, np.random.default_rng(seed).random() * upto[-1], side="right")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(geometry, "PIECE", piece)
-        drawn = geometry.weighted_draw(np.array(weights, np.float32), np.random.default_rng(seed))
+        patch.setattr(draws, "PIECE", piece)
+        drawn = draws.weighted_draw(np.array(weights, np.float32), np.random.default_rng(seed))
     assert drawn == expected or upto[-1] == 0
 
 
 @pytest.mark.parametrize(("target", "row"), [(0.0, 1), (2.9, 1), (3.0, 3), (4.0, 3), (9.0, 3)])
 def test_rounding_never_draws_a_row_without_weight(target: float, row: int) -> None:
-    assert geometry._place(np.array([0.0, 3, 3, 4, 4]), target) == row
+    assert draws._place(np.array([0.0, 3, 3, 4, 4]), target) == row
 
 
 def test_facts_are_computed_once_and_unit_rows_are_recognised() -> None:

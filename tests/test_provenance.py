@@ -108,7 +108,7 @@ def test_an_environment_names_the_kernels_in_use():
 def test_the_definition_of_an_entry_is_all_of_it():
     entry = Strategy(margin.select)
     assert definition(entry)["select"] == "nofreelunch.selection.strategies.margin:select"
-    others = [replace(entry, select=entropy.select), replace(entry, select=margin.lowest)]
+    others = [replace(entry, select=entropy.select), replace(entry, select=margin.two_highest)]
     others += [replace(entry, uses_head=False), replace(entry, prepare=coverage.prepare)]
     assert len({json.dumps(definition(each)) for each in (entry, *others)}) == 5
     assert defining_modules(others[-1]) == [coverage.__name__, margin.__name__]

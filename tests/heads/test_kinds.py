@@ -109,7 +109,8 @@ def test_scoring_many_heads_equals_scoring_each(spec, monkeypatch):
     made = trainer(spec, Rows(features), 4)
     rows = np.array_split(np.arange(240), 6)
     heads = [made.learner(np.random.default_rng(0)).fit(part, labels[part]) for part in rows]
-    for head, p in zip(heads, score_all(heads, Rows(features)), strict=True):
+    scored = (own.T for panel in score_all(heads, Rows(features)) for own in panel)
+    for head, p in zip(heads, scored, strict=True):
         np.testing.assert_allclose(p, head.probabilities(features), atol=2e-6)
 
 

@@ -5,6 +5,7 @@ from nofreelunch.selection.contract import again, blobs, build, typical
 from nofreelunch.selection.query import Query
 from nofreelunch.selection.strategies import alfamix
 from nofreelunch.space import geometry
+from nofreelunch.space.rows import Rows
 
 
 def plain_flips(query: Query, epsilon: float, missing: str) -> np.ndarray:
@@ -45,7 +46,7 @@ def test_same_rows_as_the_papers_equation(seed: int, epsilon: float, missing: st
     if len(flips) <= 7:
         assert set(flips) <= set(rows.tolist())
         return
-    directions = geometry.unit_rows(features[flips])
+    directions = Rows(features).unit_part(flips)
     assert rows.tolist() == flips[geometry.medoids(directions, 7, np.random.default_rng(seed))].tolist()
 
 

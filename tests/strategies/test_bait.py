@@ -11,8 +11,8 @@ from nofreelunch.selection.contract import blobs, build, typical
 from nofreelunch.selection.query import Query
 from nofreelunch.selection.strategies import STRATEGIES, bait
 from nofreelunch.space import rows as space_rows
-from nofreelunch.space.geometry import Geometry, unit_rows
-from nofreelunch.space.rows import Rows, squared_norms
+from nofreelunch.space.geometry import Geometry
+from nofreelunch.space.rows import Rows, squared_norms, unit_rows
 
 
 def weighing(scales: str, labelled: int, size: int) -> tuple[np.ndarray, float]:
@@ -174,7 +174,7 @@ def test_the_length_of_features_changes_no_pick(factor: float) -> None:
 def test_shares_of_votes_beyond_1_are_no_information() -> None:
     query = typical(n=60, classes=3, labelled=12, batch=6)
     p = np.where(np.eye(3, dtype=bool)[query.probabilities.argmax(axis=1)], np.float32(1 + 2e-7), np.float32(0))
-    assert len(set(bait.select(replace(query, probabilities=p.astype(np.float32))).tolist())) == 6
+    assert len(set(bait.select(replace(query, scored=p.astype(np.float32))).tolist())) == 6
 
 
 def test_it_gains_where_its_peers_do() -> None:

@@ -1,6 +1,7 @@
 """What every strategy promises, whatever it does."""
 
 import copy
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -59,7 +60,7 @@ def test_row_order_does_not_matter_to_those_that_draw_nothing(name: str, seed: i
     query = build(features, labels, labelled, 15)
     shuffled = build(features[order], labels[order], place[labelled], 15)
     # The head's last bits depend on the order of rows; the strategies are to see the same scores.
-    shuffled = Query(**{**vars(shuffled), "probabilities": query.probabilities[order], "head": query.head})
+    shuffled = replace(shuffled, scored=query.probabilities[order], head=query.head)
     np.testing.assert_array_equal(order[_pick(name, shuffled)], _pick(name, query))
 
 

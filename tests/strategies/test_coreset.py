@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -66,4 +68,4 @@ def test_distances_kept_between_rounds_give_the_same_rows() -> None:
         labelled = np.concatenate([labelled, rows])
         kept = query.distances
         query = build(features, labels, labelled, 10)
-        query = type(query)(**{**vars(query), "geometry": kept._geometry, "distances": kept})
+        query = replace(query, geometry=kept._geometry, distances=kept)

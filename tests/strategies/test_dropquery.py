@@ -4,9 +4,9 @@ import pytest
 from nofreelunch.selection.contract import again, typical
 from nofreelunch.selection.query import Query
 from nofreelunch.selection.strategies import dropquery
-from nofreelunch.space import geometry
+from nofreelunch.space import geometry, rows
 from nofreelunch.space.device import DeviceRows
-from nofreelunch.space.rows import Rows
+from nofreelunch.space.rows import Rows, unit_rows
 
 EMPTY = np.empty((0, 1), np.float32)
 
@@ -40,7 +40,7 @@ def test_same_rows_as_a_loop_for_the_same_draws(seed: int, passes: int, dropout:
     if len(uncertain) <= 8:
         assert set(uncertain) <= set(rows)
         return
-    directions = geometry.unit_rows(query.features[uncertain])
+    directions = unit_rows(query.features[uncertain])
     labels, centres = geometry.kmeans(Rows(directions), 8, fresh.rng)
     for c, row in enumerate(rows):
         members = np.flatnonzero(labels == c)
@@ -87,7 +87,7 @@ def test_a_device_drops_other_features_to_the_same_effect(monkeypatch: pytest.Mo
 
 def test_blocks_see_every_candidate(monkeypatch: pytest.MonkeyPatch) -> None:
     query = typical(n=200, classes=5, labelled=30, batch=8)
-    monkeypatch.setattr(dropquery, "BLOCK", 7)
+    monkeypatch.setattr(rows, "CACHED", 7)
     changes = dropquery._changes(query, 400, 0.75)
-    monkeypatch.setattr(dropquery, "BLOCK", 1000)
+    monkeypatch.setattr(rows, "CACHED", 1000)
     assert np.corrcoef(changes, dropquery._changes(query, 400, 0.75))[0, 1] > 0.95

@@ -10,7 +10,8 @@ from nofreelunch.cells.simulation import Cell, Run, simulate
 from nofreelunch.heads.kinds.logistic import LogisticSpec
 from nofreelunch.selection.contract import blobs
 from nofreelunch.selection.guard import checked
-from nofreelunch.selection.query import Strategy, lowest
+from nofreelunch.selection.query import Strategy
+from nofreelunch.selection.together import Block
 
 # Rows 0 to 4 are labelled.
 CANDIDATES = np.arange(5, 30)
@@ -61,7 +62,7 @@ def test_the_last_batch_is_what_is_left():
         (lambda query: np.repeat(query.candidates[:1], query.batch_size), "strategy 'mine' .*round 1: .* 4 times"),
         (lambda query: query.labelled[: query.batch_size], "labelled already"),
         (lambda query: query.features.sort() or query.candidates, "read-only"),
-        (lambda query: lowest(np.full(len(query.candidates), np.nan), query), "NaN"),
+        (lambda query: Block([query]).lowest(np.full(len(query.features), np.nan))[0], "NaN"),
     ],
     ids=["duplicates", "labelled rows", "writes to the pool", "scores of NaN"],
 )

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -47,4 +49,4 @@ def test_what_needs_a_linear_head_says_so() -> None:
     trainer = Trainer(query.geometry.rows, 5, neighbours=3, weights="uniform", smoothing=0.0)
     head = trainer.learner(np.random.default_rng(0)).fit(query.labelled, query.labels)
     with pytest.raises(UserError, match="alfamix needs a linear head"):
-        alfamix.select(Query(**{**vars(query), "head": head}))
+        alfamix.select(replace(query, head=head))

@@ -22,7 +22,7 @@ def test_it_picks_what_it_would_from_a_pool_of_these_rows(name: str) -> None:
     assert rows[: len(query.labelled)].tolist() == query.labelled.tolist()
     assert rows[len(query.labelled) :].tolist() == query.candidates[:60].tolist()
     small = build(features[rows], labels[rows], np.arange(20), 9)
-    small = replace(small, head=query.head, probabilities=query.probabilities[rows])
+    small = replace(small, head=query.head, scored=query.probabilities[rows])
     picks = entry.select(replace(view, rng=np.random.default_rng(0)))
     expected = entry.select(with_truth(small, labels[rows]) if entry.uses_truth else small)
     if not entry.uses_truth:

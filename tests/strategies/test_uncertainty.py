@@ -1,8 +1,9 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from nofreelunch.selection.contract import typical
-from nofreelunch.selection.query import Query
 from nofreelunch.selection.strategies import entropy, least_confident, margin
 
 
@@ -34,12 +35,12 @@ def test_same_rows_as_a_loop_in_float64(strategy, classes: int, seed: int) -> No
 def test_worked_by_hand(strategy, expected: list[int]) -> None:
     query = typical(n=5, classes=3, labelled=1, batch=3)
     p = np.array([[1, 0, 0], [0.48, 0.47, 0.05], [0.7, 0.2, 0.1], [0.4, 0.35, 0.25], [0.9, 0.1, 0]], np.float32)
-    chosen = Query(**{**vars(query), "probabilities": p, "labelled": np.array([0]), "candidates": np.arange(1, 5)})
+    chosen = replace(query, scored=p, labelled=np.array([0]), candidates=np.arange(1, 5))
     assert strategy.select(chosen).tolist() == expected
 
 
 def test_ties_go_to_the_lower_row() -> None:
     query = typical(n=40, classes=4, labelled=10, batch=6)
-    flat = Query(**{**vars(query), "probabilities": np.full((40, 4), 0.25, np.float32)})
+    flat = replace(query, scored=np.full((40, 4), 0.25, np.float32))
     for strategy in REFERENCES:
         assert strategy.select(flat).tolist() == query.candidates[:6].tolist()

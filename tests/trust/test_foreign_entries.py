@@ -125,7 +125,7 @@ def test_the_error_names_the_run_and_all_other_runs_are_kept(own, grid, text, me
 
 
 def test_of_runs_that_advance_together_the_sound_ones_are_kept(own, grid):
-    picky = MARGIN.replace("first, second", "assert query.labelled[0] != 5, 'five'\n    first, second")
+    picky = MARGIN.replace("first, second", "assert block.queries[0].labelled[0] != 5, 'five'\n    first, second")
     params = grid(pools=["five"], five="def select(start):\n    return range(5, 5 + start.size)\n", picky=picky)
     own.run(params, "initialize")
     with pytest.raises(UserError, match="pool 'five', seed 0, round 1: it raises AssertionError: five") as caught:

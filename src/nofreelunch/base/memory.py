@@ -3,12 +3,12 @@
 from nofreelunch.base.environment import whole_number
 
 
-def scores_bytes() -> int:
-    """``$NOFREELUNCH_SCORES_MIB`` MiB in each worker, 64 by default; one head at a time where even one needs more.
+def scores_bytes(default: int) -> int:
+    """``$NOFREELUNCH_SCORES_MIB`` MiB in each worker, else ``default``; one head at a time where even one needs more.
 
     All other temporaries have a fixed bound (`rows.BLOCK_BYTES`), as BLAS rounds differently for other shapes.
 
     Raises:
         UserError: the variable is no positive whole number.
     """
-    return whole_number("NOFREELUNCH_SCORES_MIB", 64) * 2**20
+    return whole_number("NOFREELUNCH_SCORES_MIB", default) * 2**20

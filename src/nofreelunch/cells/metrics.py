@@ -2,10 +2,11 @@
 
 import numpy as np
 
-from nofreelunch.base.arrays import Bits, Float64Array, FloatArray, IntArray
+from nofreelunch.base.arrays import AnyArray, Bits, Float64Array, FloatArray, IntArray
 
 METRICS = ("accuracy", "balanced_accuracy", "macro_f1", "nll", "ece")
 CALIBRATION_BINS = 15
+LEAST = float(np.finfo(np.float32).eps)
 
 
 def score(probabilities: FloatArray, labels: IntArray) -> Float64Array:
@@ -16,22 +17,28 @@ def score(probabilities: FloatArray, labels: IntArray) -> Float64Array:
     * nll: mean −log p of the true class, p clipped at float32's epsilon (a class not yet seen has p = 0);
     * ece: expected calibration error (Guo et al. 2017), CALIBRATION_BINS equal-width bins of the top probability.
     """
-    count, classes = probabilities.shape
+    classes = probabilities.shape[1]
     predicted = probabilities.argmax(axis=1)
     confusion = np.bincount(labels * classes + predicted, minlength=classes * classes).reshape(classes, classes)
-    hits, actual, called = np.diag(confusion), confusion.sum(axis=1), confusion.sum(axis=0)
-    present, seen = actual > 0, actual + called > 0
-
-    own = np.maximum(probabilities[np.arange(count), labels], np.finfo(np.float32).eps)
-    top = probabilities[np.arange(count), predicted]
+    rows = np.arange(len(labels))
+    own = np.maximum(probabilities[rows, labels], LEAST)
+    top = probabilities[rows, predicted]
     bins = np.minimum((top * CALIBRATION_BINS).astype(np.int64), CALIBRATION_BINS - 1)
     gap = np.bincount(bins, weights=(predicted == labels) - top.astype(np.float64), minlength=CALIBRATION_BINS)
+    loss = -np.log(own.astype(np.float64)).mean()
+    return values_of(np.diag(confusion), confusion.sum(axis=1), confusion.sum(axis=0), loss, gap)
+
+
+def values_of(hits: AnyArray, actual: AnyArray, called: AnyArray, loss: float, gap: AnyArray) -> Float64Array:
+    """The metrics by what was right of, is of and was called each class ((C,) counts), the mean loss, and by how much
+    more rows of each bin are right than they were sure of in sum."""
+    present, seen, count = actual > 0, actual + called > 0, actual.sum()
     return np.array(
         [
             hits.sum() / count,
             (hits[present] / actual[present]).mean(),
             (2 * hits[seen] / (actual + called)[seen]).mean(),
-            -np.log(own.astype(np.float64)).mean(),
+            loss,
             np.abs(gap).sum() / count,
         ]
     )

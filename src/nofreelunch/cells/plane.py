@@ -4,7 +4,7 @@ import numpy as np
 
 from nofreelunch.base.arrays import AnyFloatArray, FloatArray
 from nofreelunch.base.randomness import generator
-from nofreelunch.space.geometry import unit_rows
+from nofreelunch.space.rows import unit_rows
 
 
 def plane(features: AnyFloatArray) -> dict[str, FloatArray]:

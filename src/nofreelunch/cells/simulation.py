@@ -8,6 +8,7 @@ their heads are fitted together, its last bits may.
 import time
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -16,12 +17,14 @@ from nofreelunch.base.arrays import AnyArray, Bits, BoolArray, Float64Array, Flo
 from nofreelunch.base.errors import UserError
 from nofreelunch.base.randomness import generator
 from nofreelunch.cells.metrics import constant, correct, score
+from nofreelunch.cells.panel import score_panel
 from nofreelunch.heads import trainer
 from nofreelunch.heads.head import Head, Learner, Trainer, Training
-from nofreelunch.heads.linear import score_all
+from nofreelunch.heads.linear import portions, score_all
 from nofreelunch.heads.spec import HeadSpec
 from nofreelunch.selection.guard import checked
 from nofreelunch.selection.query import OracleQuery, Query, Strategy, narrowed
+from nofreelunch.selection.together import Block, Jointly
 from nofreelunch.space.device import place
 from nofreelunch.space.geometry import Geometry, LabelledDistances
 from nofreelunch.space.rows import Rows, squared_norms
@@ -219,10 +222,12 @@ def simulate(cell: Cell, annotate: Annotate, runs: Sequence[Run], truth: IntArra
     ]
     for number in range(max(run.rounds for run in runs) + 1):
         heads = _refit(cell, active)
-        for state, head, probabilities in zip(active, heads, score_all(heads, cell.test_rows), strict=True):
+        panels = score_all(heads, cell.test_rows)
+        scored = (own for panel in panels for own in score_panel(panel, cell.test_labels, cell.test_rows))
+        for state, head, (metrics, bits) in zip(active, heads, scored, strict=True):
             state.labels.append(len(state.labelled))
-            state.metrics.append(score(probabilities, cell.test_labels))
-            state.correct.append(correct(probabilities, cell.test_labels))
+            state.metrics.append(metrics)
+            state.correct.append(bits)
             state.classes_seen.append(len(head.classes))
             state.trainings.append(head.training)
         going_on = [
@@ -233,15 +238,21 @@ def simulate(cell: Cell, annotate: Annotate, runs: Sequence[Run], truth: IntArra
         active = [state for state, _ in going_on]
         if not active:
             break
-        for state, head, probabilities in _score_pool(cell, going_on):
-            query = _query(cell, geometries[state.run.seed], state, head, probabilities, number + 1)
-            if state.run.entry.uses_truth and truth is not None:
-                query = OracleQuery(**vars(query), truth=truth, refit=cell.fitting(state.run.seed, head.training.C))
+        for together in _asked(cell, going_on):
+            queries = []
+            for state, head, probabilities in together:
+                query = _query(cell, geometries[state.run.seed], state, head, probabilities, number + 1)
+                if state.run.entry.uses_truth and truth is not None:
+                    query = OracleQuery.of(query, truth, cell.fitting(state.run.seed, head.training.C))
+                queries.append(query)
+            runs = [state.run for state, *_ in together]
             started = time.perf_counter()
-            rows = _pick(state.run, query, state.run.names(cell.dataset, cell.embedder, number + 1))
-            state.query_seconds.append(time.perf_counter() - started)
-            state.filled.append(sum(query.filled))
-            state.add(rows, annotate(rows, state.run.seed))
+            batches = _pick(runs, queries, [run.names(cell.dataset, cell.embedder, number + 1) for run in runs])
+            seconds = (time.perf_counter() - started) / len(runs)
+            for (state, *_), query, rows in zip(together, queries, batches, strict=True):
+                state.query_seconds.append(seconds)
+                state.filled.append(sum(query.filled))
+                state.add(rows, annotate(rows, state.run.seed))
     return [state.curve() for state in states]
 
 
@@ -254,15 +265,31 @@ def _refit(cell: Cell, states: Sequence[_State]) -> list[Head]:
     return [head for head, _ in fitted]
 
 
-def _score_pool(cell: Cell, going_on: list[tuple[_State, Head]]) -> Iterator[tuple[_State, Head, FloatArray]]:
-    """Pool probabilities for the runs that look at them; an empty array for the others."""
-    looking = score_all([head for state, head in going_on if state.run.entry.uses_head], cell.rows)
-    for state, head in going_on:
-        unseen = np.empty((0, cell.class_count), np.float32)
-        yield state, head, next(looking) if state.run.entry.uses_head else unseen
+def _asked(cell: Cell, going_on: Sequence[tuple[_State, Head]]) -> Iterator[list[tuple[_State, Head, Any]]]:
+    """The runs that are asked together, each with its head and what that says of the pool; runs whose strategy does not
+    look at it get an empty array."""
+    looking = [pair for pair in going_on if pair[0].run.entry.uses_head]
+    others = [pair for pair in going_on if not pair[0].run.entry.uses_head]
+    unseen = np.empty((0, cell.class_count), np.float32)
+    waiting = iter(looking)
+    for panel in score_all([head for _, head in looking], cell.rows):
+        yield from _alike([(*next(waiting), own.T) for own in panel])
+    for part in portions([head for _, head in others], cell.rows):
+        yield from _alike([(*pair, unseen) for pair in others[part]])
 
 
-def _query(cell: Cell, geometry: Geometry, state: _State, head: Head, probabilities: FloatArray, number: int) -> Query:
+def _alike(asked: list[tuple[_State, Head, Any]]) -> Iterator[list[tuple[_State, Head, Any]]]:
+    """Successive ones of a strategy that answers several runs together; all others one by one."""
+
+    def way(one: tuple[_State, Head, Any]) -> Any:
+        run = one[0].run
+        alone = run.query_subset is not None or not isinstance(run.entry.select, Jointly)
+        return id(one[0]) if alone else (run.entry, dict(run.options))
+
+    return (list(some) for _, some in groupby(asked, key=way))
+
+
+def _query(cell: Cell, geometry: Geometry, state: _State, head: Head, scored: Any, number: int) -> Query:
     run, names = state.run, state.run.names(cell.dataset, cell.embedder, number)
     open_rows = np.ones(len(cell.pool), bool)
     open_rows[state.labelled] = False
@@ -273,31 +300,44 @@ def _query(cell: Cell, geometry: Geometry, state: _State, head: Head, probabilit
         labels=state.answers,
         candidates=generator(*names, "order").permutation(np.flatnonzero(open_rows)),
         head=head,
-        probabilities=probabilities,
+        scored=scored,
         batch_size=run.batch,
         rng=generator(*names),
     )
     # What runs share is for looking at.
-    for array in (query.features, query.labelled, query.labels, query.candidates, query.probabilities):
-        array.flags.writeable = False
+    for array in (query.features, query.labelled, query.labels, query.candidates, query.scored):
+        if isinstance(array, np.ndarray):
+            array.flags.writeable = False
     return query
 
 
-def _pick(run: Run, query: Query, names: tuple[str | int, ...]) -> IntArray:
-    """The batch of ``run``, which sees random rows of the pool alone where it is to."""
-    if run.query_subset is None:
-        return _checked(run, query, names)
-    view, rows = narrowed(query, run.query_subset, *names)
-    return rows[_checked(run, view, names)]
+def _pick(runs: Sequence[Run], queries: Sequence[Query], names: Sequence[tuple[str | int, ...]]) -> list[IntArray]:
+    """The batches of ``runs`` of one strategy; one that is to see random rows of the pool alone is the only one."""
+    run, query = runs[0], queries[0]
+    if run.query_subset is not None:
+        view, rows = narrowed(query, run.query_subset, *names[0])
+        return [rows[picked] for picked in _checked(runs, [view], names)]
+    return _checked(runs, queries, names)
 
 
-def _checked(run: Run, query: Query, names: tuple[str | int, ...]) -> IntArray:
-    who = f"strategy '{run.strategy}' on {names[0]} × {names[1]}, pool '{run.ips}', seed {run.seed}, round {names[-1]}"
+def _checked(runs: Sequence[Run], queries: Sequence[Query], names: Sequence[tuple[str | int, ...]]) -> list[IntArray]:
+    who = [
+        f"strategy '{run.strategy}' on {own[0]} × {own[1]}, pool '{run.ips}', seed {run.seed}, round {own[-1]}"
+        for run, own in zip(runs, names, strict=True)
+    ]
+    select, options = runs[0].entry.select, runs[0].options
     try:
-        picked = run.entry.select(query, **run.options)
+        batches = (
+            select.together(Block(queries), **options)
+            if isinstance(select, Jointly)
+            else [select(query, **options) for query in queries]
+        )
     except UserError as error:
-        raise UserError(f"{who}: {error}") from error
-    return checked(picked, query.candidates, len(query.features), query.batch_size, who)
+        raise UserError(f"{who[0]}: {error}") from error
+    return [
+        checked(picked, query.candidates, len(query.features), query.batch_size, own)
+        for picked, query, own in zip(batches, queries, who, strict=True)
+    ]
 
 
 def probe(cell: Cell, labels: IntArray) -> dict[str, AnyArray]:

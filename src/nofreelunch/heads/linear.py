@@ -1,6 +1,6 @@
 """A fitted linear head as strategies and the simulation see it, and the product that scores many heads at once."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -15,6 +15,8 @@ from nofreelunch.space.rows import Rows, thin_product
 
 # The widest product in which OpenBLAS sums every column in the same order (tried: its Haswell and SkylakeX kernels).
 PANEL = 16
+# For the scores of heads, where the environment says nothing.
+SCORES_MIB, DEVICE_SCORES_MIB = 64, 512
 
 
 @dataclass(frozen=True)
@@ -44,23 +46,27 @@ class LinearHead:
         return spread_classes(products, self.classes, self.class_count)
 
 
-def answers_there(head: Head, features: Any, rows: Rows) -> IntArray:
-    """(r,) the most probable class of each of ``features`` ((r, d), where the products of ``rows`` are computed)."""
-    if isinstance(rows, DeviceRows) and isinstance(head, LinearHead):
-        scores = features @ rows.up(head.coefficients).T + rows.up(head.intercepts)
-        return head.classes[rows.down(scores.argmax(dim=1))]
-    answers: IntArray = head.probabilities(rows.down(features)).argmax(axis=1)
-    return answers
+def answering(head: Head, rows: Rows) -> Callable[[Any], Any]:
+    """A function of features ((r, d)) to the most probable class of each ((r,) int64), both where the products of
+    ``rows`` are computed."""
+    if not isinstance(rows, DeviceRows) or not isinstance(head, LinearHead):
+        return lambda features: rows.up(head.probabilities(rows.down(features)).argmax(axis=1))
+    weights, intercepts, classes = (rows.up(part) for part in (head.coefficients.T, head.intercepts, head.classes))
+    return lambda features: classes[(features @ weights + intercepts).argmax(dim=1)]
 
 
-def score_all(heads: Sequence[Head], rows: Rows) -> Iterator[FloatArray]:
-    """For each head its probabilities ((n, C) float32) of all ``rows``; linear ones by `panel_products`, as many at
-    once as `scores_bytes` allows."""
-    width = scores_bytes() // (4 * max(1, len(rows.features)))
+def score_all(heads: Sequence[Head], rows: Rows) -> Iterator[Any]:
+    """The probabilities of all ``rows`` in portions of successive heads: (r, C, n) float32, there. On a device as many
+    as `scores_bytes` allows, on the CPU each alone; those that are linear by one product or by `panel_products`."""
+    if isinstance(rows, DeviceRows):
+        for part in portions(heads, rows):
+            yield _there(heads[part], rows)
+        return
+    width = scores_bytes(SCORES_MIB) // (4 * max(1, len(rows.features)))
     waiting: list[LinearHead] = []
     for head in heads:
         if not isinstance(head, LinearHead):
-            yield head.probabilities(rows.features)
+            yield head.probabilities(rows.features).T[None]
             continue
         if waiting and sum(len(other.classes) for other in waiting) + len(head.classes) > width:
             yield from _score_panel(waiting, rows)
@@ -70,18 +76,49 @@ def score_all(heads: Sequence[Head], rows: Rows) -> Iterator[FloatArray]:
         yield from _score_panel(waiting, rows)
 
 
+def portions(heads: Sequence[Head], rows: Rows) -> Iterator[slice]:
+    """Slices of ``heads`` that are asked together, of all their classes and ``rows``: on the CPU each alone."""
+    size = 1
+    if rows.several and heads:
+        size = max(1, scores_bytes(DEVICE_SCORES_MIB) // (4 * heads[0].class_count * max(1, len(rows.squared_norms))))
+    return (slice(first, first + size) for first in range(0, len(heads), size))
+
+
+def _there(heads: Sequence[Head], rows: DeviceRows) -> Any:
+    """(r, C, n) probabilities of ``heads``, by one product for those that are linear."""
+    count, kinds, n = len(heads), heads[0].class_count, len(rows.squared_norms)
+    linear = [(number, head) for number, head in enumerate(heads) if isinstance(head, LinearHead)]
+    if linear:
+        products = rows.empty(sum(len(head.classes) for _, head in linear), n)
+        rows.scores(np.concatenate([head.coefficients for _, head in linear]), products)
+        products += rows.up(np.concatenate([head.intercepts for _, head in linear]))[:, None]
+        if len(products) == count * kinds:
+            made = products.reshape(count, kinds, n)
+        else:
+            made = rows.empty(count, kinds, n)
+            places = rows.up(np.concatenate([number * kinds + head.classes for number, head in linear]))
+            made.fill_(-np.inf).view(-1, n).index_copy_(0, places, products)
+        _softmax(made, rows.xp)
+    else:
+        made = rows.empty(count, kinds, n)
+    for number, head in enumerate(heads):
+        if not isinstance(head, LinearHead):
+            made[number] = rows.up(head.probabilities(rows.features)).T
+    return made
+
+
 def _score_panel(heads: Sequence[LinearHead], rows: Rows) -> Iterator[FloatArray]:
     for head, products in zip(heads, panel_products(heads, rows), strict=True):
-        products += rows.up(head.intercepts)[:, None]
-        _softmax(products, rows.xp)
-        yield spread_classes(rows.down(products), head.classes, head.class_count)
+        products += head.intercepts[:, None]
+        _softmax(products, np)
+        yield spread_classes(products, head.classes, head.class_count).T[None]
 
 
 def _softmax(scores: Any, xp: Any) -> None:
-    """Put in the place of ``scores`` ((K, n), an array of ``xp``) the probabilities of each column."""
-    scores -= xp.amax(scores, axis=0)
+    """Put in the place of ``scores`` ((…, K, n), an array of ``xp``) the probabilities of each column."""
+    scores -= xp.amax(scores, axis=-2, keepdims=True)
     xp.exp(scores, out=scores)
-    scores /= scores.sum(axis=0)
+    scores /= scores.sum(axis=-2, keepdims=True)
 
 
 def panel_products(heads: Sequence[LinearHead], rows: Rows) -> list[Any]:

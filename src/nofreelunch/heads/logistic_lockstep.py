@@ -85,14 +85,16 @@ class Trainer:
         weights = fits.weights[:, :, 0]
         coefficients = (axes @ weights[:, :-1]).mT
         intercepts = weights[:, -1] - coefficients @ mean
-        found = (coefficients, intercepts, fits.iterations, fits.gradient_norm, fits.converged)
+        made = self.rows.down(torch.cat([coefficients, intercepts[..., None]], dim=2))
+        how = self.rows.down(torch.cat([fits.iterations.double(), fits.gradient_norm.double(), fits.converged], dim=1))
         heads = []
-        for learner, own, answers, *parts in zip(learners, weights, labels, *map(self.rows.down, found), strict=True):
+        for learner, own, answers, lines, facts in zip(learners, weights, labels, made, how, strict=True):
             learner.weights = own
             classes = np.unique(answers)
-            iterations, norm, converged = (part[0].item() for part in parts[2:])
-            training = Training(learner.choice.C, iterations, norm, converged and learner.choice.converged)
-            heads.append(LinearHead(self.class_count, classes, parts[0][classes], parts[1][classes], training))
+            iterations, norm, converged = facts.tolist()
+            ended = bool(converged) and learner.choice.converged
+            training = Training(learner.choice.C, int(iterations), norm, ended)
+            heads.append(LinearHead(self.class_count, classes, lines[classes, :-1], lines[classes, -1], training))
         return heads
 
     def moved_basis(self) -> tuple[Tensor, Tensor]:

@@ -5,8 +5,7 @@ from typing import Literal
 import numpy as np
 
 from nofreelunch.base.arrays import AnyFloatArray, Float64Array, FloatArray
-from nofreelunch.space.geometry import unit_rows
-from nofreelunch.space.rows import squared_norms
+from nofreelunch.space.rows import squared_norms, unit_rows
 
 Scaling = Literal["none", "unit", "standardize"]
 

@@ -11,7 +11,8 @@ from nofreelunch.base.randomness import generator
 from nofreelunch.heads.head import Head
 from nofreelunch.labelling.state import OPEN, LabelState
 from nofreelunch.selection.guard import checked
-from nofreelunch.selection.query import Query, Start, two_highest
+from nofreelunch.selection.query import Query, Start
+from nofreelunch.selection.together import two_highest
 from nofreelunch.space.geometry import Geometry, LabelledDistances
 from nofreelunch.space.rows import squared_norms
 
@@ -137,7 +138,7 @@ def _request(
         labels=state.labels[known],
         candidates=positions[len(known) :],
         head=head,
-        probabilities=head.probabilities(features),
+        scored=head.probabilities(features),
         batch_size=size,
         rng=generator(*names),
     )
@@ -150,7 +151,7 @@ def reasons(query: Query, picked: IntArray, strategy: str) -> list[Why]:
         return [Why("random")] * len(picked)
     first, second = two_highest(np.ascontiguousarray(query.probabilities[picked].T))
     order = np.argsort(-query.probabilities[picked], axis=1, kind="stable")
-    distances = query.distances.to(query.labelled)
+    distances = query.geometry.rows.down(query.distances.to(query.labelled))
     far = np.quantile(distances[query.candidates], 0.9)
     found = []
     for row, best, gap in zip(picked, order, first - second, strict=True):

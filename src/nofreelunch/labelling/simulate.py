@@ -208,7 +208,7 @@ def audited(strategy: Strategy, world: World, audit: int) -> Callable[..., IntAr
         view = replace(query, labelled=rows, labels=answers, candidates=free, batch_size=query.batch_size - count)
         if strategy.uses_head:
             head = learner.fit(rows, answers)
-            view = replace(view, head=head, probabilities=head.probabilities(query.features))
+            view = replace(view, head=head, scored=head.probabilities(query.features))
         return np.concatenate([waiting[:count], strategy.select(view, **options)])
 
     return chosen

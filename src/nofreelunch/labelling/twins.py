@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from nofreelunch.base.arrays import FloatArray, IntArray
-from nofreelunch.space.geometry import unit_rows
+from nofreelunch.space.rows import unit_rows
 from nofreelunch.tasks.classes import tidy
 
 # Shares of common words (Jaccard) and cosines from which on two texts are twins; both must be reached.

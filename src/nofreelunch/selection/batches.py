@@ -4,7 +4,7 @@ import numpy as np
 
 from nofreelunch.base.arrays import IntArray
 from nofreelunch.selection.query import Query
-from nofreelunch.space.geometry import medoids, unit_rows
+from nofreelunch.space.geometry import medoids
 
 
 def fill(rows: IntArray, candidates: IntArray, size: int, rng: np.random.Generator) -> IntArray:
@@ -26,4 +26,4 @@ def spread(query: Query, rows: IntArray, size: int) -> IntArray:
     """
     if len(rows) <= size:
         return fill_up(query, rows, size)
-    return rows[medoids(unit_rows(query.features[rows]), size, query.rng)]
+    return rows[medoids(query.geometry.rows.unit_part(rows), size, query.rng)]

@@ -53,7 +53,7 @@ def build(
         labels=labels[labelled],
         candidates=candidates,
         head=head,
-        probabilities=head.probabilities(features),
+        scored=head.probabilities(features),
         batch_size=batch,
         rng=np.random.default_rng(seed),
     )
@@ -76,7 +76,7 @@ def with_truth(query: Query, truth: IntArray | None = None) -> OracleQuery:
     def refit(rows: IntArray, labels: IntArray) -> LinearHead:
         return _fit(query.features, rows, labels, query.head.class_count)
 
-    return OracleQuery(**vars(query), truth=said, refit=refit)
+    return OracleQuery.of(query, said, refit)
 
 
 def again(query: Query, seed: int = 0) -> Query:

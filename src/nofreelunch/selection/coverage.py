@@ -11,7 +11,7 @@ import numpy as np
 
 from nofreelunch.base.arrays import AnyFloatArray, Float64Array, FloatArray, IntArray
 from nofreelunch.selection.query import Query
-from nofreelunch.space.geometry import Geometry, update_nearest
+from nofreelunch.space.geometry import Geometry, LabelledDistances
 from nofreelunch.space.neighbours import neighbours, within
 from nofreelunch.space.rows import blocks
 
@@ -39,10 +39,8 @@ def prepare(geometry: Geometry, *, normalise: bool = True, **_: object) -> None:
 def nearest_labelled(query: Query, geometry: Geometry) -> FloatArray:
     """(n,) float32 squared distances to the nearest labelled row in ``geometry``, the request's or its unit rows."""
     if geometry is query.geometry:
-        return query.distances.to(query.labelled)
-    distances = np.full(len(query.features), np.inf, np.float32)
-    update_nearest(distances, geometry.rows, query.labelled)
-    return distances
+        return geometry.rows.down(query.distances.to(query.labelled))
+    return geometry.rows.down(LabelledDistances(geometry).to(query.labelled))
 
 
 def cover(
@@ -101,7 +99,7 @@ def _nearer(
     # Beyond the table's reach only rows whose member is farther still can be among them.
     beyond = nearest > table.reach[pick] if table.reach[pick] < limit else np.zeros(len(nearest), bool)
     far = np.flatnonzero(beyond & (weights > 0))
-    products = geometry.rows.down(geometry.rows.dot(geometry.features[pick], far))
+    products = geometry.rows.down(geometry.rows.dots(pick, far))
     norms = geometry.squared_norms
     rows = np.concatenate([table.rows[pick], far, [pick]]).astype(np.int64)
     squared = np.concatenate(

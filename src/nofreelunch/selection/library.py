@@ -231,10 +231,10 @@ def _request(
         labels=codes,
         candidates=order,
         head=head,
-        probabilities=head.probabilities(pool),
+        scored=head.probabilities(pool),
         batch_size=size,
         rng=draws,
     )
-    for array in (made.features, made.labelled, made.labels, made.candidates, made.probabilities):
+    for array in (made.features, made.labelled, made.labels, made.candidates, made.scored):
         array.flags.writeable = False
     return made

@@ -1,12 +1,13 @@
 """What a query strategy and a pool selection may see. Hidden labels and test rows are not among it."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 
-from nofreelunch.base.arrays import AnyArray, FloatArray, IntArray
-from nofreelunch.base.errors import UserError
+from nofreelunch.base.arrays import FloatArray, IntArray
 from nofreelunch.heads.head import Head
 from nofreelunch.space.geometry import Geometry, LabelledDistances
 
@@ -46,8 +47,9 @@ class Query:
         candidates: (m,) int64, rows that may be picked, disjoint from ``labelled``, in an order drawn for the run: of
             equally good ones the earlier is taken, so that the order of rows in a file decides nothing.
         head: fitted on the labelled rows.
-        probabilities: (n, C) float32, the head's probabilities of every pool row; a class without a labelled
-            row has probability 0. Columns are contiguous, rows are not.
+        scored: (n, C) float32, the head's probabilities of every pool row, here or where the products with the pool are
+            computed (`space.rows`); a class without a labelled row has probability 0. Columns are contiguous, rows are
+            not.
         batch_size: how many rows to pick; where it exceeds m, all candidates are picked.
         rng: the run's own generator.
         filled: where a strategy notes how many rows of a batch it drew at random, for want of any it would choose.
@@ -59,10 +61,17 @@ class Query:
     labels: IntArray
     candidates: IntArray
     head: Head
-    probabilities: FloatArray
+    scored: Any
     batch_size: int
     rng: np.random.Generator
     filled: list[int] = field(default_factory=list)
+
+    @cached_property
+    def probabilities(self) -> FloatArray:
+        """``scored`` here, fetched when it is first asked for; read-only."""
+        here: FloatArray = self.geometry.rows.down(self.scored)
+        here.flags.writeable = False
+        return here
 
     @property
     def features(self) -> FloatArray:
@@ -81,6 +90,11 @@ class OracleQuery(Query):
 
     truth: IntArray = field(kw_only=True)
     refit: Callable[[IntArray, IntArray], Head] = field(kw_only=True)
+
+    @classmethod
+    def of(cls, query: Query, truth: IntArray, refit: Callable[[IntArray, IntArray], Head]) -> "OracleQuery":
+        """``query`` with what a reference is told beside it."""
+        return cls(**{one.name: getattr(query, one.name) for one in fields(query)}, truth=truth, refit=refit)
 
 
 def narrowed(query: Query, count: int, *names: str | int) -> tuple[Query, IntArray]:
@@ -104,18 +118,12 @@ def narrowed(query: Query, count: int, *names: str | int) -> tuple[Query, IntArr
         distances=LabelledDistances(geometry),
         labelled=positions[: len(query.labelled)],
         candidates=positions[len(query.labelled) :],
-        probabilities=_columns(query.probabilities, rows) if len(query.probabilities) else query.probabilities,
+        scored=query.geometry.rows.columns(query.scored.T, rows).T if len(query.scored) else query.scored,
     )
     if isinstance(view, OracleQuery):
         whole = view.refit
         view = replace(view, truth=view.truth[rows], refit=lambda some, labels: whole(rows[some], labels))
     return view, rows
-
-
-def _columns(probabilities: FloatArray, rows: IntArray) -> FloatArray:
-    """The ``rows`` of ``probabilities``, columns contiguous as they are there."""
-    columns: FloatArray = np.ascontiguousarray(probabilities.T[:, rows])
-    return columns.T
 
 
 PoolSelection = Callable[..., IntArray]
@@ -139,24 +147,3 @@ class Strategy:
     needs_linear_head: bool = False
     prepare: Callable[..., None] | None = None
     uses_truth: bool = False
-
-
-def two_highest(columns: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """(m,) each: the highest and the second highest of the C values of ``columns`` ((C, m), ≥ 0); 0 for none."""
-    first, second = np.zeros((2, columns.shape[1]), np.float32)
-    for p in columns:
-        np.maximum(second, np.minimum(first, p), out=second)
-        np.maximum(first, p, out=first)
-    return first, second
-
-
-def lowest(scores: AnyArray, query: Query) -> IntArray:
-    """The ``batch_size`` candidates with the lowest ``scores`` ((m,), one per candidate); of equal ones the earlier.
-
-    Raises:
-        UserError: a score is NaN.
-    """
-    if np.isnan(scores).any():
-        raise UserError(f"{int(np.isnan(scores).sum())} of {len(scores)} scores are NaN; none of them can be ranked.")
-    order = np.argsort(scores, kind="stable")[: query.batch_size]
-    return query.candidates[order]

@@ -1,10 +1,12 @@
 """Typical rows of clusters (TypiClust, Hacohen et al. 2022), for pools and strategies."""
 
+from typing import Any
+
 import numpy as np
 
 from nofreelunch.base.arrays import IntArray
 from nofreelunch.space.geometry import Geometry
-from nofreelunch.space.rows import groups
+from nofreelunch.space.rows import Rows, groups
 
 
 def typical_rows(
@@ -45,21 +47,18 @@ def typical_rows(
     order = np.lexsort((-sizes, with_label, sizes <= min_cluster_size))
 
     picks: list[int] = []
-    while len(picks) < min(size, len(candidates)):
-        for cluster in order:
-            rows = members[cluster]
-            if len(rows) == 0:
-                continue
-            best = _most_typical(geometry, rows, neighbours, squared)
-            picks.append(int(rows[best]))
-            members[cluster] = np.delete(rows, best)
-            if len(picks) == min(size, len(candidates)):
-                break
+    while left := min(size, len(candidates)) - len(picks):
+        visited = [cluster for cluster in order if len(members[cluster])][:left]
+        best = [_most_typical(geometry.rows, members[cluster], neighbours, squared) for cluster in visited]
+        for cluster, position in zip(visited, geometry.rows.down(geometry.rows.xp.stack(best)), strict=True):
+            picks.append(int(members[cluster][position]))
+            members[cluster] = np.delete(members[cluster], position)
     return np.array(picks, np.int64)
 
 
-def _most_typical(geometry: Geometry, rows: IntArray, neighbours: int, squared: bool) -> int:
-    looked_at = min(neighbours, len(rows) // 2)
+def _most_typical(rows: Rows, members: IntArray, neighbours: int, squared: bool) -> Any:
+    """Which of the ``members``, there."""
+    looked_at = min(neighbours, len(members) // 2)
     if looked_at == 0:
-        return 0
-    return int(np.argmin(geometry.rows.mean_neighbour_distance(rows, looked_at, squared=squared)))
+        return rows.up(np.array(0))
+    return rows.mean_neighbour_distance(members, looked_at, squared=squared).argmin()

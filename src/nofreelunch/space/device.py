@@ -8,6 +8,7 @@ without it. What a run draws is drawn by NumPy wherever its products are compute
 
 import os
 import re
+from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ import numpy as np
 
 from nofreelunch.base.arrays import AnyArray, Float64Array, FloatArray, IntArray
 from nofreelunch.base.errors import UserError
+from nofreelunch.space.draws import Draw, draws_there
 from nofreelunch.space.held_rows import Held, hold
 from nofreelunch.space.rows import Rows, blocks, squared_norms
 
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
     import torch
 
 VARIABLE = "NOFREELUNCH_DEVICE"
+# Of float32 sums, relative.
+ROUNDING = 1e-4
 
 
 def configured() -> str:
@@ -85,21 +89,28 @@ class DeviceRows(Rows):
     far as it fits there (`held_rows`); arguments and results, all far smaller, come and go with every call that does
     not say otherwise."""
 
+    several = True
+
     def __init__(self, features: FloatArray, norms: FloatArray | None, name: str) -> None:
         super().__init__(features, norms)
-        self.name = name
+        self.name, self.width = name, features.shape[1]
         self.device = _find(name)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {key: value for key, value in vars(self).items() if key not in ("_x", "_norms")}
+        return {key: value for key, value in vars(self).items() if key not in ("_x", "norms")}
 
     @cached_property
     def _x(self) -> Held:
         return hold(self.features, self.device)
 
     @cached_property
-    def _norms(self) -> "torch.Tensor":
+    def norms(self) -> "torch.Tensor":
+        """As on the CPU."""
         return self.up(self.squared_norms)
+
+    def portions(self, count: int) -> Iterator[slice]:
+        """Such as keep the device busy."""
+        return blocks(count, self.width)
 
     @property
     def xp(self) -> Any:
@@ -108,15 +119,18 @@ class DeviceRows(Rows):
 
         return torch
 
-    def up(self, array: "AnyArray | torch.Tensor") -> "torch.Tensor":
-        """A copy of ``array`` on the device; itself where it is there."""
+    def up(self, array: "AnyArray | np.generic | int | torch.Tensor") -> "torch.Tensor":
+        """A copy of ``array`` on the device, without waiting for what is computed there; itself where it is there."""
         import torch
 
-        return array if isinstance(array, torch.Tensor) else torch.tensor(np.asarray(array), device=self.device)
+        if isinstance(array, torch.Tensor):
+            return array
+        staged = torch.tensor(np.asarray(array), pin_memory=self.device.type == "cuda")
+        return staged.to(self.device, non_blocking=True)
 
-    def down(self, array: "torch.Tensor") -> AnyArray:
-        """A copy of ``array`` in this machine's memory."""
-        here: AnyArray = array.cpu().numpy()
+    def down(self, array: "AnyArray | torch.Tensor") -> AnyArray:
+        """A copy of ``array`` in this machine's memory; itself where it is here."""
+        here: AnyArray = array if isinstance(array, np.ndarray) else array.cpu().numpy()
         return here
 
     def empty(self, *shape: int) -> "torch.Tensor":
@@ -129,9 +143,32 @@ class DeviceRows(Rows):
         """As on the CPU."""
         return self._x[self.up(rows)]
 
-    def where(self, wanted: "torch.Tensor") -> slice:
+    def columns(self, columns: Any, rows: IntArray) -> "torch.Tensor":
+        """As on the CPU."""
+        return self.up(columns)[:, self.up(rows)]
+
+    def unit_part(self, rows: IntArray) -> Rows:
+        """As on the CPU and bit for bit the same, without a copy there and back."""
+        lengths = np.sqrt(self.squared_norms[rows])
+        lengths[lengths == 0] = 1
+        return _Part(self.take(rows).div_(self.up(lengths)[:, None]), self.name)
+
+    def gathered(self, values: "torch.Tensor", order: "torch.Tensor") -> "torch.Tensor":
+        """As on the CPU."""
+        return values.gather(-1, order.expand(*values.shape[:-1], order.shape[1]))
+
+    def where(self, wanted: Callable[[], "torch.Tensor"]) -> slice:
         """All: a product is faster than gathering, and than waiting to know what to gather."""
         return slice(None)
+
+    def draws(self, rngs: Sequence[np.random.Generator], counts: Sequence[int]) -> Draw:
+        """As on the CPU; all is drawn before, so that nothing comes down between one draw and the next."""
+        return draws_there(rngs, counts, self.up)
+
+    def each(self, matrices: "torch.Tensor", picks: "torch.Tensor") -> "torch.Tensor":
+        """As on the CPU."""
+        own = matrices.gather(1, picks[:, None, None].expand(-1, 1, matrices.shape[2]))
+        return (matrices @ own.mT)[..., 0]
 
     def coins(self, shape: tuple[int, ...], chance: float, rng: np.random.Generator) -> "torch.Tensor":
         """As on the CPU, thrown on the device; ``rng`` draws the seed."""
@@ -159,47 +196,46 @@ class DeviceRows(Rows):
         """As on the CPU."""
         return self._x[self.up(rows)] @ self.up(matrix)
 
-    def dot(self, vector: FloatArray, rows: IntArray | slice) -> "torch.Tensor":
+    def dots(self, picks: "torch.Tensor | int", near: IntArray | slice) -> "torch.Tensor":
         """As on the CPU, always with all rows: they are there, and a product is faster than gathering."""
-        products = self._x @ self.up(vector)
-        return products[rows] if isinstance(rows, slice) else products[self.up(rows)]
+        products = (self._x @ self._x[self.up(picks).reshape(-1)].T).T.reshape(-1)
+        return products[near] if isinstance(near, slice) else products[self.up(near)]
 
     def image_lengths(self, matrix: "torch.Tensor") -> FloatArray:
         """As on the CPU."""
-        total = self.empty(len(self.features))
+        total = self.empty(len(self.squared_norms))
         for block in blocks(len(total), 2 * max(matrix.shape)):
             total[block] = (self._x[block] @ matrix.T).square_().sum(dim=1)
         return self.down(total)
 
     def quadratic(self, matrix: "torch.Tensor") -> FloatArray:
         """As on the CPU, all of the matrix."""
-        total = self.empty(len(self.features))
+        total = self.empty(len(self.squared_norms))
         for block in blocks(len(total), 2 * len(matrix)):
             features = self._x[block]
             total[block] = (features @ matrix).mul_(features).sum(dim=1)
         return self.down(total)
 
-    def farthest_first(self, distances: FloatArray, candidates: IntArray, size: int) -> IntArray:
-        """`geometry.farthest_first` with the distances of all candidates to each pick; nothing comes down until the
-        end."""
+    def farthest_first(self, bounds: "torch.Tensor", order: "torch.Tensor", size: int) -> "torch.Tensor":  # type: ignore[override]
+        """As on the CPU, with the distances of all candidates to each pick; nothing comes down."""
         import torch
 
-        order = self.up(candidates)
-        left, picks = self.up(distances)[order], torch.empty_like(order[:size])
+        if order.ndim == 1:
+            return self.farthest_first(bounds[None], order[None], size)[0]
+        picks = order.new_empty(len(order), size)
         for number in range(size):
-            best = left.argmax()[None]
-            row = order[best]
-            picks[number : number + 1] = row
-            products = (self._x @ self._x[row].T)[:, 0]
-            apart = products.mul_(-2).add_(self._norms).add_(self._norms[row]).clamp_(min=0)
-            left = torch.minimum(left, apart[order]).index_fill_(0, best, -torch.inf)
-        return self.down(picks)
+            best = bounds.argmax(dim=1, keepdim=True)
+            row = order.gather(1, best)[:, 0]
+            picks[:, number] = row
+            apart = (self._x @ self._x[row].T).mul_(-2).add_(self.norms[:, None]).add_(self.norms[row]).clamp_(min=0)
+            bounds = torch.minimum(bounds, self.gathered(apart.T, order)).scatter_(1, best, -torch.inf)
+        return picks
 
     def gram(self, weights: FloatArray) -> "torch.Tensor":
         """As on the CPU."""
         import torch
 
-        d = self.features.shape[1]
+        d = self.width
         total = torch.zeros((d, d), dtype=torch.float64, device=self.device)
         roots = self.up(np.sqrt(weights))
         for block in blocks(len(weights), d):
@@ -207,51 +243,70 @@ class DeviceRows(Rows):
             total += scaled.T @ scaled
         return total
 
-    def nearest(self, centres: FloatArray, norms: FloatArray) -> FloatArray:
+    def nearest(self, centres: "FloatArray | torch.Tensor", norms: FloatArray) -> "torch.Tensor":
         """As on the CPU."""
         products = (self._x @ self.up(centres).T).mul_(-2).add_(self.up(norms))
-        return self.down((products.amin(dim=1) + self._norms).clamp_(min=0))
+        return (products.amin(dim=1) + self.norms).clamp_(min=0)
 
-    def assign(self, centres: FloatArray, rows: IntArray | None = None) -> tuple[IntArray, FloatArray, FloatArray]:
+    def assign(
+        self, centres: "FloatArray | torch.Tensor", rows: IntArray | None = None
+    ) -> tuple[IntArray, FloatArray, FloatArray]:
         """As on the CPU."""
         import torch
 
-        moved, half = self.up(centres), self.up(squared_norms(centres) / 2)
+        moved = self.up(centres)
+        half = moved.square().sum(dim=1) / 2
         wanted = None if rows is None else self.up(rows)
-        count = len(self.features) if rows is None else len(rows)
-        labels = np.empty(count, np.int64)
-        scores, seconds = np.empty((2, count), np.float32)
-        for block in blocks(count, max(centres.shape)):
+        count = len(self.squared_norms) if rows is None else len(rows)
+        labels = torch.empty(count, dtype=torch.int64, device=self.device)
+        scores = self.empty(2, count)
+        for block in blocks(count, max(moved.shape)):
             features = self._x[block] if wanted is None else self._x[wanted[block]]
             products = (features @ moved.T).sub_(half)
             best = products.max(dim=1)
-            labels[block], scores[block] = self.down(best.indices), self.down(best.values)
-            seconds[block] = self.down(products.scatter_(1, best.indices[:, None], -torch.inf).amax(dim=1))
-        return labels, scores, seconds
+            labels[block], scores[0, block] = best.indices, best.values
+            scores[1, block] = products.scatter_(1, best.indices[:, None], -torch.inf).amax(dim=1)
+        first, second = self.down(scores)
+        return self.down(labels), first, second
+
+    def offset_lengths(self, centres: FloatArray, labels: IntArray) -> FloatArray:
+        """As on the CPU, where those that are the least of their centre but for rounding are computed: both rows of a
+        cluster of two are as far from its mean."""
+        made, moved, own = self.empty(len(labels)), self.up(centres), self.up(labels)
+        for block in blocks(len(labels), 2 * centres.shape[1]):
+            made[block] = (self._x[block] - moved[own[block]]).square_().sum(dim=1)
+        lengths = self.down(made)
+        least = np.full(len(centres), np.inf, np.float32)
+        np.minimum.at(least, labels, lengths)
+        near = lengths <= least[labels] * (1 + ROUNDING) + ROUNDING**2
+        near &= np.bincount(labels[near], minlength=len(centres))[labels] > 1
+        rows = np.flatnonzero(near)
+        lengths[rows] = squared_norms(self.down(self.take(rows)) - centres[labels[rows]])
+        return lengths
 
     def sums(self, rows: IntArray, labels: IntArray, count: int) -> Float64Array:
         """As on the CPU, by a product with the labels' indicators: scattered sums would add in any order."""
         import torch
 
         numbers = torch.arange(count, device=self.device)
-        total = torch.zeros((count, self.features.shape[1]), dtype=torch.float64, device=self.device)
-        for block in blocks(len(rows), 2 * max(count, self.features.shape[1])):
+        total = torch.zeros((count, self.width), dtype=torch.float64, device=self.device)
+        for block in blocks(len(rows), 2 * max(count, self.width)):
             features = self._x[self.up(rows[block])].double()
             total += (self.up(labels[block]) == numbers[:, None]).double() @ features
         return self.down(total)
 
-    def mean_neighbour_distance(self, rows: IntArray, neighbours: int, *, squared: bool = False) -> FloatArray:
+    def mean_neighbour_distance(self, rows: IntArray, neighbours: int, *, squared: bool = False) -> "torch.Tensor":
         """As on the CPU."""
         import torch
 
         members = self.up(rows)
-        features, norms = self._x[members], self._norms[members]
-        means = np.empty(len(rows), np.float32)
+        features, norms = self._x[members], self.norms[members]
+        means = self.empty(len(rows))
         for block in blocks(len(rows), len(rows)):
             distances = norms[block, None] + norms - 2 * (features[block] @ features.T)
             distances.diagonal(block.start).fill_(torch.inf)
             nearest = distances.topk(neighbours, dim=1, largest=False).values.clamp_(min=0)
-            means[block] = self.down((nearest if squared else nearest.sqrt()).mean(dim=1))
+            means[block] = (nearest if squared else nearest.sqrt()).mean(dim=1)
         return means
 
     def sampled_distance(self, rows: slice, step: int, k: int) -> FloatArray:
@@ -287,4 +342,18 @@ class DeviceRows(Rows):
         moved = self._x[rows].T
         # The other way round, as a matrix that is held in part has products with all of its rows on the left alone.
         squared = (self._x @ moved if others == slice(None) else self._x[others] @ moved).T.mul_(-2)
-        return squared.add_(self._norms[rows][:, None]).add_(self._norms[others]).clamp_(min=0)
+        return squared.add_(self.norms[rows][:, None]).add_(self.norms[others]).clamp_(min=0)
+
+
+class _Part(DeviceRows):
+    """A matrix that is made on the device, of which the host has no copy but where one is asked for."""
+
+    def __init__(self, features: "torch.Tensor", name: str) -> None:
+        self.name, self.width, self.device = name, features.shape[1], features.device
+        self._x = self._whole = features
+        self.squared_norms = self.down(features.square().sum(dim=1))
+
+    @cached_property
+    def features(self) -> FloatArray:  # type: ignore[override]
+        """(r, d) a copy here."""
+        return self.down(self._whole)

@@ -5,17 +5,16 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from nofreelunch.base.arrays import AnyFloatArray, BoolArray, Float64Array, FloatArray, IntArray
+from nofreelunch.base.arrays import BoolArray, Float64Array, FloatArray, IntArray
 from nofreelunch.base.randomness import generator
-from nofreelunch.space.device import DeviceRows, place
-from nofreelunch.space.rows import Rows, blocks, squared_norms
+from nofreelunch.space.device import place
+from nofreelunch.space.rows import Rows, blocks, squared_norms, unit_rows
 
 T = TypeVar("T")
 
 LLOYD_ITERATIONS = 20
 PROPOSALS = 64
 FEW_MOVED = 0.9
-PIECE = 256
 ROUNDING = 1e-5
 
 
@@ -80,92 +79,38 @@ def _kept(facts: dict[Hashable, Any], key: Hashable, compute: Callable[[], T]) -
     return fact
 
 
-def unit_rows(features: FloatArray) -> FloatArray:
-    """(n, d) float32 rows of ``features`` scaled to length 1; a zero row stays zero."""
-    lengths = np.sqrt(squared_norms(features))
-    lengths[lengths == 0] = 1
-    return np.divide(features, lengths[:, None], dtype=np.float32)
-
-
 class LabelledDistances:
     """Squared distance of every pool row to its nearest labelled row, kept between the rounds of one run."""
 
     def __init__(self, geometry: Geometry) -> None:
         self._geometry = geometry
         self._seen: IntArray = np.empty(0, np.int64)
-        self._distances = np.full(len(geometry.features), np.inf, np.float32)
+        self._distances: Any = None
 
-    def to(self, labelled: IntArray) -> FloatArray:
-        """(n,) float32, +inf where nothing is labelled. A copy, free to change."""
-        seen = len(self._seen)
-        if not np.array_equal(labelled[:seen], self._seen):
-            self._distances.fill(np.inf)
+    def to(self, labelled: IntArray) -> Any:
+        """(n,) float32, where the products are computed; +inf where nothing is labelled. A copy, free to change."""
+        rows, seen = self._geometry.rows, len(self._seen)
+        if self._distances is None or not np.array_equal(labelled[:seen], self._seen):
+            self._distances = rows.up(np.full(len(self._geometry.features), np.inf, np.float32))
             seen = 0
-        update_nearest(self._distances, self._geometry.rows, labelled[seen:])
+        update_nearest(self._distances, rows, labelled[seen:])
         self._seen = labelled.copy()
-        return self._distances.copy()
+        return rows.xp.asarray(self._distances, copy=True)
 
 
-def update_nearest(distances: FloatArray, rows: Rows, centres: IntArray) -> None:
-    """Lower ``distances`` ((n,) squared, changed in place) to the nearest of the ``rows`` at ``centres``."""
+def update_nearest(distances: Any, rows: Rows, centres: IntArray) -> None:
+    """Lower ``distances`` ((n,) squared, there, changed in place) to the nearest of the ``rows`` at ``centres``."""
     for block in blocks(len(centres), len(distances)):
         chosen = centres[block]
-        _lower(distances, rows, rows.features[chosen], rows.squared_norms[chosen])
-    distances[centres] = 0
+        rows.lower(distances, rows.take(chosen), rows.squared_norms[chosen])
+    distances[rows.up(centres)] = 0
 
 
 def farthest_first(geometry: Geometry, distances: FloatArray, candidates: IntArray, size: int) -> IntArray:
-    """k-centre greedy: again and again the candidate farthest from its nearest centre; of equal ones the earlier.
-
-    Distances only fall as centres are added, so an old distance is an upper bound. Only candidates whose bound tops
-    the best distance found are brought up to date: the picks are those of the plain loop.
-
-    Args:
-        geometry: of the pool.
-        distances: (n,) float32 squared distance of every row to its nearest centre so far.
-        candidates: (m,) int64 rows.
-        size: how many to pick, at most m.
-    """
-    if isinstance(geometry.rows, DeviceRows):
-        return geometry.rows.farthest_first(distances, candidates, size)
-    features, norms = geometry.features, geometry.squared_norms
-    bounds = distances[candidates]
-    width = 256
-    picks = np.empty(size, np.int64)
-    done = 0
-    while done < size:
-        before = done
-        if width < len(bounds):
-            order = np.argpartition(-bounds, width)
-            active, rest = np.sort(order[:width]), order[width:]
-            limit = bounds[order[width]]
-            first = rest[bounds[rest] == limit].min()
-        else:
-            active, limit, first = np.arange(len(bounds)), -np.inf, len(bounds)
-        rows = candidates[active]
-        near = Rows(features[rows], norms[rows])
-        current = bounds[active]
-        if done:
-            _lower(current, near, features[picks[:done]], norms[picks[:done]])
-        while done < size:
-            largest = current.max()
-            best = int(current.argmax())
-            if largest < limit or (largest == limit and active[best] > first) or largest == -np.inf:
-                break
-            row = rows[best]
-            picks[done] = row
-            done += 1
-            _lower(current, near, features[row][None], norms[row][None])
-            current[best] = -np.inf
-        bounds[active] = current
-        if done == before:
-            width *= 2
-    return picks
-
-
-def _lower(distances: FloatArray, rows: Rows, centres: FloatArray, norms: FloatArray) -> None:
-    """`update_nearest` for centres that need not be among ``rows``."""
-    np.minimum(distances, rows.nearest(centres, norms), out=distances)
+    """`Rows.farthest_first` among ``candidates`` ((m,)) for one run, from ``distances`` ((n,) squared) of every row."""
+    rows = geometry.rows
+    bounds, order = rows.up(distances[candidates]), rows.up(candidates)
+    return rows.down(rows.farthest_first(bounds, order, size))
 
 
 def kmeans(rows: Rows, count: int, rng: np.random.Generator) -> tuple[IntArray, FloatArray]:
@@ -186,7 +131,7 @@ def kmeans(rows: Rows, count: int, rng: np.random.Generator) -> tuple[IntArray, 
     count = min(count, len(norms))
     seeds, labels, scores = kmeans_plus_plus(rows, count, rng)
     order = rng.permutation(len(norms))
-    centres, others = rows.features[seeds], np.full(len(norms), np.inf, np.float32)
+    centres, others = rows.down(rows.take(seeds)), np.full(len(norms), np.inf, np.float32)
     _fill_empty(labels, norms, scores, others, count, order)
     sums = rows.sums(np.arange(len(norms)), labels, count)
     changed = np.ones(count, bool)
@@ -210,11 +155,10 @@ def _move_means(centres: FloatArray, sums: Float64Array, labels: IntArray, chang
     centres[changed] = sums[changed] / np.bincount(labels)[changed, None]
 
 
-def medoids(features: FloatArray, count: int, rng: np.random.Generator) -> IntArray:
+def medoids(rows: Rows, count: int, rng: np.random.Generator) -> IntArray:
     """For each of ``count`` k-means clusters the position of the row nearest its mean, ascending by cluster."""
-    labels, centres = kmeans(place(features), count, rng)
-    offsets = features - centres[labels]
-    order = np.lexsort((squared_norms(offsets), labels))
+    labels, centres = kmeans(rows, count, rng)
+    order = np.lexsort((rows.offset_lengths(centres, labels), labels))
     firsts = np.flatnonzero(np.diff(labels[order], prepend=-1))
     return order[firsts]
 
@@ -229,14 +173,15 @@ def kmeans_plus_plus(rows: Rows, count: int, rng: np.random.Generator) -> tuple[
     Returns:
         (count,) int64 seeds, and what `Rows.assign` says of them: (n,) labels and (n,) best scores.
     """
-    features, norms = rows.features, rows.squared_norms
+    norms = rows.squared_norms
+    n = len(norms)
     chosen: list[int] = []
-    labels = np.zeros(len(features), np.int64)
-    scores = np.full(len(features), -np.inf, np.float32)
-    distances = np.empty(len(features), np.float32)
+    labels = np.zeros(n, np.int64)
+    scores = np.full(n, -np.inf, np.float32)
+    distances = np.empty(n, np.float32)
 
     def add(accepted: list[int]) -> None:
-        nearest, best, _ = rows.assign(features[accepted])
+        nearest, best, _ = rows.assign(rows.take(np.array(accepted)))
         nearer = best > scores
         labels[nearer] = nearest[nearer] + len(chosen)
         np.maximum(scores, best, out=scores)
@@ -244,42 +189,24 @@ def kmeans_plus_plus(rows: Rows, count: int, rng: np.random.Generator) -> tuple[
         chosen.extend(accepted)
         distances[chosen] = 0
 
-    add([int(rng.integers(len(features)))])
+    add([int(rng.integers(n))])
     while len(chosen) < count and distances.any():
         total = np.cumsum(distances, dtype=np.float64)
         proposed = np.searchsorted(total, rng.random(PROPOSALS) * total[-1], side="right")
-        proposed = np.minimum(proposed, len(features) - 1)
+        proposed = np.minimum(proposed, n - 1)
         thresholds = rng.random(PROPOSALS) * distances[proposed]
-        near = Rows(features[proposed], norms[proposed])
+        near = Rows(rows.down(rows.take(proposed)), norms[proposed])
         nearest = distances[proposed]
         accepted: list[int] = []
         for i, row in enumerate(proposed):
             if thresholds[i] < nearest[i] and len(chosen) + len(accepted) < count:
                 accepted.append(int(row))
-                _lower(nearest, near, near.features[i][None], near.squared_norms[i][None])
+                near.lower(nearest, near.features[i][None], near.squared_norms[i][None])
                 nearest[proposed == row] = 0
         add(accepted)
-    left = np.setdiff1d(np.arange(len(features)), chosen)
+    left = np.setdiff1d(np.arange(n), chosen)
     others = rng.choice(left, count - len(chosen), replace=False) if len(chosen) < count else left[:0]
     return np.concatenate([np.array(chosen, np.int64), others]), labels, scores
-
-
-def weighted_draw(weights: AnyFloatArray, rng: np.random.Generator) -> int:
-    """One index with probability proportional to ``weights`` ((n,), ≥ 0); uniform where all are 0."""
-    starts = np.arange(0, len(weights), PIECE)
-    upto = np.cumsum(np.add.reduceat(weights, starts, dtype=np.float64))
-    if upto[-1] <= 0:
-        return int(rng.integers(len(weights)))
-    target = rng.random() * upto[-1]
-    piece = _place(upto, target)
-    first = starts[piece]
-    inside = np.cumsum(weights[first : first + PIECE], dtype=np.float64)
-    return int(first + _place(inside, target - (upto[piece - 1] if piece else 0)))
-
-
-def _place(upto: Float64Array, target: float) -> int:
-    """Which summand carries the running sums past ``target``; rounding apart, the last that is not 0."""
-    return int(min(np.searchsorted(upto, target, side="right"), np.searchsorted(upto, upto[-1])))
 
 
 def _reassign(

@@ -5,12 +5,13 @@ computes with operators and the functions of `Rows.xp`, and fetches what others 
 bounded by BLOCK_BYTES.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
 from nofreelunch.base.arrays import AnyArray, Float64Array, FloatArray, IntArray
+from nofreelunch.space.draws import Draw, draws_of_one
 
 BLOCK_BYTES = 64 * 2**20
 # Beyond this share of the rows one product with all of them is faster than gathering those that are wanted.
@@ -19,6 +20,7 @@ GATHERED = 0.25
 SMALL, LEAST = 10**6, 16
 # Columns that a quadratic form takes at a time: fewer save multiplications, and are multiplied more slowly.
 STRIP = 128
+CACHED = 512
 
 
 def squared_norms(features: FloatArray) -> FloatArray:
@@ -47,22 +49,34 @@ def thin_product(a: FloatArray, b: FloatArray, out: FloatArray | None = None) ->
     return out
 
 
+def unit_rows(features: FloatArray) -> FloatArray:
+    """(n, d) float32 rows of ``features`` scaled to length 1; a zero row stays zero."""
+    lengths = np.sqrt(squared_norms(features))
+    lengths[lengths == 0] = 1
+    return np.divide(features, lengths[:, None], dtype=np.float32)
+
+
 class Rows:
     """A matrix of features that stays what it is.
+
+    Where … stands it is the axis of the runs that are asked together; on the CPU, whose bytes hang on no company, there
+    is one run and no such axis, and a position ((…) int64) is a number.
 
     Attributes:
         features: (n, d) float32.
         squared_norms: (n,) float32, ‖x‖² of every row.
         xp: the functions on arrays where the products are computed: NumPy's, or torch's of the same name.
+        several: whether runs are asked together.
     """
 
     xp: Any = np
+    several = False
 
     def __init__(self, features: FloatArray, norms: FloatArray | None = None) -> None:
         self.features = features
         self.squared_norms = squared_norms(features) if norms is None else norms
 
-    def up(self, array: AnyArray) -> Any:
+    def up(self, array: AnyArray | np.generic | int) -> Any:
         """``array`` where the products are computed: here itself."""
         return array
 
@@ -70,6 +84,15 @@ class Rows:
         """An array from there as NumPy's: here itself."""
         there: AnyArray = array
         return there
+
+    def portions(self, count: int) -> Iterator[slice]:
+        """Slices of 0..count-1 for what goes through rows several times: so few at once that a cache keeps them."""
+        return (slice(first, first + CACHED) for first in range(0, count, CACHED))
+
+    @property
+    def norms(self) -> Any:
+        """``squared_norms``, there."""
+        return self.squared_norms
 
     def empty(self, *shape: int) -> Any:
         """A new float32 array there, not yet filled."""
@@ -79,9 +102,31 @@ class Rows:
         """(r, d) the ``rows``, there."""
         return self.features[rows]
 
-    def where(self, wanted: Any) -> Any:
-        """An index, there, of what is ``wanted`` ((n,) bool, there), or of more where choosing takes longer."""
-        return np.flatnonzero(wanted)
+    def columns(self, columns: Any, rows: IntArray) -> Any:
+        """(C, r) the ``rows`` of ``columns`` ((C, n), there), contiguous."""
+        return np.ascontiguousarray(columns[:, rows])
+
+    def unit_part(self, rows: IntArray) -> "Rows":
+        """The ``rows`` ((r,)) alone, scaled to length 1."""
+        return Rows(unit_rows(self.features[rows]))
+
+    def gathered(self, values: Any, order: Any) -> Any:
+        """(…, k) those of ``values`` ((…, n), and perhaps an axis before) that are at ``order`` ((…, k)), all there."""
+        return values[..., order]
+
+    def where(self, wanted: Callable[[], Any]) -> Any:
+        """An index of what is ``wanted`` (a function to (…, n) bool, there) in a flat array, or of more where choosing
+        takes longer."""
+        return np.flatnonzero(wanted())
+
+    def draws(self, rngs: Sequence[np.random.Generator], counts: Sequence[int]) -> Draw:
+        """Draws of runs, ``counts`` times of each, by their own generators; weights and positions are there."""
+        (rng,) = rngs
+        return draws_of_one(rng)
+
+    def each(self, matrices: Any, picks: Any) -> Any:
+        """(…, n) products of all rows of each run's matrix ((…, n, k)) with that at ``picks`` ((…)), all there."""
+        return matrices @ matrices[picks]
 
     def coins(self, shape: tuple[int, ...], chance: float, rng: np.random.Generator) -> Any:
         """Independent coins of this shape, there, true with ``chance`` (to 16 bits)."""
@@ -107,11 +152,13 @@ class Rows:
         """(r, k) features[rows] @ ``matrix`` ((d, k), here or there), there."""
         return self.features[rows] @ matrix
 
-    def dot(self, vector: FloatArray, rows: Any) -> Any:
-        """(r,) features[rows] @ ``vector`` ((d,)), there, for an index ``rows`` from `where` or an array of rows."""
-        if len(rows) > GATHERED * len(self.features):
-            return (self.features @ vector)[rows]
-        return self.features[rows] @ vector
+    def dots(self, picks: Any, near: Any) -> Any:
+        """The products of the rows ``picks`` ((…), there) with all rows, as a flat array of (…, n), at ``near``: an
+        index from `where`, or an array of rows."""
+        vector = self.features[picks]
+        if len(near) > GATHERED * len(self.features):
+            return (self.features @ vector)[near]
+        return self.features[near] @ vector
 
     def image_lengths(self, matrix: Any) -> FloatArray:
         """(n,) ‖Ax‖² of every row, for ``matrix`` A ((k, d), there)."""
@@ -141,8 +188,9 @@ class Rows:
             total += scaled.T @ scaled
         return total
 
-    def nearest(self, centres: FloatArray, norms: FloatArray) -> FloatArray:
-        """(n,) squared distance of every row to the nearest of ``centres`` ((k, d), squared lengths ``norms``)."""
+    def nearest(self, centres: Any, norms: FloatArray) -> Any:
+        """(n,) squared distance, there, of every row to the nearest of ``centres`` ((k, d), squared lengths
+        ``norms``)."""
         products = self.features @ centres.T
         products *= -2
         products += norms
@@ -150,7 +198,7 @@ class Rows:
         nearest += self.squared_norms
         return np.maximum(nearest, 0, out=nearest)
 
-    def assign(self, centres: FloatArray, rows: IntArray | None = None) -> tuple[IntArray, FloatArray, FloatArray]:
+    def assign(self, centres: Any, rows: IntArray | None = None) -> tuple[IntArray, FloatArray, FloatArray]:
         """Nearest of ``centres`` ((k, d)) for each of ``rows`` or all; ties go to the lower centre.
 
         Returns:
@@ -171,6 +219,60 @@ class Rows:
             seconds[block] = products.max(axis=1)
         return labels, scores, seconds
 
+    def offset_lengths(self, centres: FloatArray, labels: IntArray) -> FloatArray:
+        """(n,) squared distance of every row to that of ``centres`` ((k, d)) which its label ((n,)) says."""
+        return squared_norms(self.features - centres[labels])
+
+    def farthest_first(self, bounds: FloatArray, order: IntArray, size: int) -> IntArray:
+        """k-centre greedy: again and again the candidate farthest from its nearest centre; of equal ones the earlier.
+
+        Distances only fall as centres are added, so an old distance is an upper bound. Only candidates whose bound tops
+        the best distance found are brought up to date: the picks are those of the plain loop.
+
+        Args:
+            bounds: (…, m) float32 squared distance of every candidate to its nearest centre so far, there; changed.
+            order: (…, m) int64 the candidates' rows, there.
+            size: how many to pick, at most m.
+
+        Returns:
+            (…, size) int64 rows, there.
+        """
+        width = 256
+        picks = np.empty(size, np.int64)
+        done = 0
+        while done < size:
+            before = done
+            if width < len(bounds):
+                parted = np.argpartition(-bounds, width)
+                active, rest = np.sort(parted[:width]), parted[width:]
+                limit = bounds[parted[width]]
+                first = rest[bounds[rest] == limit].min()
+            else:
+                active, limit, first = np.arange(len(bounds)), -np.inf, len(bounds)
+            rows = order[active]
+            near = Rows(self.features[rows], self.squared_norms[rows])
+            current = bounds[active]
+            if done:
+                near.lower(current, self.features[picks[:done]], self.squared_norms[picks[:done]])
+            while done < size:
+                largest = current.max()
+                best = int(current.argmax())
+                if largest < limit or (largest == limit and active[best] > first) or largest == -np.inf:
+                    break
+                row = rows[best]
+                picks[done] = row
+                done += 1
+                near.lower(current, self.features[row][None], self.squared_norms[row][None])
+                current[best] = -np.inf
+            bounds[active] = current
+            if done == before:
+                width *= 2
+        return picks
+
+    def lower(self, distances: Any, centres: Any, norms: FloatArray) -> None:
+        """Lower ``distances`` ((n,) squared, there) to those to the nearest of ``centres``, as `nearest` has them."""
+        self.xp.minimum(distances, self.nearest(centres, norms), out=distances)
+
     def sums(self, rows: IntArray, labels: IntArray, count: int) -> Float64Array:
         """(count, d) for each of ``count`` labels the sum of those of ``rows`` that carry it."""
         total = np.zeros((count, self.features.shape[1]))
@@ -179,8 +281,8 @@ class Rows:
                 np.add.reduce(self.features[rows[members]], axis=0, dtype=np.float64, out=total[label])
         return total
 
-    def mean_neighbour_distance(self, rows: IntArray, neighbours: int, *, squared: bool = False) -> FloatArray:
-        """(r,) mean Euclidean distance of each of ``rows`` to its nearest others among them.
+    def mean_neighbour_distance(self, rows: IntArray, neighbours: int, *, squared: bool = False) -> Any:
+        """(r,) mean Euclidean distance, there, of each of ``rows`` to its nearest others among them.
 
         Args:
             rows: (r,) int64.

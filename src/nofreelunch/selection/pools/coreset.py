@@ -5,7 +5,7 @@ import numpy as np
 from nofreelunch.base.arrays import IntArray
 from nofreelunch.selection.declare import pool
 from nofreelunch.selection.query import Start
-from nofreelunch.space.geometry import farthest_first, update_nearest
+from nofreelunch.space.geometry import LabelledDistances, farthest_first
 from nofreelunch.space.rows import blocks, squared_norms
 
 
@@ -15,8 +15,7 @@ def select(start: Start) -> IntArray:
     mean = features.mean(axis=0)
     from_mean = [squared_norms(features[block] - mean) for block in blocks(*features.shape)]
     first = order[np.concatenate(from_mean)[order].argmin()]
-    distances = np.full(len(features), np.inf, np.float32)
-    update_nearest(distances, start.geometry.rows, np.array([first]))
+    distances = start.geometry.rows.down(LabelledDistances(start.geometry).to(np.array([first])))
     others = order[order != first]
     return np.concatenate([[first], farthest_first(start.geometry, distances, others, start.size - 1)])
 

@@ -12,14 +12,14 @@ from typing import Any, Literal
 
 import numpy as np
 
-from nofreelunch.base.arrays import FloatArray, IntArray
+from nofreelunch.base.arrays import IntArray
 from nofreelunch.base.errors import UserError
 from nofreelunch.base.options import Positive
 from nofreelunch.heads.linear import LinearHead
 from nofreelunch.selection.batches import spread
 from nofreelunch.selection.declare import strategy
 from nofreelunch.selection.query import Query
-from nofreelunch.space.rows import squared_norms
+from nofreelunch.space.rows import groups
 
 
 def select(
@@ -51,7 +51,7 @@ def select(
     own = rows.up(np.arange(len(scores))), scores.argmax(axis=1)
     slopes = _slopes(scores, own, rows.up(head.coefficients @ head.coefficients.T), rows.xp)
     gaps = scores - scores[own][:, None]
-    farthest = rows.up(_farthest_anchor(query, missing))
+    farthest = _farthest_anchor(query, missing)
     root = np.sqrt(query.features.shape[1])
 
     step = epsilon
@@ -80,18 +80,17 @@ def _slopes(scores: Any, own: tuple[Any, Any], square: Any, xp: Any) -> Any:
     return slopes - slopes[own][:, None]
 
 
-def _farthest_anchor(query: Query, missing: str) -> FloatArray:
-    """(m,) the largest distance from each candidate to the mean of a class's labelled rows."""
-    labelled = query.features[query.labelled]
-    anchors = [labelled[query.labels == label].mean(axis=0) for label in np.unique(query.labels)]
-    if missing == "mean" and len(anchors) < query.head.class_count:
-        anchors.append(labelled.mean(axis=0))
-    stacked = np.stack(anchors)
+def _farthest_anchor(query: Query, missing: str) -> Any:
+    """(m,) the largest distance, there, from each candidate to the mean of a class's labelled rows."""
     rows = query.geometry.rows
-    squared = squared_norms(stacked) - 2 * rows.down(rows.products(stacked.T, query.candidates))
-    lengths = query.geometry.squared_norms[query.candidates]
-    farthest: FloatArray = np.sqrt(np.maximum(squared.max(axis=1) + lengths, 0))
-    return farthest
+    classes = groups(query.labels, query.head.class_count)
+    anchors = [rows.take(query.labelled[members]).mean(axis=0) for members in classes if len(members)]
+    if missing == "mean" and len(anchors) < query.head.class_count:
+        anchors.append(rows.take(query.labelled).mean(axis=0))
+    stacked = rows.xp.stack(anchors)
+    squared = rows.xp.einsum("ij,ij->i", stacked, stacked) - 2 * rows.products(stacked.T, query.candidates)
+    lengths = rows.norms[rows.up(query.candidates)]
+    return rows.xp.sqrt((rows.xp.amax(squared, axis=1) + lengths).clip(0))
 
 
 def _flips(gaps: Any, slopes: Any, steps: Any) -> Any:

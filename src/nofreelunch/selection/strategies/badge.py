@@ -11,49 +11,50 @@ import numpy as np
 
 from nofreelunch.base.arrays import IntArray
 from nofreelunch.selection.declare import strategy
-from nofreelunch.selection.query import Query
-from nofreelunch.space.geometry import weighted_draw
+from nofreelunch.selection.together import Block, Jointly
 
 
-def select(query: Query, *, first: Literal["largest", "random"] = "largest") -> IntArray:
-    """A batch that is uncertain and diverse: the explicit algorithm's picks, draw for draw.
+def select_all(block: Block, *, first: Literal["largest", "random"] = "largest") -> list[IntArray]:
+    """Batches that are uncertain and diverse: the explicit algorithm's picks, draw for draw.
 
     Args:
-        query: the request.
+        block: the requests.
         first: ``largest`` starts from the longest gradient, as the authors' code does; ``random`` draws the first
             centre uniformly, as k-means++ is defined and the paper's algorithm 1 reads.
     """
-    rows = query.geometry.rows
-    xp, norms = rows.xp, rows.up(query.geometry.squared_norms)
-    probabilities = rows.up(query.probabilities)
+    if not block.size:
+        return block.taken([])
+    rows, xp, norms = block.rows, block.rows.xp, block.rows.norms
+    probabilities = xp.moveaxis(block.columns, 0, -1)
     gradients = -probabilities
-    gradients[rows.up(np.arange(len(gradients))), probabilities.argmax(axis=1)] += 1
-    lengths = xp.einsum("ij,ij->i", gradients, gradients) * norms
+    gradients[block.index(rows.up(np.arange(len(norms))), probabilities.argmax(axis=-1))] += 1
+    lengths = xp.einsum("...ij,...ij->...i", gradients, gradients) * norms
     roots = xp.sqrt(norms)
 
-    free = np.zeros(len(gradients), bool)
-    free[query.candidates] = True
-    distances = rows.up(np.where(free, np.float32(np.inf), np.float32(0)))
-    picks = np.empty(min(query.batch_size, len(query.candidates)), np.int64)
-    for i in range(len(picks)):
-        if i > 0:
-            row = weighted_draw(rows.down(distances), query.rng)
-        elif first == "largest":
-            row = int(query.candidates[rows.down(lengths)[query.candidates].argmax()])
-        else:
-            row = int(query.rng.choice(query.candidates))
-        if not free[row]:
-            row = int(query.rng.choice(np.flatnonzero(free)))
-        picks[i] = row
-        free[row] = False
-        inner = gradients @ gradients[row]
-        apart = lengths + lengths[row]
-        near = rows.where(apart - 2 * roots[row] * abs(inner) * roots < distances)
-        products = rows.dot(query.features[row], near)
-        update = (apart[near] - 2 * inner[near] * products).clip(0)
-        distances[near] = xp.minimum(distances[near], update)
-        distances[row] = 0
-    return picks
+    free = block.free()
+    distances = xp.where(free, xp.inf, xp.zeros_like(lengths))
+    if first == "largest":
+        picked = block.order[block.index(block.of_candidates(lengths, -1.0).argmax(axis=-1))]
+    else:
+        picked = block.stacked([rows.up(query.rng.choice(query.candidates)) for query in block.queries])
+    draw = rows.draws([query.rng for query in block.queries], [max(size - 1, 0) for size in block.sizes])
+    none, picks = rows.up(np.float32(0)), []
+    while True:
+        picks.append(picked)
+        at = block.index(picked)
+        free[at] = False
+        if len(picks) == block.size:
+            return block.taken(picks)
+        inner = rows.each(gradients, picked)
+        apart = lengths + lengths[at][..., None]
+        near = rows.where(lambda: apart - 2 * roots[picked][..., None] * abs(inner) * roots < distances)  # noqa: B023
+        products = rows.dots(picked, near)
+        update = xp.maximum(apart.reshape(-1)[near] - 2 * inner.reshape(-1)[near] * products, none)
+        flat = distances.reshape(-1)
+        flat[near] = xp.minimum(flat[near], update)
+        distances[at] = 0
+        picked = draw(distances, free)
 
 
+select = Jointly(select_all)
 ENTRY = strategy(select)

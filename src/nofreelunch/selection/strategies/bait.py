@@ -63,7 +63,8 @@ def select(
     size = min(query.batch_size, len(query.candidates))
     if size == len(query.candidates):
         return query.candidates.copy()
-    top = query.probabilities.max(axis=1)
+    rows = query.geometry.rows
+    top = rows.down(rows.xp.amax(rows.up(query.scored), axis=1))
     # Shares of votes may exceed 1 in the last bit.
     information = np.maximum(top * (1 - top), 0)
     pool = query.geometry.rows.gram(information) / len(information)

@@ -4,12 +4,10 @@ import numpy as np
 
 from nofreelunch.base.arrays import IntArray
 from nofreelunch.base.options import Count, Share
-from nofreelunch.heads.linear import answers_there
+from nofreelunch.heads.linear import answering
 from nofreelunch.selection.batches import spread
 from nofreelunch.selection.declare import strategy
 from nofreelunch.selection.query import Query
-
-BLOCK = 512
 
 
 def select(query: Query, *, passes: Count = 3, dropout: Share = 0.75, per_pick: Count = 1) -> IntArray:
@@ -33,18 +31,17 @@ def select(query: Query, *, passes: Count = 3, dropout: Share = 0.75, per_pick: 
 
 def _changes(query: Query, passes: int, dropout: float) -> IntArray:
     """(m,) in how many passes the prediction of each candidate changes."""
-    changes = np.zeros(len(query.candidates), np.int64)
-    predicted = query.probabilities.argmax(axis=1)
     pool = query.geometry.rows
-    for first in range(0, len(changes), BLOCK):
-        rows = query.candidates[first : first + BLOCK]
-        features = pool.take(rows) / np.float32(1 - dropout)
+    order = pool.up(query.candidates)
+    changes, answers = pool.xp.zeros_like(order), answering(query.head, pool)
+    predicted = pool.up(query.scored).argmax(axis=1)[order]
+    for part in pool.portions(len(changes)):
+        features = pool.take(order[part]) / np.float32(1 - dropout)
         dropped = pool.empty(*features.shape)
         for _ in range(passes):
             kept = pool.coins(features.shape, 1 - dropout, query.rng)
-            answers = answers_there(query.head, pool.xp.multiply(features, kept, out=dropped), pool)
-            changes[first : first + BLOCK] += answers != predicted[rows]
-    return changes
+            changes[part] += answers(pool.xp.multiply(features, kept, out=dropped)) != predicted[part]
+    return pool.down(changes)
 
 
 ENTRY = strategy(select)

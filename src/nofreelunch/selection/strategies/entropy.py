@@ -4,16 +4,19 @@ import numpy as np
 
 from nofreelunch.base.arrays import IntArray
 from nofreelunch.selection.declare import strategy
-from nofreelunch.selection.query import Query, lowest
+from nofreelunch.selection.together import Block, Jointly
+
+LEAST = float(np.finfo(np.float32).tiny)
 
 
-def select(query: Query) -> IntArray:
+def select_all(block: Block) -> list[IntArray]:
     """The candidates with the highest −Σ p log p, descending."""
-    negative_entropy = np.zeros(len(query.candidates), np.float32)
-    for column in query.probabilities.T:
-        p = column[query.candidates]
-        negative_entropy += p * np.log(np.maximum(p, np.finfo(np.float32).tiny))
-    return lowest(negative_entropy, query)
+    xp, columns = block.rows.xp, block.columns
+    negative_entropy = xp.zeros_like(columns[0])
+    for p in columns:
+        negative_entropy += p * xp.log(xp.clip(p, LEAST, None))
+    return block.lowest(negative_entropy)
 
 
+select = Jointly(select_all)
 ENTRY = strategy(select)

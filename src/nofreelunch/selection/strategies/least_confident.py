@@ -2,12 +2,13 @@
 
 from nofreelunch.base.arrays import IntArray
 from nofreelunch.selection.declare import strategy
-from nofreelunch.selection.query import Query, lowest
+from nofreelunch.selection.together import Block, Jointly
 
 
-def select(query: Query) -> IntArray:
+def select_all(block: Block) -> list[IntArray]:
     """The candidates with the lowest max p, ascending."""
-    return lowest(query.probabilities.max(axis=1)[query.candidates], query)
+    return block.lowest(block.rows.xp.amax(block.columns, axis=0))
 
 
+select = Jointly(select_all)
 ENTRY = strategy(select)

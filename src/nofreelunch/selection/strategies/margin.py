@@ -2,13 +2,14 @@
 
 from nofreelunch.base.arrays import IntArray
 from nofreelunch.selection.declare import strategy
-from nofreelunch.selection.query import Query, lowest, two_highest
+from nofreelunch.selection.together import Block, Jointly, two_highest
 
 
-def select(query: Query) -> IntArray:
+def select_all(block: Block) -> list[IntArray]:
     """The candidates with the smallest p₁ − p₂, ascending."""
-    first, second = two_highest(query.probabilities.T)
-    return lowest((first - second)[query.candidates], query)
+    first, second = two_highest(block.columns, block.rows.xp)
+    return block.lowest(first - second)
 
 
+select = Jointly(select_all)
 ENTRY = strategy(select)

@@ -1,13 +1,16 @@
 """Uncertainty Herding (Bae et al. 2025): MaxHerding in which every row counts by its uncertainty."""
 
+from typing import Any
+
 import numpy as np
 
-from nofreelunch.base.arrays import FloatArray, IntArray
+from nofreelunch.base.arrays import IntArray
 from nofreelunch.base.options import Positive
 from nofreelunch.selection.batches import fill_up
 from nofreelunch.selection.coverage import cover, gaussian, nearest_labelled
 from nofreelunch.selection.declare import prepare_coverage, strategy
-from nofreelunch.selection.query import Query, two_highest
+from nofreelunch.selection.query import Query
+from nofreelunch.selection.together import two_highest
 from nofreelunch.space.geometry import Geometry
 
 
@@ -27,20 +30,21 @@ def select(
         normalise: whether rows are scaled to length 1 first, as in the authors' code.
     """
     geometry = query.geometry.unit() if normalise else query.geometry
-    weights = _uncertainty(query.probabilities, temperature)
+    rows = query.geometry.rows
+    weights = rows.down(_uncertainty(rows.up(query.scored).T, temperature, rows.xp))
     weights[query.labelled] = 0
     size = min(query.batch_size, len(query.candidates))
     kernel = gaussian(bandwidth or _smallest_distance(geometry, query.labelled))
-    rows = cover(geometry, nearest_labelled(query, geometry), weights, query.candidates, size, kernel)
-    return fill_up(query, rows, size)
+    picks = cover(geometry, nearest_labelled(query, geometry), weights, query.candidates, size, kernel)
+    return fill_up(query, picks, size)
 
 
-def _uncertainty(probabilities: FloatArray, temperature: float) -> FloatArray:
-    """(n,) float32 1 − (p₁ − p₂) at ``temperature``: softmax(log p / T) is p^(1/T), scaled to sum to 1."""
-    tempered = probabilities.T if temperature == 1 else probabilities.T ** np.float32(1 / temperature)
-    first, second = two_highest(tempered)
-    uncertainty: FloatArray = 1 - (first - second) / tempered.sum(axis=0)
-    return uncertainty
+def _uncertainty(columns: Any, temperature: float, xp: Any) -> Any:
+    """(n,) float32 1 − (p₁ − p₂) at ``temperature`` of the probabilities' ``columns`` ((C, n)): softmax(log p / T) is
+    p^(1/T), scaled to sum to 1."""
+    tempered = columns if temperature == 1 else columns ** np.float32(1 / temperature)
+    first, second = two_highest(tempered, xp)
+    return 1 - (first - second) / tempered.sum(axis=0)
 
 
 def _smallest_distance(geometry: Geometry, labelled: IntArray) -> float:
