@@ -15,7 +15,7 @@ def score_panel(panel: Any, labels: IntArray, rows: Rows) -> list[tuple[Float64A
     """`metrics.score` and `metrics.correct` of each head of a ``panel``.
 
     Args:
-        panel: (r, C, m) probabilities, where products with the test rows are computed. Where that is a device, those sums
+        panel: (r, C, m) probabilities, where products with the test rows are computed; from a device those sums
             alone come down from which the metrics follow, and which rows are right.
         labels: (m,) int64.
         rows: the test rows.
