@@ -122,8 +122,8 @@ def test_bait_grows_with_the_square_of_the_dimensions(tmp_path, monkeypatch):
 
 def test_baits_query_is_near_what_was_measured():
     """CPU seconds of `benchmarks.query --only bait`."""
-    for rows, width, measured in ((20_000, 384, 0.47), (20_000, 1_024, 2.09), (5_000, 4_096, 6.09)):
-        assert estimate.bait_seconds(rows, width) == pytest.approx(measured, rel=0.1)
+    for rows, width, measured in ((20_000, 384, 0.39), (20_000, 1_024, 1.11), (20_000, 4_096, 12.2)):
+        assert estimate.bait_seconds(rows, width) == pytest.approx(measured, rel=0.2)
 
 
 def test_a_gpus_share_grows_with_the_model():
