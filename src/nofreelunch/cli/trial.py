@@ -19,7 +19,6 @@ from nofreelunch.cells.simulation import Cell, Curve, Run, simulate
 from nofreelunch.cli.text_table import text_table
 from nofreelunch.embedders.embed import embed
 from nofreelunch.embedders.kinds.lsa import Lsa
-from nofreelunch.evaluation.aulc import aulc
 from nofreelunch.heads.kinds.logistic import LogisticSpec
 from nofreelunch.heads.scaling import scale
 from nofreelunch.selection.contract import typical, violations
@@ -134,6 +133,8 @@ def _simulated(track: Track, name: str, strategy: Strategy, options: dict[str, A
 
 
 def _area(curve: Curve) -> float:
+    from nofreelunch.evaluation.aulc import aulc
+
     return float(aulc(curve.labels.astype(np.float64), curve.metrics[:, METRICS.index("accuracy")]))
 
 

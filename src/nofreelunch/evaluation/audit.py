@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
+import scipy
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ def accuracy(correct: int, n: int, population: int, level: float = 0.95) -> Esti
 
 def _above(seen: int, population: int, marked: int, n: int) -> float:
     """The mid-p probability that ``n`` draws hold at least ``seen`` of the ``marked``."""
-    law = stats.hypergeom(population, marked, n)
+    law = scipy.stats.hypergeom(population, marked, n)
     return float(law.sf(seen) + law.pmf(seen) / 2)
 
 

@@ -7,10 +7,11 @@ from math import factorial
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+import scipy
 
 from nofreelunch.base.arrays import IntArray
 from nofreelunch.base.randomness import generator
+from nofreelunch.evaluation import student
 from nofreelunch.evaluation.intervals import DRAWS, bootstrap_interval, resamples
 from nofreelunch.evaluation.quality import FEWEST, spearman
 from nofreelunch.evaluation.table import Kind
@@ -70,8 +71,8 @@ def over_datasets(quantity: str, effects: "pd.Series[float]", kind: Kind = "gain
     if error == 0:
         p_for, p_against = (1.0, 1.0) if mean == 0 else ((0.0, 1.0) if mean > 0 else (1.0, 0.0))
     else:
-        p_for, p_against = (float(stats.t.sf(sign * mean / error, n - 1)) for sign in (1, -1))
-    half = float(stats.t.ppf(0.975, n - 1)) * error
+        p_for, p_against = (float(student.tail(sign * mean / error, n - 1)) for sign in (1, -1))
+    half = float(student.quantile(0.975, n - 1)) * error
     caveat = "" if n >= FEWEST else f"only {n} datasets"
     return Part(quantity, mean, mean - half, mean + half, p_for, p_against, n, "datasets", caveat, kind=kind)
 
@@ -146,8 +147,8 @@ def most_of(quantity: str, holds: "pd.Series[bool]") -> Part:
     The estimate is the share of datasets minus one half; its interval is Clopper and Pearson's (1934).
     """
     n, count = len(holds), int(holds.sum())
-    interval = stats.binomtest(count, n).proportion_ci(0.95)
-    p_for, p_against = float(stats.binom.sf(count - 1, n, 0.5)), float(stats.binom.cdf(count, n, 0.5))
+    interval = scipy.stats.binomtest(count, n).proportion_ci(0.95)
+    p_for, p_against = float(scipy.stats.binom.sf(count - 1, n, 0.5)), float(scipy.stats.binom.cdf(count, n, 0.5))
     smallest = 0.5**n
     caveat = f"with {n} datasets no two-sided p is below {2 * smallest:.2g}" if smallest > 0.025 / 12 else ""
     lo, hi = interval.low - 0.5, interval.high - 0.5

@@ -10,11 +10,11 @@ times (Owen 2007, The pigeonhole bootstrap).
 
 import numpy as np
 import pandas as pd
-from scipy import stats
-from scipy.special import expit, logit
+from scipy import special
 
 from nofreelunch.base import layout, storage
 from nofreelunch.base.arrays import BoolArray, Float64Array, FloatArray
+from nofreelunch.evaluation import student
 from nofreelunch.evaluation.aulc import PHASES, aulc, thirds
 from nofreelunch.evaluation.correctness import read_correct, unpack
 from nofreelunch.evaluation.runs import BASELINE, FACTORS
@@ -53,8 +53,8 @@ def level_interval(values: FloatsOrBits, level: float = 0.95) -> tuple[Float64Ar
     mean, error, freedom = crossed(values)
     inside = (mean > 0) & (mean < 1)
     middle = np.where(inside, mean, 0.5)
-    half = stats.t.ppf(0.5 + level / 2, freedom) * error / (middle * (1 - middle))
-    lo, hi = expit(logit(middle) - half), expit(logit(middle) + half)
+    half = student.quantile(0.5 + level / 2, freedom) * error / (middle * (1 - middle))
+    lo, hi = (special.expit(special.logit(middle) + side * half) for side in (-1, 1))
     edge = (0.5 - level / 2) ** (1 / values.shape[-1])
     lo = np.where(inside, lo, np.where(mean == 1, edge, 0.0))
     hi = np.where(inside, hi, np.where(mean == 1, 1.0, 1 - edge))
@@ -65,7 +65,7 @@ def level_interval(values: FloatsOrBits, level: float = 0.95) -> tuple[Float64Ar
 def gain_interval(values: FloatsOrBits, level: float = 0.95) -> tuple[Float64Array, Float64Array]:
     """Interval of a mean difference of accuracies from (..., seeds, rows) paired differences; within [−1, 1]."""
     mean, error, freedom = crossed(values)
-    half = stats.t.ppf(0.5 + level / 2, freedom) * error
+    half = student.quantile(0.5 + level / 2, freedom) * error
     return np.clip(mean - half, -1, 1), np.clip(mean + half, -1, 1)
 
 

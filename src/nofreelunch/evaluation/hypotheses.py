@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
+from nofreelunch.evaluation import student
 from nofreelunch.evaluation.aulc import PHASES, shares
 from nofreelunch.evaluation.claim_test import (
     NotTestableError,
@@ -106,7 +106,7 @@ def _best_differs(material: Material) -> Part:
         raise NotTestableError("needs two strategies and two seeds")
     cells["deviation"] = cells["deviation"].clip(lower=1e-12)
     t = (cells["mean"] / (cells["deviation"] / np.sqrt(cells["n"]))).to_numpy()
-    beaten, beats = (stats.t.sf(sign * t, cells["n"].to_numpy() - 1) for sign in (1, -1))
+    beaten, beats = (student.tail(sign * t, cells["n"].to_numpy() - 1) for sign in (1, -1))
     worst = cells["mean"].groupby(["dataset", "embedder"], observed=True).max()
     quantity = f"largest lead in AULC over {champion}, the best overall, in any (dataset, embedder)"
     p_for, p_against = min(1.0, len(t) * float(beaten.min())), float(beats.max())
@@ -146,7 +146,7 @@ def _margin_peaks(material: Material) -> tuple[list[Part], str]:
     lead["lead"] *= -1
     cells = lead.groupby(["dataset", "strategy"], observed=True)["lead"].agg(n="count", mean="mean", deviation="std")
     t = cells["mean"] / (cells["deviation"].clip(lower=1e-12) / np.sqrt(cells["n"]))
-    above, below = (pd.Series(stats.t.sf(sign * t, cells["n"] - 1), cells.index) for sign in (1, -1))
+    above, below = (pd.Series(student.tail(sign * t, cells["n"] - 1), cells.index) for sign in (1, -1))
     lowest = cells["mean"].groupby("dataset", observed=True).min()
     p_for = min(1.0, len(lowest) * float(above.groupby("dataset", observed=True).max().min()))
     beaten = below.groupby("dataset", observed=True).min() * cells.groupby("dataset", observed=True).size()

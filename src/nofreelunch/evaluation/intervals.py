@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from nofreelunch.base.arrays import Float64Array, IntArray
+from nofreelunch.evaluation import student
 
 # Bootstrap samples behind every interval.
 DRAWS = 2000
@@ -28,7 +28,7 @@ def mean_interval(frame: pd.DataFrame, by: Sequence[str], column: str, level: fl
 
 def half_width(deviation: Float64Array, n: IntArray, level: float = 0.95) -> Float64Array:
     """Half the t-interval of a mean of ``n`` values with this standard deviation; NaN for n < 2."""
-    quantile = stats.t.ppf(0.5 + level / 2, np.maximum(n - 1, 1))
+    quantile = student.quantile(0.5 + level / 2, np.maximum(n - 1, 1))
     return np.where(n > 1, quantile * deviation / np.sqrt(n), np.nan)
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy.stats import rankdata
+import scipy
 
 from nofreelunch.base.arrays import Float64Array, IntArray
 from nofreelunch.base.randomness import generator
@@ -112,7 +112,7 @@ _COLUMNS += ["spearman", "spearman_lo", "spearman_hi", "kendall", "kendall_lo", 
 
 def spearman(x: Float64Array, y: Float64Array) -> Float64Array:
     """Spearman's ρ along the last axis of (..., n); NaN where a side is constant."""
-    return _cosine(_centred(rankdata(x, axis=-1)), _centred(rankdata(y, axis=-1)))
+    return _cosine(_centred(scipy.stats.rankdata(x, axis=-1)), _centred(scipy.stats.rankdata(y, axis=-1)))
 
 
 def kendall(x: Float64Array, y: Float64Array) -> Float64Array:

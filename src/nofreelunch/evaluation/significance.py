@@ -5,10 +5,11 @@ from itertools import combinations
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+import scipy
 
 from nofreelunch.base.arrays import Float64Array
 from nofreelunch.base.randomness import generator
+from nofreelunch.evaluation import student
 from nofreelunch.evaluation.runs import CELL
 from nofreelunch.evaluation.table import SCOPE, STRATEGY, Column, Table, hidden, interval
 from nofreelunch.evaluation.wins import ALL, scopes
@@ -25,8 +26,8 @@ def t_test(effects: Float64Array) -> tuple[float, float, float]:
     if n < 2:
         return 1.0, float("nan"), float("nan")
     error = float(effects.std(ddof=1)) / np.sqrt(n)
-    half = float(stats.t.ppf(0.975, n - 1)) * error
-    p = float(2 * stats.t.sf(abs(mean) / error, n - 1)) if error > 0 else float(mean == 0)
+    half = float(student.quantile(0.975, n - 1)) * error
+    p = float(2 * student.tail(abs(mean) / error, n - 1)) if error > 0 else float(mean == 0)
     return p, mean - half, mean + half
 
 
@@ -59,7 +60,7 @@ def rank_biserial(differences: Float64Array) -> float:
     moved = differences[differences != 0]
     if not moved.size:
         return 0.0
-    ranks = stats.rankdata(np.abs(moved))
+    ranks = scipy.stats.rankdata(np.abs(moved))
     return float((ranks * np.sign(moved)).sum() / ranks.sum())
 
 
@@ -203,16 +204,16 @@ def friedman(table: pd.DataFrame, clones: pd.DataFrame, alpha: float = 0.05) -> 
     """
     means = task_means(merged(table, clones)).round(12)
     tasks, strategies = means.shape
-    ranked = stats.rankdata(-means.to_numpy(), axis=1)
+    ranked = scipy.stats.rankdata(-means.to_numpy(), axis=1)
     statistic = p = float("nan")
     if strategies > 2 and tasks > 1 and np.ptp(ranked, axis=1).any():
-        statistic = float(stats.friedmanchisquare(*means.to_numpy().T).statistic)
+        statistic = float(scipy.stats.friedmanchisquare(*means.to_numpy().T).statistic)
         rng = generator("significance", "friedman", tasks, strategies)
         shuffled = rng.permuted(np.broadcast_to(ranked, (_SHUFFLES, *ranked.shape)), axis=2)
         p = float((1 + (_squared_rank_sums(shuffled) >= _squared_rank_sums(ranked) - 1e-9).sum()) / (1 + _SHUFFLES))
     critical = float("nan")
     if strategies > 1 and tasks > 0:
-        quantile = stats.studentized_range.ppf(1 - alpha, strategies, np.inf) / np.sqrt(2)
+        quantile = scipy.stats.studentized_range.ppf(1 - alpha, strategies, np.inf) / np.sqrt(2)
         critical = float(quantile * np.sqrt(strategies * (strategies + 1) / (6 * tasks)))
     mean_ranks = {str(name): float(rank) for name, rank in zip(means.columns, ranked.mean(axis=0), strict=True)}
     return Friedman(tasks, mean_ranks, statistic, p, critical, float(strategies - 1), alpha)

@@ -8,7 +8,7 @@ strategy chose are no sample of the file and appear nowhere here.
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
+import scipy
 
 from nofreelunch.base.arrays import BoolArray, IntArray
 from nofreelunch.base.randomness import generator
@@ -110,8 +110,8 @@ def paired_gain(right: BoolArray, other: BoolArray) -> Gain:
     won, lost = int((right & ~other).sum()), int((other & ~right).sum())
     more, fewer, total = won + 0.5, lost + 0.5, rows + 2
     middle = (more - fewer) / total
-    half = stats.norm.ppf(0.975) * np.sqrt(more + fewer - (more - fewer) ** 2 / total) / total
-    law = stats.binom(won + lost, 0.5)
+    half = scipy.stats.norm.ppf(0.975) * np.sqrt(more + fewer - (more - fewer) ** 2 / total) / total
+    law = scipy.stats.binom(won + lost, 0.5)
     least = min(won, lost)
     p = min(1.0, float(2 * law.cdf(least) - law.pmf(least))) if won + lost else 1.0
     return Gain((won - lost) / rows, float(max(middle - half, -1)), float(min(middle + half, 1)), p)

@@ -9,13 +9,13 @@ from typing import Any
 import matplotlib
 import numpy as np
 import pandas as pd
+import scipy
 from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import ListedColormap, to_hex, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from scipy.optimize import isotonic_regression
 
 from nofreelunch.base.registry import Seen
 
@@ -201,7 +201,7 @@ def spread(wanted: Sequence[float], gap: float, low: float, high: float) -> list
     gap = min(gap, (high - low) / max(len(wanted) - 1, 1))
     offsets = np.arange(len(wanted)) * gap
     # Placing with gaps is isotonic regression on the values less their offsets: neighbours that overlap are pooled.
-    flat = isotonic_regression(np.asarray(wanted, dtype=float)[order] - offsets).x
+    flat = scipy.optimize.isotonic_regression(np.asarray(wanted, dtype=float)[order] - offsets).x
     placed = np.clip(flat, low, high - offsets[-1]) + offsets
     result = np.empty(len(wanted))
     result[order] = placed
