@@ -1,4 +1,4 @@
-"""A project of one's own: its params.yaml, its files, and refusals. What it computes is in end_to_end/test_state.py."""
+"""A project of one's own: its params.yaml, its files, and refusals. What it computes: end_to_end/test_pipeline.py."""
 
 import subprocess
 from argparse import Namespace

@@ -1,25 +1,21 @@
 """A copy of the repository with a tiny grid, and what `dvc` does in it."""
 
-import atexit
 import os
+import random
 import re
 import shutil
 import subprocess
 import sys
-import tempfile
-from functools import cache
 from pathlib import Path
 
 import yaml
 
-from nofreelunch.base.storage import Memo
-from nofreelunch.tasks.docs import build_docs_task
-from nofreelunch.tasks.spec import DocsTask
-
 ROOT = Path(__file__).parents[2]
+# No stage's: what this machine measured.
+MEASURED = "data/timings/"
 TINY = {
     "grid": {
-        "datasets": ["docs_library"],
+        "datasets": ["topics"],
         "embedders": ["hashing", "lsa"],
         "pools": ["random", "typiclust"],
         "strategies": ["random", "margin"],
@@ -27,7 +23,7 @@ TINY = {
     },
     "focus": {"embedder": "lsa"},
     "budget": {"track": "custom", "custom": {"initial": 10, "batch": 10, "rounds": 3}},
-    "datasets": {"docs_library": {"source": "docs", "task": "library", "train": 200, "test": 80}},
+    "datasets": {"topics": {"source": "files", "train_file": "topics.csv"}},
     "embedders": {"hashing": {"kind": "hashing", "dim": 64}, "lsa": {"kind": "lsa", "dim": 16}},
 }
 
@@ -37,13 +33,15 @@ def ran(output: str) -> set[str]:
     return set(re.findall(r"Running stage '(.+?)'", output))
 
 
-@cache
-def _docstrings_read() -> Path:
-    """A memo with the docstrings of the installed packages, which take longer to read than all else in a tiny grid."""
-    folder = Path(tempfile.mkdtemp())
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    build_docs_task(DocsTask(source="docs", task="kind", train=None, test=None), Memo(folder))
-    return folder
+def _topics() -> str:
+    """A CSV of 280 distinct texts on four topics: two words of the topic's own among four that all have."""
+    draw = random.Random(0)
+    words = [[f"{kind}{i}" for i in range(12)] for kind in ("ant", "bee", "cow", "dog", "all")]
+    lines = (
+        " ".join(draw.sample(words[i % 4], 2) + draw.sample(words[4], 4)) + f" {i},{words[i % 4][0]}"
+        for i in range(280)
+    )
+    return "\n".join(("text,label", *lines, ""))
 
 
 def _environment(folder: Path) -> dict[str, str]:
@@ -64,9 +62,10 @@ class Project:
         for name in ("dvc.yaml", "params.yaml", "requirements.txt", ".dvcignore", ".gitignore"):
             shutil.copy(ROOT / name, folder / name)
         for name in ("stages", "src"):
-            shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
+            # With what Python has compiled, but for files that it is writing now.
+            shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("*.pyc.*", "*.egg-info"))
         shutil.copytree(ROOT / ".dvc", folder / ".dvc", ignore=shutil.ignore_patterns("tmp", "cache", "config.local"))
-        shutil.copytree(_docstrings_read(), folder / ".cache")
+        (folder / "topics.csv").write_text(_topics())
         self.environment = _environment(folder)
         self.change(TINY)
         self.git("init", "--quiet")
@@ -124,6 +123,21 @@ class Project:
         """The stages that ran, and the 'computed' line of each active_learn stage."""
         output = self.dvc("repro", **environment)
         return ran(output), re.findall(r"\d+ of \d+ runs computed", output)
+
+    def outputs(self) -> dict[str, bytes]:
+        """Everything under data/, metrics/ and plots/, measured times apart."""
+        found = [path for top in ("data", "metrics", "plots") for path in (self.folder / top).rglob("*")]
+        named = {str(path.relative_to(self.folder)): path for path in found if path.is_file()}
+        return {name: path.read_bytes() for name, path in named.items() if not name.startswith(MEASURED)}
+
+    def measured(self) -> set[str]:
+        """The files with times that this machine took."""
+        return {str(path.relative_to(self.folder)) for path in (self.folder / MEASURED).rglob("*.*")}
+
+    def changed_files(self) -> str:
+        """What git says has changed."""
+        command = ["git", "status", "--porcelain"]
+        return subprocess.run(command, cwd=self.folder, check=True, capture_output=True, text=True).stdout
 
     def results(self) -> dict[str, bytes]:
         files = (*self.folder.glob("data/runs/**/*.parquet"), *self.folder.glob("data/pools/**/*.parquet"))

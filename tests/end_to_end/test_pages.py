@@ -1,4 +1,4 @@
-"""docs/own_data.md, line by line: from a CSV with quotes and UTF-8 in three classes to metrics and figures."""
+"""docs/own_data.md and docs/label.md, line by line: from a file of texts to metrics and figures, and to a model."""
 
 import csv
 import json
@@ -18,10 +18,48 @@ from dvc_project import ROOT, Project
 from nofreelunch import params
 from nofreelunch.base.storage import Memo
 from nofreelunch.embedders.embed import embed
+from nofreelunch.tasks.docs import build_docs_task
+from nofreelunch.tasks.spec import DocsTask
 from nofreelunch.tasks.table import Split
 
 pytestmark = pytest.mark.slow
-BLOCKS = re.findall(r"```(bash|yaml)\n(.*?)```", (ROOT / "docs/own_data.md").read_text(encoding="utf-8"), re.DOTALL)
+
+
+def blocks(page):
+    """(kind, text) of each block of code of a page."""
+    return re.findall(r"```(bash|yaml)\n(.*?)```", (ROOT / "docs" / page).read_text(encoding="utf-8"), re.DOTALL)
+
+
+@pytest.fixture(scope="module")
+def docstrings(tmp_path_factory):
+    """A memo with the docstrings of the installed packages."""
+    folder = tmp_path_factory.mktemp("docstrings")
+    build_docs_task(DocsTask(source="docs", task="kind", train=None, test=None), Memo(folder))
+    return folder
+
+
+@pytest.fixture
+def project(tmp_path, docstrings):
+    """A project with the shipped params.yaml that need not read the packages anew."""
+    made = Project(tmp_path)
+    shutil.copy(ROOT / "params.yaml", tmp_path / "params.yaml")
+    shutil.copytree(docstrings, tmp_path / ".cache")
+    return made
+
+
+def say(project, text):
+    """What the lines of a block of bash print."""
+    environment = project.environment | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+    done = subprocess.run(
+        ["bash", "-e"], input=text, cwd=project.folder, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, text + done.stdout + done.stderr
+    return done.stdout
+
+
+def rows_of(path):
+    with path.open(encoding="utf-8", newline="") as handle:
+        return list(csv.DictReader(handle))
 
 
 def merge(old, new):
@@ -29,23 +67,16 @@ def merge(old, new):
     return old | new | both
 
 
-def test_the_lines_of_the_page_lead_from_a_file_to_the_report(tmp_path):
-    project = Project(tmp_path)
-    shutil.copy(ROOT / "params.yaml", tmp_path / "params.yaml")
-    environment = project.environment | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+def test_the_lines_of_own_data_lead_from_a_file_to_the_report(project, tmp_path):
+    """From a CSV with quotes and UTF-8 in three classes to metrics and figures."""
     said = ""
-    for kind, text in BLOCKS:
+    for kind, text in blocks("own_data.md"):
         if kind == "yaml":
             path = tmp_path / "params.yaml"
             path.write_text(yaml.safe_dump(merge(yaml.safe_load(path.read_text()), yaml.safe_load(text))))
         else:
-            done = subprocess.run(
-                ["bash", "-e"], input=text, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
-            )
-            assert done.returncode == 0, done.stdout + done.stderr
-            said += done.stdout
-    with (tmp_path / "my_texts.csv").open(encoding="utf-8", newline="") as handle:
-        classes = sorted({row["kind"] for row in csv.DictReader(handle)})
+            said += say(project, text)
+    classes = sorted({row["kind"] for row in rows_of(tmp_path / "my_texts.csv")})
     card = json.loads((tmp_path / "data/tasks/my_texts/card.json").read_text(encoding="utf-8"))
     assert card["classes"] == classes == ["Zahlen für alles", 'tables, "frames"', "数式処理"]
     for embedder in ("lsa", "my_vectors"):
@@ -56,6 +87,25 @@ def test_the_lines_of_the_page_lead_from_a_file_to_the_report(tmp_path):
         assert f"metrics/{embedder}.json" in said
     assert (tmp_path / "picks.csv").is_file()
     assert list((tmp_path / "plots/figures").iterdir())
+
+
+def test_the_lines_of_label_lead_from_a_file_to_a_model(project, tmp_path):
+    """From a file of texts to a model, its accuracy and its predictions."""
+    # A model that no test need fetch, in the place of MiniLM.
+    content = yaml.safe_load((tmp_path / "params.yaml").read_text(encoding="utf-8"))
+    content["focus"]["embedder"] = "lsa"
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(content), encoding="utf-8")
+    said = "".join(say(project, text) for kind, text in blocks("label.md") if kind == "bash")
+    mine, truth = (rows_of(tmp_path / name) for name in ("my_texts.csv", "all_answers.csv"))
+    assert [row["description"] for row in mine] == [row["description"] for row in truth]
+    assert all(row["kind"] in ("", true["kind"]) for row, true in zip(mine, truth, strict=True))
+    assert sum(bool(row["kind"]) for row in mine) == 40 + 3 * 50
+    assert max(map(int, re.findall(r"from (\d+) audited texts", said))) >= 30
+    assert "Go on (labels>=500)" in said
+    assert "hours saved" in said
+    assert len(json.loads((tmp_path / "tasks.json").read_text(encoding="utf-8"))) == 50
+    assert "Estimate(value=" in said
+    assert "What would more labels bring?" in (tmp_path / "my_texts.report.html").read_text(encoding="utf-8")
 
 
 def test_the_stage_labels_pairs_by_the_names_of_their_columns(tmp_path):

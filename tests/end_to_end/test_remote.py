@@ -40,7 +40,7 @@ def test_a_clone_learns_anew_from_pulled_embeddings_alone(origin, clone):
     assert not texts(clone)
 
     origin.change(BATCHES_OF_15)
-    origin.dvc("repro", "--allow-missing")
+    origin.dvc("repro", "--allow-missing", "active_learn")
     assert clone.results() == origin.results()
     origin.git("checkout", "--quiet", "--", ".")
     origin.dvc("checkout", "--quiet", "--allow-missing")

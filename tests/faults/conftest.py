@@ -7,7 +7,7 @@ from kills import Pipeline, of_a_grid
 
 # 2 pools × 2 strategies × 20 seeds are 80 runs.
 GRID = {"grid": {"seeds": 20}}
-TARGET = "active_learn@docs_library-hashing"
+TARGET = "active_learn@topics-hashing"
 
 
 @pytest.fixture

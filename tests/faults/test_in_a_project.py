@@ -13,7 +13,7 @@ from kills import TIMINGS, Counts, assert_like, files, kill_until_through, runs,
 from nofreelunch.base.storage import Memo
 
 pytestmark = pytest.mark.slow
-STAGE = [sys.executable, "-m", "stages.active_learn", "docs_library", "hashing"]
+STAGE = [sys.executable, "-m", "stages.active_learn", "topics", "hashing"]
 RUNS = 80
 
 
@@ -70,15 +70,15 @@ def turn_a_bit(path, keep_times):
 
 
 def test_a_bit_turned_in_an_embedding_is_named_and_mended(undisturbed, project, whole):
-    path = project.folder / "data/embeddings/docs_library/hashing.train.npy"
+    path = project.folder / "data/embeddings/topics/hashing.train.npy"
     turn_a_bit(path, keep_times=False)
-    assert "data/embeddings/docs_library/hashing.train.npy" in project.dvc("status", *undisturbed.targets)
+    assert "data/embeddings/topics/hashing.train.npy" in project.dvc("status", *undisturbed.targets)
     project.dvc("repro", *undisturbed.targets)
     assert files(project, TIMINGS) == whole
 
 
 def test_a_bit_turned_with_its_time_set_back_passes_dvc_and_is_refused_by_what_reads_it(undisturbed, project, whole):
-    path = project.folder / "data/embeddings/docs_library/hashing.train.npy"
+    path = project.folder / "data/embeddings/topics/hashing.train.npy"
     turn_a_bit(path, keep_times=True)
     assert "up to date" in project.dvc("status", *undisturbed.targets)
     assert "hashing.train.npy is not the file that was written" in one_error(run(project, STAGE))
