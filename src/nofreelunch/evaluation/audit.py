@@ -52,8 +52,8 @@ def accuracy(correct: int, n: int, population: int, level: float = 0.95) -> Esti
 
 def _above(seen: int, population: int, marked: int, n: int) -> float:
     """The mid-p probability that ``n`` draws hold at least ``seen`` of the ``marked``."""
-    law = scipy.stats.hypergeom(population, marked, n)
-    return float(law.sf(seen) + law.pmf(seen) / 2)
+    law = scipy.stats.hypergeom
+    return float(law.sf(seen, population, marked, n) + law.pmf(seen, population, marked, n) / 2)
 
 
 def _smallest(low: int, high: int, holds: Callable[[int], bool]) -> int:
