@@ -12,6 +12,11 @@ settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
 
 
+def pytest_collection_modifyitems(items):
+    """Long tests first, so that no process works on one while the others have nothing left."""
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+
+
 @pytest.fixture
 def hub(tmp_path, monkeypatch):
     """A loopback hub with an empty cache, in the place of the real one for the client libraries of this process."""

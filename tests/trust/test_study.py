@@ -10,6 +10,7 @@ from nofreelunch.base import layout, provenance
 from nofreelunch.cli.render import render
 from nofreelunch.report.figures import curves, differences, style
 
+pytestmark = pytest.mark.slow
 PROJECT = provenance.ROOT.parents[1]
 STUDY = PROJECT / "study"
 # Pictures and the page hold no numbers of their own; their bytes also depend on the fonts of the machine.
