@@ -76,7 +76,9 @@ KERNELS = {
     "nearest": lambda matrix: matrix.down(matrix.nearest(CENTRES, (CENTRES**2).sum(axis=1))),
     "assign": lambda matrix: matrix.assign(CENTRES),
     "assign some": lambda matrix: matrix.assign(CENTRES, SOME),
-    "sums": lambda matrix: matrix.sums(DISTINCT, LABELS[:150], 11),
+    "sums": lambda matrix: matrix.down(matrix.sums(DISTINCT, LABELS[:150], 11)),
+    "offset lengths": lambda matrix: matrix.offset_lengths(matrix.up(CENTRES), LABELS),
+    "unit part": lambda matrix: matrix.unit_part(DISTINCT).features,
     "neighbour distance": lambda matrix: matrix.down(matrix.mean_neighbour_distance(DISTINCT, 7)),
     "squared neighbour distance": lambda matrix: matrix.down(
         matrix.mean_neighbour_distance(DISTINCT, 149, squared=True)

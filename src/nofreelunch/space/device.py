@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nofreelunch.base.arrays import AnyArray, Float64Array, FloatArray, IntArray
+from nofreelunch.base.arrays import AnyArray, FloatArray, IntArray
 from nofreelunch.base.errors import UserError
 from nofreelunch.space.draws import Draw, draws_there
 from nofreelunch.space.held_rows import Held, hold
@@ -269,22 +269,22 @@ class DeviceRows(Rows):
         first, second = self.down(scores)
         return self.down(labels), first, second
 
-    def offset_lengths(self, centres: FloatArray, labels: IntArray) -> FloatArray:
+    def offset_lengths(self, centres: "torch.Tensor", labels: IntArray) -> FloatArray:
         """As on the CPU, where those that are the least of their centre but for rounding are computed: both rows of a
         cluster of two are as far from its mean."""
-        made, moved, own = self.empty(len(labels)), self.up(centres), self.up(labels)
+        made, own = self.empty(len(labels)), self.up(labels)
         for block in blocks(len(labels), 2 * centres.shape[1]):
-            made[block] = (self._x[block] - moved[own[block]]).square_().sum(dim=1)
+            made[block] = (self._x[block] - centres[own[block]]).square_().sum(dim=1)
         lengths = self.down(made)
         least = np.full(len(centres), np.inf, np.float32)
         np.minimum.at(least, labels, lengths)
         near = lengths <= least[labels] * (1 + ROUNDING) + ROUNDING**2
         near &= np.bincount(labels[near], minlength=len(centres))[labels] > 1
         rows = np.flatnonzero(near)
-        lengths[rows] = squared_norms(self.down(self.take(rows)) - centres[labels[rows]])
+        lengths[rows] = squared_norms(self.down(self.take(rows) - centres[self.up(labels[rows])]))
         return lengths
 
-    def sums(self, rows: IntArray, labels: IntArray, count: int) -> Float64Array:
+    def sums(self, rows: IntArray, labels: IntArray, count: int) -> "torch.Tensor":
         """As on the CPU, by a product with the labels' indicators: scattered sums would add in any order."""
         import torch
 
@@ -293,7 +293,7 @@ class DeviceRows(Rows):
         for block in blocks(len(rows), 2 * max(count, self.width)):
             features = self._x[self.up(rows[block])].double()
             total += (self.up(labels[block]) == numbers[:, None]).double() @ features
-        return self.down(total)
+        return total
 
     def mean_neighbour_distance(self, rows: IntArray, neighbours: int, *, squared: bool = False) -> "torch.Tensor":
         """As on the CPU."""

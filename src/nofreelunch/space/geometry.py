@@ -5,7 +5,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from nofreelunch.base.arrays import BoolArray, Float64Array, FloatArray, IntArray
+from nofreelunch.base.arrays import BoolArray, FloatArray, IntArray
 from nofreelunch.base.randomness import generator
 from nofreelunch.space.device import place
 from nofreelunch.space.rows import Rows, blocks, squared_norms, unit_rows
@@ -113,7 +113,7 @@ def farthest_first(geometry: Geometry, distances: FloatArray, candidates: IntArr
     return rows.down(rows.farthest_first(bounds, order, size))
 
 
-def kmeans(rows: Rows, count: int, rng: np.random.Generator) -> tuple[IntArray, FloatArray]:
+def kmeans(rows: Rows, count: int, rng: np.random.Generator) -> tuple[IntArray, Any]:
     """Lloyd's algorithm from k-means++ seeds.
 
     A cluster that runs empty takes the point farthest from its centre, any of equally far ones. Stops when no label
@@ -125,18 +125,18 @@ def kmeans(rows: Rows, count: int, rng: np.random.Generator) -> tuple[IntArray, 
         rng: draws the seeds.
 
     Returns:
-        (n,) int64 labels in 0..count-1 and (count, d) float32 centres.
+        (n,) int64 labels in 0..count-1 and (count, d) float32 centres, where the products are computed.
     """
     norms = rows.squared_norms
     count = min(count, len(norms))
     seeds, labels, scores = kmeans_plus_plus(rows, count, rng)
     order = rng.permutation(len(norms))
-    centres, others = rows.down(rows.take(seeds)), np.full(len(norms), np.inf, np.float32)
+    centres, others = rows.take(seeds), np.full(len(norms), np.inf, np.float32)
     _fill_empty(labels, norms, scores, others, count, order)
     sums = rows.sums(np.arange(len(norms)), labels, count)
     changed = np.ones(count, bool)
     for _ in range(LLOYD_ITERATIONS - 1):
-        _move_means(centres, sums, labels, changed)
+        _move_means(rows, centres, sums, labels, changed)
         before = labels
         labels, scores, others = _reassign(rows, centres, changed, labels, scores, others)
         _fill_empty(labels, norms, scores, others, count, order)
@@ -145,14 +145,15 @@ def kmeans(rows: Rows, count: int, rng: np.random.Generator) -> tuple[IntArray, 
             return labels, centres
         sums += rows.sums(differ, labels[differ], count) - rows.sums(differ, before[differ], count)
         changed = np.bincount(np.concatenate([labels[differ], before[differ]]), minlength=count) > 0
-    _move_means(centres, sums, labels, changed)
+    _move_means(rows, centres, sums, labels, changed)
     return labels, centres
 
 
-def _move_means(centres: FloatArray, sums: Float64Array, labels: IntArray, changed: BoolArray) -> None:
-    """Put each of ``centres`` ((k, d)) whose cluster ``changed`` at the mean of its rows, of which ``sums`` are given;
-    every label occurs."""
-    centres[changed] = sums[changed] / np.bincount(labels)[changed, None]
+def _move_means(rows: Rows, centres: Any, sums: Any, labels: IntArray, changed: BoolArray) -> None:
+    """Put each of ``centres`` ((k, d), there) whose cluster ``changed`` at the mean of its rows, of which ``sums`` are
+    given; every label occurs."""
+    moved, counts = rows.up(np.flatnonzero(changed)), rows.up(np.bincount(labels)[changed, None])
+    centres[moved] = rows.xp.asarray(sums[moved] / counts, dtype=rows.xp.float32)
 
 
 def medoids(rows: Rows, count: int, rng: np.random.Generator) -> IntArray:
@@ -210,7 +211,7 @@ def kmeans_plus_plus(rows: Rows, count: int, rng: np.random.Generator) -> tuple[
 
 
 def _reassign(
-    rows: Rows, centres: FloatArray, moved: BoolArray, labels: IntArray, scores: FloatArray, others: FloatArray
+    rows: Rows, centres: Any, moved: BoolArray, labels: IntArray, scores: FloatArray, others: FloatArray
 ) -> tuple[IntArray, FloatArray, FloatArray]:
     """`Rows.assign` after some centres moved; ``others`` bounds from above the scores of all but a row's own centre.
 
@@ -218,7 +219,7 @@ def _reassign(
     """
     if moved.mean() > FEW_MOVED:
         return rows.assign(centres)
-    nearest, best, second = rows.assign(centres[moved])
+    nearest, best, second = rows.assign(centres[rows.up(np.flatnonzero(moved))])
     own_moved = moved[labels]
     taken = own_moved | (best > scores)
     again = np.flatnonzero(own_moved & (best <= others))

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from nofreelunch.base.arrays import AnyArray, Float64Array, FloatArray, IntArray
+from nofreelunch.base.arrays import AnyArray, FloatArray, IntArray
 from nofreelunch.space.draws import Draw, draws_of_one
 
 BLOCK_BYTES = 64 * 2**20
@@ -219,8 +219,8 @@ class Rows:
             seconds[block] = products.max(axis=1)
         return labels, scores, seconds
 
-    def offset_lengths(self, centres: FloatArray, labels: IntArray) -> FloatArray:
-        """(n,) squared distance of every row to that of ``centres`` ((k, d)) which its label ((n,)) says."""
+    def offset_lengths(self, centres: Any, labels: IntArray) -> FloatArray:
+        """(n,) squared distance of every row to that of ``centres`` ((k, d), there) which its label ((n,)) says."""
         return squared_norms(self.features - centres[labels])
 
     def farthest_first(self, bounds: FloatArray, order: IntArray, size: int) -> IntArray:
@@ -273,8 +273,8 @@ class Rows:
         """Lower ``distances`` ((n,) squared, there) to those to the nearest of ``centres``, as `nearest` has them."""
         self.xp.minimum(distances, self.nearest(centres, norms), out=distances)
 
-    def sums(self, rows: IntArray, labels: IntArray, count: int) -> Float64Array:
-        """(count, d) for each of ``count`` labels the sum of those of ``rows`` that carry it."""
+    def sums(self, rows: IntArray, labels: IntArray, count: int) -> Any:
+        """(count, d) float64, there, for each of ``count`` labels the sum of those of ``rows`` that carry it."""
         total = np.zeros((count, self.features.shape[1]))
         for label, members in enumerate(groups(labels, count)):
             if len(members):
