@@ -67,8 +67,8 @@ KERNELS = {
     "products with what is there": lambda matrix: matrix.down(matrix.products(matrix.up(CENTRES.T), SOME)),
     "thin product": lambda matrix: matrix.thin_product(matrix.take(SOME), matrix.up(CENTRES.T)),
     "dot": lambda matrix: matrix.down(matrix.dots(7, SOME)),
-    "quadratic": lambda matrix: matrix.quadratic(matrix.up(SQUARE)),
-    "image lengths": lambda matrix: matrix.image_lengths(matrix.up(CENTRES)),
+    "quadratic": lambda matrix: matrix.down(matrix.quadratic(matrix.up(SQUARE))),
+    "image lengths": lambda matrix: matrix.down(matrix.image_lengths(matrix.up(CENTRES))),
     "half solved": lambda matrix: matrix.down(
         matrix.half_solved(*(matrix.up(array.astype(np.float64)) for array in (SQUARE + np.eye(12), CENTRES.T)))
     ),

@@ -203,13 +203,21 @@ def rounds_of(cell: Cell, labels: np.ndarray, entry: Strategy, count: int, round
 
 
 # Metrics come down once a round for all runs of a block, picks once.
-@pytest.mark.parametrize("strategy", JOINT)
+@pytest.mark.parametrize("strategy", sorted({*JOINT} - {"bait"}))
 def test_a_block_waits_twice_a_round_however_many_runs_and_picks_it_has(strategy: str, waits: Waits) -> None:
     features, labels = blobs(400, 12, 4)
     cell = Cell.of("toy", "blobs", features[:300], features[300:], labels[300:], 4, LogisticSpec(C=10.0))
     for count in (1, 5):
         counts = [rounds_of(cell, labels, STRATEGIES[strategy], count, rounds, waits) for rounds in (1, 3)]
         assert counts[1] - counts[0] == {"down": 4}, (strategy, count)
+
+
+def test_bait_waits_some_times_for_each_run_and_never_for_a_pick(waits: Waits) -> None:
+    features, labels = blobs(400, 12, 4)
+    cell = Cell.of("toy", "blobs", features[:300], features[300:], labels[300:], 4, LogisticSpec(C=10.0))
+    for count in (1, 5):
+        counts = [rounds_of(cell, labels, STRATEGIES["bait"], count, rounds, waits) for rounds in (1, 3)]
+        assert (counts[1] - counts[0]).total() == 2 * (2 + 4 * count)
 
 
 # A run of its own: what it brings down hangs on no number of picks, but for k-means.

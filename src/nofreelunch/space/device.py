@@ -188,7 +188,7 @@ class DeviceRows(Rows):
         solved: torch.Tensor = torch.linalg.solve_triangular(torch.linalg.cholesky(square), matrix, upper=False)
         return solved
 
-    def scores(self, weights: FloatArray, out: "torch.Tensor") -> None:
+    def scores(self, weights: "FloatArray | torch.Tensor", out: "torch.Tensor") -> None:
         """As on the CPU."""
         out.copy_((self._x @ self.up(weights).T).T)
 
@@ -201,20 +201,20 @@ class DeviceRows(Rows):
         products = (self._x @ self._x[self.up(picks).reshape(-1)].T).T.reshape(-1)
         return products[near] if isinstance(near, slice) else products[self.up(near)]
 
-    def image_lengths(self, matrix: "torch.Tensor") -> FloatArray:
+    def image_lengths(self, matrix: "torch.Tensor") -> "torch.Tensor":
         """As on the CPU."""
         total = self.empty(len(self.squared_norms))
         for block in blocks(len(total), 2 * max(matrix.shape)):
             total[block] = (self._x[block] @ matrix.T).square_().sum(dim=1)
-        return self.down(total)
+        return total
 
-    def quadratic(self, matrix: "torch.Tensor") -> FloatArray:
+    def quadratic(self, matrix: "torch.Tensor") -> "torch.Tensor":
         """As on the CPU, all of the matrix."""
         total = self.empty(len(self.squared_norms))
         for block in blocks(len(total), 2 * len(matrix)):
             features = self._x[block]
             total[block] = (features @ matrix).mul_(features).sum(dim=1)
-        return self.down(total)
+        return total
 
     def farthest_first(self, bounds: "torch.Tensor", order: "torch.Tensor", size: int) -> "torch.Tensor":  # type: ignore[override]
         """As on the CPU, with the distances of all candidates to each pick; nothing comes down."""
@@ -231,13 +231,13 @@ class DeviceRows(Rows):
             bounds = torch.minimum(bounds, self.gathered(apart.T, order)).scatter_(1, best, -torch.inf)
         return picks
 
-    def gram(self, weights: FloatArray) -> "torch.Tensor":
+    def gram(self, weights: "FloatArray | torch.Tensor") -> "torch.Tensor":
         """As on the CPU."""
         import torch
 
         d = self.width
         total = torch.zeros((d, d), dtype=torch.float64, device=self.device)
-        roots = self.up(np.sqrt(weights))
+        roots = self.up(weights).sqrt()
         for block in blocks(len(weights), d):
             scaled = self._x[block] * roots[block, None]
             total += scaled.T @ scaled

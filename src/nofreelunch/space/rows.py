@@ -160,12 +160,12 @@ class Rows:
             return (self.features @ vector)[near]
         return self.features[near] @ vector
 
-    def image_lengths(self, matrix: Any) -> FloatArray:
-        """(n,) ‖Ax‖² of every row, for ``matrix`` A ((k, d), there)."""
+    def image_lengths(self, matrix: Any) -> Any:
+        """(n,) ‖Ax‖² of every row, there, for ``matrix`` A ((k, d), there)."""
         return squared_norms(self.features @ matrix.T)
 
-    def quadratic(self, matrix: Any) -> FloatArray:
-        """(n,) xᵀAx of every row, for a symmetric ``matrix`` A ((d, d), there), of which half is multiplied."""
+    def quadratic(self, matrix: Any) -> Any:
+        """(n,) xᵀAx of every row, there, for a symmetric ``matrix`` A ((d, d), there), of which half is multiplied."""
         n, d = self.features.shape
         total = np.zeros(n, np.float32)
         width = max(STRIP, d // 8)
@@ -178,8 +178,8 @@ class Rows:
                 total[block] += np.einsum("ij,ij->i", own[:, :stop] @ strip, own[:, first:stop])
         return total
 
-    def gram(self, weights: FloatArray) -> Any:
-        """(d, d) float64 Σ weightᵢ xᵢxᵢᵀ, there; ``weights`` is (n,), ≥ 0."""
+    def gram(self, weights: Any) -> Any:
+        """(d, d) float64 Σ weightᵢ xᵢxᵢᵀ, there; ``weights`` is (n,), ≥ 0, here or there."""
         d = self.features.shape[1]
         total = np.zeros((d, d))
         roots = np.sqrt(weights)

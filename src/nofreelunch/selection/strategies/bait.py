@@ -18,6 +18,7 @@ thin products (Woodbury), without an inverse or a decomposition of d × d.
 What is as long as a row lies where the products with the pool are computed, what each row carries on the CPU.
 """
 
+from collections.abc import Iterator, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -26,23 +27,25 @@ from nofreelunch.base.arrays import Float64Array, FloatArray, IntArray
 from nofreelunch.base.options import Count, Positive
 from nofreelunch.selection.declare import strategy
 from nofreelunch.selection.query import Query
-from nofreelunch.space.rows import blocks
+from nofreelunch.selection.together import Block, Jointly
+from nofreelunch.space.rows import Rows, blocks
 
 STEPS = 100
 ACTIVE = 16
 PORTION = 32
+TOGETHER_BYTES = 2 * 2**30
 # λ where no row carries any information.
 LEAST = 1e-12
 
 
-def select(
-    query: Query,
+def select_all(
+    block: Block,
     *,
     regularisation: Positive = 3.0,
     relative: bool = True,
     scales: Literal["paper", "authors", "group"] = "paper",
     oversample: Count = 2,
-) -> IntArray:
+) -> list[IntArray]:
     """The rows that the search keeps, in the order it found them.
 
     With ``regularisation: 1.0, relative: false`` and ``scales: authors`` or ``group`` it is the search of their code.
@@ -50,7 +53,7 @@ def select(
     directions together, that it outweighs the labelled rows (docs/strategies.md).
 
     Args:
-        query: the request.
+        block: the requests.
         regularisation: λ.
         relative: whether λ counts in mean eigenvalues of F, tr F / d, so that it means the same for features of any
             length and number and for a head of any sureness.
@@ -60,21 +63,42 @@ def select(
             `PORTION`, each by its mean: the last, short one counts as much as the others.
         oversample: how many times b rows are added before the surplus is taken away (2 in the paper).
     """
-    size = min(query.batch_size, len(query.candidates))
-    if size == len(query.candidates):
-        return query.candidates.copy()
+    found = {id(query): query.candidates.copy() for query in block.queries}
+    searched = [query for query in block.queries if query.batch_size < len(query.candidates)]
+    for part in _portions(block, len(searched)):
+        own = Block(searched[part])
+        searches = [
+            _started(query, size, regularisation, relative, scales)
+            for query, size in zip(own.queries, own.sizes, strict=True)
+        ]
+        counts = [min(oversample * size, len(search.rows)) for size, search in zip(own.sizes, searches, strict=True)]
+        together = _add_together(own, searches, max(counts)) if block.rows.several else [searches[0].add(counts[0])]
+        for query, search, added, count, size in zip(own.queries, searches, together, counts, own.sizes, strict=True):
+            found[id(query)] = query.candidates[added[search.prune(added[:count], size)]]
+    return [found[id(query)] for query in block.queries]
+
+
+def _portions(block: Block, count: int) -> Iterator[slice]:
+    """Slices of ``count`` requests whose matrices take no more than TOGETHER_BYTES on a device."""
+    labelled = max(len(query.labelled) for query in block.queries)
+    d = block.queries[0].features.shape[1]
+    size = max(1, TOGETHER_BYTES // (4 * d * (d + 2 * (min(labelled, d) + 4 * block.size))))
+    return (slice(first, first + size) for first in range(0, count, size))
+
+
+def _started(query: Query, size: int, regularisation: float, relative: bool, scales: str) -> "_Search":
+    """The search of one request, of which ``size`` rows will stay, before its first pick."""
     rows = query.geometry.rows
-    top = rows.down(rows.xp.amax(rows.up(query.scored), axis=1))
+    xp = rows.xp
+    top = xp.amax(rows.up(query.scored), axis=1)
     # Shares of votes may exceed 1 in the last bit.
-    information = np.maximum(top * (1 - top), 0)
-    pool = query.geometry.rows.gram(information) / len(information)
+    information = (top * (1 - top)).clip(0)
+    pool = rows.gram(information) / len(information)
     penalty = max(regularisation * (float(pool.trace()) / len(pool) if relative else 1.0), LEAST)
     labelled, batch = _weights(scales, len(query.labelled), size)
-    roots = np.sqrt(information[query.labelled] * labelled, dtype=np.float64)
-    seen = query.features[query.labelled] * roots[:, None]
-    search = _Search(query, information[query.candidates] * np.float32(batch), pool, seen, penalty)
-    added = search.add(min(oversample * size, len(query.candidates)))
-    return query.candidates[added[search.prune(added, size)]]
+    weights = information[rows.up(query.labelled)] * rows.up(labelled)
+    seen = rows.take(query.labelled) * xp.sqrt(xp.asarray(weights, dtype=xp.float64))[:, None]
+    return _Search(query, information[rows.up(query.candidates)] * np.float32(batch), pool, seen, penalty)
 
 
 def _weights(scales: str, labelled: int, size: int) -> tuple[FloatArray, float]:
@@ -98,12 +122,13 @@ class _Search:
     Each row carries vᵀGv (``quadratic``) and vᵀPv (``length``) as they were after ``stamp`` picks.
     """
 
-    def __init__(self, query: Query, weights: FloatArray, pool: Any, seen: Float64Array, penalty: float) -> None:
-        """M = penalty · I + seenᵀ seen at first, for ``seen`` ((L, d)); F is ``pool``, there."""
+    def __init__(self, query: Query, weights: Any, pool: Any, seen: Any, penalty: float) -> None:
+        """M = penalty · I + seenᵀ seen at first, for ``seen`` ((L, d)); F is ``pool``, both there as ``weights``."""
         self.pool, self.xp = query.geometry.rows, query.geometry.rows.xp
-        self.rows, self.weights = query.candidates, weights.astype(np.float64)
-        d = len(pool)
-        self.seen = self.pool.up(seen if len(seen) <= d else np.asarray(np.linalg.qr(seen, mode="r")))
+        self.rows, self.weights, order = query.candidates, self._double(weights), self.pool.up(query.candidates)
+        if len(seen) > len(pool):
+            seen = self.pool.up(np.asarray(np.linalg.qr(self.pool.down(seen), mode="r")))
+        self.seen = seen
         self.penalty = penalty
         inner = self.seen @ self.seen.T
         _add_to_diagonal(inner, penalty)
@@ -112,22 +137,21 @@ class _Search:
         projected -= 0.5 * (projected @ self.thin.T) @ self.thin
         outer = self.thin.T @ projected
         self.g32 = self._single((pool - outer - outer.T) / penalty**2)
-        self.quadratic = self.weights * self.pool.quadratic(self.g32)[query.candidates]
-        self.length = self.weights * self._lengths(query)
-        self.stamp = np.zeros(len(weights), np.int64)
-        self.free = np.ones(len(weights), bool)
+        self.quadratic = self.weights * self.pool.quadratic(self.g32)[order]
+        self.length = self.weights * self._lengths(order)
+        self.stamp = np.zeros(len(self.rows), np.int64)
+        self.free = np.ones(len(self.rows), bool)
 
-    def _lengths(self, query: Query) -> Float64Array:
-        """(m,) xᵀPx of the candidates at first."""
+    def _lengths(self, order: Any) -> Any:
+        """(m,) xᵀPx of the candidates at first, there."""
         if 2 * len(self.thin) > len(self.g32):
             inverse = self.thin.T @ self.thin
             inverse *= -1
             _add_to_diagonal(inverse, 1)
             inverse /= self.penalty
-            return self.pool.quadratic(self._single(inverse))[query.candidates].astype(np.float64)
+            return self._double(self.pool.quadratic(self._single(inverse))[order])
         inside = self.pool.image_lengths(self._single(self.thin))
-        norms = query.geometry.squared_norms.astype(np.float64)
-        return np.maximum(norms - inside, 0)[query.candidates] / self.penalty
+        return (self._double(self.pool.norms) - inside).clip(0)[order] / self.penalty
 
     def _single(self, array: Any) -> Any:
         """``array`` in float32, there."""
@@ -254,7 +278,7 @@ class _Search:
 
     def prune(self, added: IntArray, size: int) -> IntArray:
         """Positions in ``added`` that stay when those whose loss hurts least are taken away one by one, ascending."""
-        roots = self.pool.up(np.sqrt(self.weights[added]))
+        roots = self.xp.sqrt(self.weights[self.pool.up(added)])
         v = self._double(self.pool.take(self.rows[added])) * roots[:, None]
         inside = v @ self.thin.T
         lengths, forms = map(self.pool.down, (v @ v.T - inside @ inside.T, (v @ self._double(self.g32)) @ v.T))
@@ -278,4 +302,60 @@ class _Search:
         return np.flatnonzero(left)
 
 
+def _add_together(block: Block, searches: Sequence[_Search], count: int) -> IntArray:
+    """(R, count) positions in the order in which the plain search finds them; nothing comes down until the end.
+
+    All rows are multiplied with u and w of all runs at once for each pick: one reading of the pool, where bounds and
+    blocks would save none of it. A run with fewer candidates goes on with its first one, which is cut off later.
+    """
+    rows, xp = block.rows, block.rows.xp
+    g32, thin, weights, quadratic, length = (
+        _padded([getattr(search, name) for search in searches], rows)
+        for name in ("g32", "thin", "weights", "quadratic", "length")
+    )
+    for search, own in zip(searches, g32, strict=True):
+        search.g32 = own
+    penalty = rows.up(np.array([[search.penalty] for search in searches]))
+    free = block.of_candidates(block.free(), False)
+    u, w = rows.up(np.zeros((2, len(searches), count, g32.shape[2])))
+    scale, form = rows.up(np.ones((2, len(searches), count)))
+    products, picks = rows.empty(2 * len(searches), len(rows.squared_norms)), []
+    for step in range(count):
+        best = xp.where(free, quadratic / (1 + length), -1).argmax(axis=1)
+        picks.append(best)
+        at, done = block.index(best), slice(0, step)
+        v = xp.asarray(rows.take(block.order[at]), dtype=xp.float64) * xp.sqrt(weights[at])[:, None]
+        free[at] = False
+        along, across = _times(u[:, done], v) / scale[:, done], _times(w[:, done], v) / scale[:, done]
+        shares = across - along * form[:, done] / scale[:, done]
+        own = (v - _times(thin.mT, _times(thin, v))) / penalty - _times(u[:, done].mT, along)
+        image = (
+            _times(g32, xp.asarray(v, dtype=xp.float32)) - _times(w[:, done].mT, along) - _times(u[:, done].mT, shares)
+        )
+        u[:, step], w[:, step] = own, image
+        scale[:, step], form[:, step] = 1 + (v * own).sum(axis=1), (v * image).sum(axis=1)
+        rows.scores(xp.asarray(xp.concatenate([own, image]), dtype=xp.float32), products)
+        t, r = (rows.gathered(half, block.order) for half in products.reshape(2, len(searches), -1))
+        s, f = scale[:, step, None], form[:, step, None]
+        weighted = weights * t
+        quadratic += weighted * (t * (f / s**2) - r * (2 / s))
+        length -= weighted * (t / s)
+    return rows.down(xp.stack(picks, axis=1))
+
+
+def _padded(arrays: Sequence[Any], rows: Rows) -> Any:
+    """The ``arrays`` of all runs, there, with zeros behind those that are shorter."""
+    longest = max(len(array) for array in arrays)
+    stacked = rows.xp.zeros_like(arrays[0][:1]).expand(len(arrays), longest, *arrays[0].shape[1:]).clone()
+    for own, array in zip(stacked, arrays, strict=True):
+        own[: len(array)] = array
+    return stacked
+
+
+def _times(matrices: Any, vectors: Any) -> Any:
+    """(R, k) each run's matrix ((R, k, d)) times its vector ((R, d))."""
+    return (matrices @ vectors[..., None])[..., 0]
+
+
+select = Jointly(select_all)
 ENTRY = strategy(select)
