@@ -115,6 +115,7 @@ def test_metrics_there_are_those_of_the_cpu(heads: int, rows: int, classes: int,
     panel = rng.dirichlet(np.ones(classes) * sure, size=(heads, rows)).astype(np.float32).swapaxes(1, 2)
     # Ties, and a class that no head knows.
     panel[0, :, 0] = 1 / classes
+    panel[-1, 1] += panel[-1, 0]
     panel[-1, 0] = 0
     labels = rng.integers(classes, size=rows)
     test = np.zeros((rows, 3), np.float32)

@@ -91,11 +91,9 @@ class Block:
 
     def taken(self, picks: Sequence[Any]) -> list[IntArray]:
         """The batches that were picked one row ((…) of each run) after the other."""
-        if not self.rows.several:
-            return [np.array(picks, np.int64)]
         if not picks:
             return [np.empty(0, np.int64)] * len(self.queries)
-        return self.cut(self.rows.down(self.rows.xp.stack(list(picks), axis=-1)))
+        return self.cut(self.rows.fetched(picks).T)
 
     def cut(self, picks: IntArray) -> list[IntArray]:
         """Each run's batch, of ``picks`` ((…, size))."""

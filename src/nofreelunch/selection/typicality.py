@@ -1,5 +1,6 @@
 """Typical rows of clusters (TypiClust, Hacohen et al. 2022), for pools and strategies."""
 
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -48,9 +49,9 @@ def typical_rows(
 
     picks: list[int] = []
     while left := min(size, len(candidates)) - len(picks):
-        visited = [cluster for cluster in order if len(members[cluster])][:left]
+        visited = list(islice((cluster for cluster in order if len(members[cluster])), left))
         best = [_most_typical(geometry.rows, members[cluster], neighbours, squared) for cluster in visited]
-        for cluster, position in zip(visited, geometry.rows.down(geometry.rows.xp.stack(best)), strict=True):
+        for cluster, position in zip(visited, geometry.rows.fetched(best), strict=True):
             picks.append(int(members[cluster][position]))
             members[cluster] = np.delete(members[cluster], position)
     return np.array(picks, np.int64)

@@ -133,6 +133,12 @@ class DeviceRows(Rows):
         here: AnyArray = array if isinstance(array, np.ndarray) else array.cpu().numpy()
         return here
 
+    def fetched(self, places: "Sequence[torch.Tensor]") -> IntArray:
+        """As on the CPU."""
+        import torch
+
+        return self.down(torch.stack(list(places))) if places else np.empty(0, np.int64)
+
     def empty(self, *shape: int) -> "torch.Tensor":
         """As on the CPU."""
         import torch

@@ -94,6 +94,10 @@ class Rows:
         """``squared_norms``, there."""
         return self.squared_norms
 
+    def fetched(self, places: Sequence[Any]) -> IntArray:
+        """(k, …) here what was found one after the other there: numbers, or on a device one for each run."""
+        return np.array(places, np.int64)
+
     def empty(self, *shape: int) -> Any:
         """A new float32 array there, not yet filled."""
         return np.empty(shape, np.float32)

@@ -340,7 +340,7 @@ def _add_together(block: Block, searches: Sequence[_Search], count: int) -> IntA
         weighted = weights * t
         quadratic += weighted * (t * (f / s**2) - r * (2 / s))
         length -= weighted * (t / s)
-    return rows.down(xp.stack(picks, axis=1))
+    return rows.fetched(picks).T
 
 
 def _padded(arrays: Sequence[Any], rows: Rows) -> Any:
