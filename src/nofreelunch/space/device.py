@@ -171,6 +171,10 @@ class DeviceRows(Rows):
         """As on the CPU; all is drawn before, so that nothing comes down between one draw and the next."""
         return draws_there(rngs, counts, self.up)
 
+    def inner(self, one: "torch.Tensor", other: "torch.Tensor") -> "torch.Tensor":
+        """As on the CPU; einsum would make a product of matrices of each."""
+        return (one * other).sum(dim=-1)
+
     def each(self, matrices: "torch.Tensor", picks: "torch.Tensor") -> "torch.Tensor":
         """As on the CPU."""
         own = matrices.gather(1, picks[:, None, None].expand(-1, 1, matrices.shape[2]))

@@ -128,6 +128,10 @@ class Rows:
         (rng,) = rngs
         return draws_of_one(rng)
 
+    def inner(self, one: Any, other: Any) -> Any:
+        """(…) the products of arrays (…, k) along their last axis, there."""
+        return np.einsum("...i,...i->...", one, other)
+
     def each(self, matrices: Any, picks: Any) -> Any:
         """(…, n) products of all rows of each run's matrix ((…, n, k)) with that at ``picks`` ((…)), all there."""
         return matrices @ matrices[picks]

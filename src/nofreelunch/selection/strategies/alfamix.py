@@ -19,7 +19,7 @@ from nofreelunch.heads.linear import LinearHead
 from nofreelunch.selection.batches import spread
 from nofreelunch.selection.declare import strategy
 from nofreelunch.selection.query import Query
-from nofreelunch.space.rows import groups
+from nofreelunch.space.rows import Rows, groups
 
 
 def select(
@@ -49,7 +49,7 @@ def select(
     rows = query.geometry.rows
     scores = rows.products(head.coefficients.T, query.candidates) + rows.up(head.intercepts)
     own = rows.up(np.arange(len(scores))), scores.argmax(axis=1)
-    slopes = _slopes(scores, own, rows.up(head.coefficients @ head.coefficients.T), rows.xp)
+    slopes = _slopes(scores, own, rows.up(head.coefficients @ head.coefficients.T), rows)
     gaps = scores - scores[own][:, None]
     farthest = _farthest_anchor(query, missing)
     root = np.sqrt(query.features.shape[1])
@@ -62,20 +62,21 @@ def select(
     return spread(query, query.candidates[rows.down(flips)], size)
 
 
-def _slopes(scores: Any, own: tuple[Any, Any], square: Any, xp: Any) -> Any:
+def _slopes(scores: Any, own: tuple[Any, Any], square: Any, rows: Rows) -> Any:
     """(m, K) by how much each score changes relative to the predicted class's, per unit of length up the gradient.
 
     Args:
-        scores: (m, K), an array of ``xp``.
+        scores: (m, K), where the products of ``rows`` are computed, as all of this.
         own: where among them those of the predicted classes are.
         square: (K, K) products of the coefficients.
-        xp: NumPy or torch.
+        rows: the pool.
     """
+    xp = rows.xp
     residuals = xp.exp(scores - xp.amax(scores, axis=1, keepdims=True))
     residuals /= residuals.sum(axis=1, keepdims=True)
     residuals[own] -= 1
     slopes = residuals @ square
-    lengths = xp.sqrt(xp.einsum("ij,ij->i", residuals, slopes).clip(0))
+    lengths = xp.sqrt(rows.inner(residuals, slopes).clip(0))
     slopes /= xp.where(lengths > 0, lengths, 1)[:, None]
     return slopes - slopes[own][:, None]
 
@@ -88,7 +89,7 @@ def _farthest_anchor(query: Query, missing: str) -> Any:
     if missing == "mean" and len(anchors) < query.head.class_count:
         anchors.append(rows.take(query.labelled).mean(axis=0))
     stacked = rows.xp.stack(anchors)
-    squared = rows.xp.einsum("ij,ij->i", stacked, stacked) - 2 * rows.products(stacked.T, query.candidates)
+    squared = rows.inner(stacked, stacked) - 2 * rows.products(stacked.T, query.candidates)
     lengths = rows.norms[rows.up(query.candidates)]
     return rows.xp.sqrt((rows.xp.amax(squared, axis=1) + lengths).clip(0))
 

@@ -28,7 +28,7 @@ def select_all(block: Block, *, first: Literal["largest", "random"] = "largest")
     probabilities = xp.moveaxis(block.columns, 0, -1)
     gradients = -probabilities
     gradients[block.index(rows.up(np.arange(len(norms))), probabilities.argmax(axis=-1))] += 1
-    lengths = xp.einsum("...ij,...ij->...i", gradients, gradients) * norms
+    lengths = rows.inner(gradients, gradients) * norms
     roots = xp.sqrt(norms)
 
     free = block.free()
