@@ -24,6 +24,7 @@ from nofreelunch.selection.strategies import STRATEGIES
 from nofreelunch.selection.together import Block, Jointly
 from nofreelunch.space import device
 from nofreelunch.space.draws import draws_there, weighted_draw
+from nofreelunch.space.held_rows import HeldRows
 from nofreelunch.space.rows import Rows
 
 NAMES = ["torch", pytest.param("cuda", marks=pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU"))]
@@ -60,6 +61,16 @@ def test_requests_of_unlike_sizes_are_answered_together_as_each_alone_and_as_on_
     here = [select(again(query, seed)) for seed, query in enumerate(queries)]
     assert [rows.tolist() for rows in together] == [rows.tolist() for rows in alone]
     assert [rows.tolist() for rows in together] == [rows.tolist() for rows in here]
+
+
+@pytest.mark.parametrize("strategy", JOINT)
+def test_a_pool_that_is_held_in_part_is_asked_the_same(strategy: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NOFREELUNCH_DEVICE", "torch")
+    whole = STRATEGIES[strategy].select.together(Block(ragged()))
+    part = lambda features, where: HeldRows(features, torch.tensor(features[:70]))  # noqa: E731
+    monkeypatch.setattr(device, "hold", part)
+    held = STRATEGIES[strategy].select.together(Block(ragged()))
+    assert [rows.tolist() for rows in held] == [rows.tolist() for rows in whole]
 
 
 @pytest.mark.parametrize("strategy", JOINT)
