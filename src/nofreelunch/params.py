@@ -11,6 +11,7 @@ import yaml
 from pydantic import (
     Field,
     PydanticUserError,
+    TypeAdapter,
     ValidationError,
     field_serializer,
     field_validator,
@@ -37,6 +38,8 @@ NAME = re.compile(r"[a-z0-9]+(_[a-z0-9]+)*")
 LONGEST_NAME = 64
 # The keys that say which kind of task, embedder, head or annotator an entry is.
 KINDS = ("source", "kind", "noise")
+# What such an entry must name, a head apart, which is logistic where it does not.
+NAMED: dict[str, Any] = {"source": TaskSpec, "kind": EmbedderSpec, "noise": AnnotatorSpec}
 # The key of a file or package.module:name that an entry's code is in.
 FROM = "from"
 
@@ -320,16 +323,31 @@ def explain(error: ValidationError, content: Any) -> list[str]:
         key = ".".join(_path(problem["loc"], content, problem["type"] == "missing"))
         message = problem["msg"].removeprefix("Value error, ")
         if problem["type"] == "union_tag_invalid":
-            context = problem["ctx"]
-            legal = [tag.strip(" '") for tag in context["expected_tags"].split(",")]
-            discriminator = context["discriminator"].strip("'")
-            key, message = f"{key}.{discriminator}", unknown(discriminator, str(context["tag"]), legal)
+            which, legal = _which(problem["ctx"])
+            key, message = f"{key}.{which}", unknown(which, str(problem["ctx"]["tag"]), legal)
+        elif problem["type"] == "union_tag_not_found":
+            which, _ = _which(problem["ctx"])
+            key, message = f"{key}.{which}", f"is missing. Legal values: {', '.join(_legal(which))}."
         elif problem["type"] == "literal_error":
             message = f"{message}, not {problem['input']!r}"
         elif problem["type"] != "value_error" and not isinstance(problem["input"], Mapping):
             message = f"{message} (it is {problem['input']!r})"
         lines.append(f"{key}: {message}" if key else message)
     return lines
+
+
+def _which(context: Mapping[str, Any]) -> tuple[str, list[str]]:
+    """The key that says of which kind an entry is, and its legal values where pydantic knows of them."""
+    tags = context.get("expected_tags", "").split(",")
+    return context["discriminator"].strip("'"), [tag.strip(" '") for tag in tags]
+
+
+def _legal(which: str) -> list[str]:
+    try:
+        TypeAdapter(NAMED[which]).validate_python({which: ""})
+    except ValidationError as error:
+        return sorted(_which(error.errors()[0]["ctx"])[1])
+    return []
 
 
 def _path(places: Sequence[Any], content: Any, missing: bool) -> list[str]:

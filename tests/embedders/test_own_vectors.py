@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from nofreelunch.base.errors import UserError
+from nofreelunch.base.storage import read_npy
 from nofreelunch.embedders.kinds.npy import Npy, digests, find_vectors
 from nofreelunch.tasks.table import Split
 
@@ -95,12 +96,28 @@ def test_files_can_be_named_by_task_and_split(tmp_path):
         (np.ones(2), r"holds float64 \(2,\), not floating point \(texts, dimensions\)"),
         (np.ones((2, 2), int), "holds int64"),
         (np.array([[{}], [{}]], object), "no plain .npy array"),
+        (np.array([[1, 2], [3, np.nan]]), r"row 1 of .*own\.npy, the vector of 'b', is not finite in float32 \(1 such"),
+        (np.array([[1, 1e39], [-np.inf, 1]]), r"row 0 of .*own\.npy, the vector of 'a', .*\(2 such .*of task 'own'"),
     ],
 )
 def test_what_is_no_matrix_of_vectors_is_refused(tmp_path, vectors, message):
     save(tmp_path, [["a"], ["b"]], vectors)
     with pytest.raises(UserError, match=message):
+        find_vectors(spec(tmp_path), {"train": split(["a", "b"])}, "joined", "own")
+
+
+def test_an_archive_of_arrays_and_a_text_are_no_array(tmp_path):
+    save(tmp_path, [["a"]], np.ones((1, 2)))
+    file = tmp_path / "own.npy"
+    with file.open("wb") as handle:
+        np.savez(handle, np.ones((1, 2)))
+    with pytest.raises(UserError, match=r"own\.npy is no plain \.npy array \(the magic string is not correct"):
         find_vectors(spec(tmp_path), {"train": split(["a"])}, "joined", "own")
+    with pytest.raises(UserError, match="no plain"):
+        read_npy(file)
+    file.write_text("a,b\n1,2\n")
+    with pytest.raises(UserError, match="no plain"):
+        spec(tmp_path).dimensions("own")
 
 
 @pytest.mark.parametrize("text", ["[1]", "null", "7"])

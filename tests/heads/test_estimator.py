@@ -94,6 +94,27 @@ def test_a_fault_of_its_code_is_one_message():
         fitted(spec("sklearn.neighbors.KNeighborsClassifier", n_neighbors=50), X[:9], Y[:9], 4).probabilities(X)
 
 
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("raise SystemExit('at once')", "cannot be imported: SystemExit: at once"),
+        ("def Head():\n    raise SystemExit(0)", "cannot be made with {}: 0"),
+    ],
+)
+def test_code_that_would_end_the_process_is_told(tmp_path, monkeypatch, text, message):
+    monkeypatch.chdir(tmp_path)
+    Path("mine.py").write_text(text)
+    with pytest.raises(ValidationError, match=message):
+        spec("mine.py")
+
+
+def test_a_fit_that_would_end_the_process_is_told(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("mine.py").write_text(MINE.replace("self.classes_ = np.unique(y)", "raise SystemExit(0)"))
+    with pytest.raises(UserError, match="the head Head raises SystemExit as it is fitted on 80 labels: 0"):
+        fitted(spec("mine.py"), X, Y, 4)
+
+
 def test_options_of_other_kinds_of_heads_may_stand_beside_it():
     said = {"kind": "sklearn", "estimator": "sklearn.naive_bayes.GaussianNB", "C": "cv", "intercept": "free"}
     assert TypeAdapter(HeadSpec).validate_python(said) == spec("sklearn.naive_bayes.GaussianNB")

@@ -105,6 +105,20 @@ def test_every_key_misspelt_is_refused():
 
 
 @pytest.mark.parametrize(
+    ("section", "value", "message"),
+    [
+        ("embedders", {"dim": 8}, r"embedders\.x\.kind: is missing\. Legal values: hashing, lsa, npy, outside, tra"),
+        ("datasets", {"train_file": "a.csv"}, r"datasets\.x\.source: is missing\. Legal values: docs, files, hub"),
+        ("annotator", {"rate": 0.1}, r"annotator\.noise: is missing\. Legal values: matrix, next, none, per_class"),
+    ],
+)
+def test_an_entry_that_does_not_say_its_kind_is_told_which_there_are(section, value, message):
+    entry = value if section == "annotator" else WHOLE[section] | {"x": value}
+    with pytest.raises(UserError, match=message):
+        params.checked(WHOLE | {section: entry}, FILE)
+
+
+@pytest.mark.parametrize(
     ("text", "message"),
     [
         ("grid: {seeds: 1, seeds: 2}", r"the key 'seeds' stands twice.*line 1"),

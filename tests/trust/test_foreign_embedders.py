@@ -150,6 +150,7 @@ WRONG = {
         "asked again, it returned 7 dimensions",
     ),
     "raises": ("{}[texts[0]]", r"it raises KeyError: 'train word0 word0 0' \(mine\.py, line 5\)"),
+    "ends the process": ("__import__('sys').exit(0)", r"it raises SystemExit: 0 \(mine\.py, line 5\)"),
 }
 
 
@@ -177,6 +178,7 @@ def test_declared_dimensions_are_held_and_chunks_agree(own, grid, monkeypatch):
     [
         ({"from": "absent.py"}, r"embedders\.mine: 'absent\.py' cannot be read: No such file"),
         ({"from": "mine.py:embd"}, r"embedders\.mine: .*Did you mean 'embed'"),
+        ({"from": "ends.py"}, r"embedders\.mine: 'ends\.py' cannot be imported: SystemExit: 3"),
         ({"from": "mine.py:np"}, "is a module, no function"),
         ({"options": {"powr": 2.0}}, r"embedders\.mine: .*unknown key 'powr'. Did you mean 'power'"),
         ({"options": {"power": "much"}}, r"embedders\.mine: options\.power: .*valid number"),
@@ -186,6 +188,7 @@ def test_declared_dimensions_are_held_and_chunks_agree(own, grid, monkeypatch):
     ],
 )
 def test_what_is_wrong_with_an_entry_is_said_before_anything_runs(grid, entry, message):
+    Path("ends.py").write_text("raise SystemExit(3)\n")
     with pytest.raises(ValueError, match=message):
         grid(**entry)
 

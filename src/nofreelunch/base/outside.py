@@ -23,6 +23,8 @@ from nofreelunch.base.errors import UserError, unknown
 from nofreelunch.base.imported import refuse_siblings, sources
 
 PREFIX = "nofreelunch_outside_"
+# What code from outside may raise; one that ends the process would do so without a word.
+FAULTS = (Exception, SystemExit)
 
 
 @dataclass(frozen=True)
@@ -136,7 +138,7 @@ def call(function: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
         return function(*arguments, **options)
     except UserError:
         raise
-    except Exception as error:
+    except FAULTS as error:
         last = traceback.extract_tb(error.__traceback__)[-1]
         hint = "; arrays of a request are shared: copy them" if "read-only" in str(error) else ""
         raise UserError(
@@ -202,7 +204,7 @@ def _explained(where: str) -> Iterator[None]:
         yield
     except UserError:
         raise
-    except Exception as error:
+    except FAULTS as error:
         line = f", line {error.lineno}" if isinstance(error, SyntaxError) else ""
         raise UserError(
             f"'{where}' cannot be imported: {type(error).__name__}: {error}{line}. It must be a Python file or "

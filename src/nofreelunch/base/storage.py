@@ -113,7 +113,7 @@ def read_npy(path: Path) -> AnyArray:
         UserError: the file is absent, truncated, or holds pickled objects.
     """
     try:
-        return np.load(path, mmap_mode="r", allow_pickle=False)  # type: ignore[no-any-return]
+        return np.lib.format.open_memmap(path, mode="r")
     except FileNotFoundError as error:
         raise UserError(f"{path} is missing. Run 'dvc repro' or 'dvc pull {path}' to get it.") from error
     except BROKEN_NPY as error:

@@ -120,7 +120,7 @@ def refuse_pickle(folder: Path, hub: str) -> None:
         UserError: weights are pickled or absent.
     """
     if not (folder / WEIGHTS).is_file() and not (folder / INDEX).is_file():
-        raise UserError(f"{hub} has no safetensors weights in {folder}; pickled ones are not read. {CURE}")
+        raise UserError(f"there are no safetensors weights of {hub} in {folder}; pickled ones are not read. {CURE}")
     for part in _modules(folder):
         path = folder / part.get("path", "")
         if (path / "pytorch_model.bin").is_file() and not any((path / name).is_file() for name in (WEIGHTS, INDEX)):

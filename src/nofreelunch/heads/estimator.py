@@ -11,7 +11,7 @@ import numpy as np
 
 from nofreelunch.base.arrays import FloatArray, IntArray
 from nofreelunch.base.errors import UserError
-from nofreelunch.base.outside import Outside
+from nofreelunch.base.outside import FAULTS, Outside
 from nofreelunch.heads.head import SCORED, OneByOne, Training, spread_classes
 
 
@@ -27,7 +27,7 @@ def make(outside: Outside, options: Mapping[str, Any], seed: int) -> Any:
     try:
         drawn = {"random_state": seed} if "random_state" in inspect.signature(kind).parameters else {}
         return kind(**(drawn | dict(options)))
-    except Exception as error:
+    except FAULTS as error:
         raise UserError(f"'{outside.where}' cannot be made with {dict(options)}: {error}") from error
 
 
@@ -36,7 +36,7 @@ def _explained(classifier: Any, when: str) -> Iterator[None]:
     """Any fault of foreign code as one message."""
     try:
         yield
-    except Exception as error:
+    except FAULTS as error:
         name = type(classifier).__name__
         raise UserError(f"the head {name} raises {type(error).__name__} as it {when}: {error}") from error
 

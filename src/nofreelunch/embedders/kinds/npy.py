@@ -130,7 +130,7 @@ def find_vectors(spec: Npy, splits: Mapping[str, Split], pair_format: str, datas
         One (n, d) array for each split; two where both texts of a pair have vectors of their own (``concat``).
 
     Raises:
-        UserError: a file is no such table, two that belong together differ in rows, or a text has no vector.
+        UserError: a file is no such table, two that belong together differ in rows, or a text has no finite vector.
     """
     matrices: list[AnyFloatArray] = []
     place: dict[Key, tuple[int, int]] = {}
@@ -155,9 +155,19 @@ def find_vectors(spec: Npy, splits: Mapping[str, Split], pair_format: str, datas
                 f"'{spec.texts}' lacks {keys[missing]!r}. Embed it too, exactly as it stands in the task."
             )
         out = np.empty((len(keys), matrices[0].shape[1]), np.float32)
-        for i, key in enumerate(keys):
-            number, row = place[key]
-            out[i] = matrices[number][row]
+        # What is too large for float32 becomes infinite, and is refused as such.
+        with np.errstate(over="ignore"):
+            for i, key in enumerate(keys):
+                number, row = place[key]
+                out[i] = matrices[number][row]
+        wrong = np.flatnonzero(~np.isfinite(out).all(axis=1))
+        if len(wrong):
+            number, row = place[keys[wrong[0]]]
+            path = list(spec.files(dataset))[number]
+            raise UserError(
+                f"row {row} of {path}, the vector of {keys[wrong[0]]!r}, is not finite in float32 ({len(wrong)} such "
+                f"row(s) in the {split} split of task '{dataset}'). Embed these texts anew, or leave them out of it."
+            )
         return out
 
     return {
@@ -196,7 +206,7 @@ def open_vectors(path: Path) -> AnyFloatArray:
         UserError: the file is absent, no .npy array, or one of another shape or type.
     """
     try:
-        vectors: AnyFloatArray = np.load(path, mmap_mode="r", allow_pickle=False)
+        vectors: AnyFloatArray = np.lib.format.open_memmap(path, mode="r")
     except FileNotFoundError as error:
         raise absent(error) from error
     except BROKEN_NPY as error:
