@@ -18,33 +18,41 @@ from dvc_project import ROOT, Project
 from nofreelunch import params
 from nofreelunch.base.storage import Memo
 from nofreelunch.embedders.embed import embed
-from nofreelunch.tasks.docs import build_docs_task
-from nofreelunch.tasks.spec import DocsTask
 from nofreelunch.tasks.table import Split
 
 pytestmark = pytest.mark.slow
 
 
+# Both pages begin with it, so that it is done once.
+DOWNLOAD = "python -m stages.download docs_library\n"
+
+
 def blocks(page):
-    """(kind, text) of each block of code of a page."""
-    return re.findall(r"```(bash|yaml)\n(.*?)```", (ROOT / "docs" / page).read_text(encoding="utf-8"), re.DOTALL)
+    """(kind, text) of each block of code of a page, without what is done already."""
+    found = re.findall(r"```(bash|yaml)\n(.*?)```", (ROOT / "docs" / page).read_text(encoding="utf-8"), re.DOTALL)
+    assert found[0][1].startswith(DOWNLOAD)
+    return [(kind, text.removeprefix(DOWNLOAD)) for kind, text in found]
+
+
+def shipped(folder):
+    """A project with the shipped params.yaml."""
+    made = Project(folder)
+    shutil.copy(ROOT / "params.yaml", folder / "params.yaml")
+    return made
 
 
 @pytest.fixture(scope="module")
-def docstrings(tmp_path_factory):
-    """A memo with the docstrings of the installed packages."""
-    folder = tmp_path_factory.mktemp("docstrings")
-    build_docs_task(DocsTask(source="docs", task="kind", train=None, test=None), Memo(folder))
-    return folder
+def downloaded(tmp_path_factory):
+    """What `DOWNLOAD` wrote."""
+    made = shipped(tmp_path_factory.mktemp("downloaded"))
+    say(made, DOWNLOAD)
+    return made.folder / "data"
 
 
 @pytest.fixture
-def project(tmp_path, docstrings):
-    """A project with the shipped params.yaml that need not read the packages anew."""
-    made = Project(tmp_path)
-    shutil.copy(ROOT / "params.yaml", tmp_path / "params.yaml")
-    shutil.copytree(docstrings, tmp_path / ".cache")
-    return made
+def project(tmp_path, downloaded):
+    shutil.copytree(downloaded, tmp_path / "data")
+    return shipped(tmp_path)
 
 
 def say(project, text):
