@@ -10,6 +10,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
+from torch.utils import _device
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from nofreelunch.cells import metrics
@@ -19,13 +20,15 @@ from nofreelunch.heads.head import OneByOne
 from nofreelunch.heads.kinds.knn import KnnSpec
 from nofreelunch.heads.kinds.logistic import LogisticSpec
 from nofreelunch.selection.contract import CASES, again, blobs, build
-from nofreelunch.selection.query import Query, Strategy
+from nofreelunch.selection.pools import POOLS
+from nofreelunch.selection.query import Query, Start, Strategy
 from nofreelunch.selection.strategies import STRATEGIES
 from nofreelunch.selection.together import Block, Jointly
 from nofreelunch.space import device
 from nofreelunch.space.draws import draws_there, weighted_draw
+from nofreelunch.space.geometry import Geometry
 from nofreelunch.space.held_rows import HeldRows
-from nofreelunch.space.rows import Rows
+from nofreelunch.space.rows import Rows, squared_norms
 
 NAMES = ["torch", pytest.param("cuda", marks=pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU"))]
 JOINT = [name for name, entry in STRATEGIES.items() if isinstance(entry.select, Jointly)]
@@ -290,3 +293,39 @@ def test_on_the_cpu_each_run_is_asked_alone(monkeypatch: pytest.MonkeyPatch) -> 
     assert asked == [1, 1, 1]
     assert isinstance(cell.trainer, OneByOne)
     assert type(cell.rows) is Rows
+
+
+@pytest.fixture
+def as_on_a_gpu(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """What does not say where it is to be made would be on the host of a GPU, and is nowhere here; NumPy cannot read a
+    tensor unasked."""
+    monkeypatch.setenv("NOFREELUNCH_DEVICE", "torch")
+    monkeypatch.setattr(torch.Tensor, "__array__", None)
+    # Of a tensor it makes another one beside it.
+    elsewhere = _device._device_constructors() - {torch.asarray}
+    monkeypatch.setattr(_device, "_device_constructors", lambda: elsewhere)
+    with torch.device("meta"):
+        yield
+
+
+@pytest.mark.usefixtures("as_on_a_gpu")
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_a_strategy_makes_nothing_beside_the_device_and_takes_nothing_unasked(strategy: str) -> None:
+    features, labels = blobs(400, 12, 4)
+    runs = [
+        Run(ips="random", strategy=strategy, seed=seed, initial=np.arange(20 + seed), entry=STRATEGIES[strategy],
+            batch=8, rounds=2, query_subset=subset)
+        for seed, subset in enumerate([None, None, 100])
+    ]  # fmt: skip
+    cell = Cell.of("toy", "blobs", features[:300], features[300:], labels[300:], 4, LogisticSpec())
+    curves = simulate(cell, lambda picked, seed: labels[picked], runs, truth=labels[:300])
+    assert [len(curve.acquired) for curve in curves] == [36, 37, 38]
+
+
+@pytest.mark.usefixtures("as_on_a_gpu")
+@pytest.mark.parametrize("ips", POOLS)
+def test_a_pool_selection_makes_nothing_beside_the_device_and_takes_nothing_unasked(ips: str) -> None:
+    features, _ = blobs(200, 12, 4)
+    geometry = Geometry(3 * features, squared_norms(3 * features), "test", 0)
+    rows = POOLS[ips](Start(geometry, np.arange(200), 15, np.random.default_rng(0)))
+    assert len(np.unique(rows)) == 15

@@ -125,7 +125,7 @@ class DeviceRows(Rows):
 
         if isinstance(array, torch.Tensor):
             return array
-        staged = torch.tensor(np.asarray(array), pin_memory=self.device.type == "cuda")
+        staged = torch.tensor(np.asarray(array), device="cpu", pin_memory=self.device.type == "cuda")
         return staged.to(self.device, non_blocking=True)
 
     def down(self, array: "AnyArray | torch.Tensor") -> AnyArray:
