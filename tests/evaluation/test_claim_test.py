@@ -26,6 +26,10 @@ def test_over_datasets_of_few_or_equal_values():
     one = claim_test.over_datasets("gain", pd.Series([0.4]))
     assert (one.p_for, one.p_against) == (1, 1)
     assert "one dataset" in one.caveat
+    none = claim_test.over_datasets("gain", pd.Series([], dtype=float))
+    assert np.isnan(none.estimate)
+    assert (none.n, none.p_for, none.p_against, none.smallest) == (0, 1, 1, 1)
+    assert "no dataset" in none.caveat
     assert claim_test.over_datasets("gain", pd.Series([0.4, 0.4])).p_for == 0
     assert claim_test.over_datasets("gain", pd.Series([0.0, 0.0])).p_for == 1
     assert "only 2" in claim_test.over_datasets("gain", pd.Series([0.4, 0.4])).caveat

@@ -101,7 +101,7 @@ def test_no_text_is_embedded_twice_until_file_or_options_change(own, grid, monke
     assert matrix().tobytes() == before
 
 
-def test_what_was_embedded_before_a_fault_is_kept(own, grid, monkeypatch):
+def test_what_was_embedded_before_a_fault_is_kept(own, grid, monkeypatch, capsys):
     monkeypatch.setattr(foreign, "CHUNK", 100)
     text = LENGTHS.replace(
         "    return", "    assert Path('mended').exists() or len(asked()) < 4, 'stopped'\n    return"
@@ -113,6 +113,7 @@ def test_what_was_embedded_before_a_fault_is_kept(own, grid, monkeypatch):
     Path("mended").touch()
     own.run(grid(text), "embed", embedder="mine")
     assert asked() == [100, 5, 100, 5] + [100, 5] * 3 + [60, 5]
+    assert "own: 460 of 460 texts, 100 of them known, " in capsys.readouterr().err
 
 
 def test_a_class_is_made_once_and_single_texts_and_pairs_are_embedded(own, grid):

@@ -18,6 +18,7 @@ from nofreelunch.evaluation.table import Kind
 
 _MOST_PERMUTATIONS = 5040
 _ONE = "one dataset: nothing to generalise over"
+_NONE = "no dataset with what it compares"
 
 
 class NotTestableError(Exception):
@@ -60,13 +61,13 @@ def over_datasets(quantity: str, effects: "pd.Series[float]", kind: Kind = "gain
 
     Args:
         quantity: what is estimated.
-        effects: one per dataset.
+        effects: one per dataset; there may be none.
         kind: what they are.
     """
     values = effects.to_numpy(dtype=np.float64)
-    n, mean = values.size, float(values.mean())
+    n, mean = values.size, float(values.mean()) if values.size else np.nan
     if n < 2:
-        return Part(quantity, mean, np.nan, np.nan, 1.0, 1.0, n, "datasets", _ONE, 1.0, kind)
+        return Part(quantity, mean, np.nan, np.nan, 1.0, 1.0, n, "datasets", _ONE if n else _NONE, 1.0, kind)
     error = float(values.std(ddof=1)) / np.sqrt(n)
     if error == 0:
         p_for, p_against = (1.0, 1.0) if mean == 0 else ((0.0, 1.0) if mean > 0 else (1.0, 0.0))

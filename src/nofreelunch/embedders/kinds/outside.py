@@ -153,7 +153,8 @@ def vectors(spec: OutsideSpec, texts: Sequence[str], memo: Memo, label: str) -> 
     keys = [digest("vectors from outside", settings, json.dumps(part)) for part in parts]
     entries = memo.load_all(tuple(keys))
     missing = {key: part for key, part in zip(keys, parts, strict=True) if key not in entries}
-    with Progress(label, sum(map(len, missing.values())), "texts") as progress, threadpool_limits(1, "blas"):
+    found = len(texts) - sum(map(len, missing.values()))
+    with Progress(label, len(texts), "texts", found) as progress, threadpool_limits(1, "blas"):
         for key, part in missing.items():
             encode = _encoder(outside, json.dumps(options), who)
             made = _asked(encode, part, spec.dim, who)
@@ -161,11 +162,11 @@ def vectors(spec: OutsideSpec, texts: Sequence[str], memo: Memo, label: str) -> 
             memo.save(key, {"vectors": made})
             entries[key] = {"vectors": made}
             progress.update(len(part))
-    found = [entries[key]["vectors"] for key in keys]
-    widths = sorted({one.shape[1] for one in found})
+    matrices = [entries[key]["vectors"] for key in keys]
+    widths = sorted({one.shape[1] for one in matrices})
     if len(widths) > 1:
         raise _refused(who, f"it returned vectors of {widths[0]} dimensions for some texts, of {widths[-1]} for others")
-    return np.concatenate(found)
+    return np.concatenate(matrices)
 
 
 @cache
