@@ -11,7 +11,7 @@ from nofreelunch.base.errors import UserError
 from nofreelunch.embedders.kinds.hashing import Hashing
 from nofreelunch.embedders.kinds.npy import Npy
 from nofreelunch.embedders.kinds.transformer import Transformer
-from nofreelunch.embedders.own_files import watch, watch_again
+from nofreelunch.embedders.own_files import lost, watch, watch_again
 
 VECTORS = Npy(kind="npy", vectors="{dataset}.npy", texts="{dataset}.csv")
 EMBEDDERS = {
@@ -88,3 +88,21 @@ def test_a_digest_outlives_files_that_are_gone_and_only_for_the_entry_it_was_mad
         watch({"vectors": VECTORS.model_copy(update={"vectors": "missing.npy"})}, ["one"])
     watch({"model": Transformer(kind="transformer", hub="org/model")}, ["one"])
     assert storage.read_json(layout.own_vectors_of("one", "model"))["sha256"] == {}
+
+
+def test_files_that_are_gone_are_named_and_those_without_a_digest_refused(folder):
+    watch(EMBEDDERS, ["one", "two"])
+    assert lost(EMBEDDERS, ["one", "two"]) == []
+    Path("one.npy").unlink()
+    assert lost(EMBEDDERS, ["one", "two"]) == ["one.npy"]
+    Path("model/config.json").unlink()
+    assert lost(EMBEDDERS, ["two"]) == []
+    Path("model").rename("other")
+    assert lost(EMBEDDERS, ["two"]) == [
+        "model/model.safetensors",
+        "model/1_Pooling/config.json",
+        "model/config.json",
+    ]
+    assert lost({"model": Transformer(kind="transformer", hub="org/model")}, ["two"]) == []
+    with pytest.raises(UserError, match=r"three\.npy cannot be read: No such file"):
+        lost(EMBEDDERS, ["three"])

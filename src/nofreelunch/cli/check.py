@@ -47,6 +47,8 @@ def run(arguments: argparse.Namespace) -> None:
     wrong = [problem for name in loaded.grid.datasets for problem in _read_own_files(loaded, name)]
     if wrong:
         raise UserError("\n".join(wrong))
+    for path in own_files.lost(loaded.grid_embedders, loaded.grid.datasets):
+        print(f"{path} is missing: vectors that were made of it stay as they are, and no new ones can be made")
     for stage in changed_files(loaded):
         print(f"vectors, texts or weights that {stage} read have changed; 'dvc repro' will run it")
     for line in wheels_to_come(loaded, loaded.grid.embedders):

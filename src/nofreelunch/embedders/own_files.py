@@ -1,10 +1,12 @@
 """How DVC comes to watch files of one's own that vectors come from: links it follows, and their digests."""
 
+import errno
+import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from nofreelunch.base import layout, links, storage
-from nofreelunch.embedders.own import Own, digest_of
+from nofreelunch.embedders.own import Own, absent, digest_of
 from nofreelunch.embedders.spec import EmbedderSpec
 
 
@@ -37,6 +39,27 @@ def watch_again(embedders: Mapping[str, EmbedderSpec], datasets: Iterable[str]) 
     that are there now."""
     if layout.own_vectors_links().is_dir():
         _link(spec.own(dataset) for dataset in datasets for spec in embedders.values())
+
+
+def lost(embedders: Mapping[str, EmbedderSpec], datasets: Iterable[str]) -> list[str]:
+    """Files of the cells that are gone, and whose digests outlive them.
+
+    Raises:
+        UserError: a file is gone, and no digest of it is known.
+    """
+    gone = dict[str, None]()
+    for dataset in datasets:
+        for name, spec in embedders.items():
+            cell, place = spec.own(dataset), layout.own_vectors_of(dataset, name)
+            known = storage.read_json(place) if place.is_file() else {}
+            held = known["sha256"] if known.get("named") == cell.named else {}
+            for path in [path.as_posix() for path in cell.files] or held:
+                if Path(path).is_file():
+                    continue
+                if path not in held:
+                    raise absent(FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path))
+                gone[path] = None
+    return list(gone)
 
 
 def _link(cells: Iterable[Own]) -> int:
