@@ -71,6 +71,16 @@ def test_changed_vectors_texts_and_weights_are_noticed(own, tmp_path):
     assert set(check.changed_files(own)) >= {"embed@docs_kind-model", "embed@docs_param-model"}
 
 
+def test_a_card_of_another_kind_under_the_same_name_says_nothing_of_files(own):
+    for name in ("vectors", "model"):
+        card = {"kind": "outside", "source": "code from outside", "sha256": 64 * "0"}
+        storage.write_json(layout.embedding_card("docs_kind", name), card)
+    assert check.changed_files(own) == []
+    storage.write_json(layout.embedding_card("docs_kind", "vectors"), {"source": "local folder", "sha256": 64 * "0"})
+    storage.write_json(layout.embedding_card("docs_kind", "model"), {"source": "local files", "sha256": {"a": "0"}})
+    assert check.changed_files(own) == []
+
+
 def test_own_vectors_are_planned_and_listed(own):
     cost = estimate.embedding(own, "docs_kind", "vectors", TaskSize(90, 10, 50.0, 1, True))
     assert (cost.operations, cost.disk, cost.cpu_rate) == (0.0, 4 * 2 * 100 * 7, None)

@@ -148,7 +148,8 @@ class Section(Spec):
         """The tasks whose vectors were made of files of the user's own that have changed since.
 
         Args:
-            cards: what was written beside the vectors of each task; empty where there are none.
+            cards: what was written beside the vectors of each task; empty where there are none, and of
+                another kind where the entry was one.
         """
         return []
 

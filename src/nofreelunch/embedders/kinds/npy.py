@@ -20,6 +20,8 @@ from nofreelunch.tasks.columns import Reading, legal_delimiter, legal_encoding, 
 from nofreelunch.tasks.table import SPLITS, Split
 
 Key = str | tuple[str, str]
+# What a card calls them.
+SOURCE = "local files"
 
 
 class Npy(Section):
@@ -85,7 +87,7 @@ class Npy(Section):
 
     def changed(self, cards: Mapping[str, Mapping[str, Any]]) -> list[str]:
         """See `Section`."""
-        return [name for name, card in cards.items() if _differ(card.get("sha256") or {})]
+        return [name for name, card in cards.items() if card.get("source") == SOURCE and _differ(card["sha256"])]
 
     def check_task(self, splits: Mapping[str, Split], pair_format: str, dataset: str) -> None:
         """See `Section`."""
@@ -104,7 +106,7 @@ def _embedded(spec: Npy, train: Split, test: Split, pair_format: str, dataset: s
     splits = {"train": train, "test": test}
     files = digests(spec, dataset)
     vectors = find_vectors(spec, splits, pair_format, dataset)
-    card = {"kind": spec.kind, "source": "local files", "sha256": files}
+    card = {"kind": spec.kind, "source": SOURCE, "sha256": files}
     return Embedding.of(vectors, card)
 
 
