@@ -24,6 +24,7 @@ def cells(table):
 
 def test_columns_are_aligned():
     assert text_table(["name", "n"], [["ä", "1,000"], ["long", "–"]]) == "name      n\nä     1,000\nlong      –"
+    assert text_table(["a", "b"], [["\x01", "1"], ["c", "2"]]).splitlines()[1:] == ["�  1", "c  2"]
 
 
 def test_every_task_and_embedder_is_shown_and_the_grid_is_marked():

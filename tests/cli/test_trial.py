@@ -29,6 +29,7 @@ WRONG = {
     ),
     "writes": ("query.features[:] = 0; return query.candidates[: query.batch_size]", "shared: copy them"),
     "a crash": ("raise KeyError('x')", "KeyError"),
+    "an end without a word": ("raise SystemExit(0)", "SystemExit"),
 }
 
 

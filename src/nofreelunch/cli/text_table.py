@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from tabulate import tabulate
+from tabulate import SEPARATING_LINE, tabulate
 
 
 def text_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -13,7 +13,9 @@ def text_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
         rows: rows of k cells.
     """
     sides = ["right" if all(_is_number(row[column]) for row in rows) else "left" for column in range(len(header))]
-    table = tabulate([header, *rows], tablefmt="plain", disable_numparse=True, colalign=sides)
+    # A row that begins with that control character would be taken for a line between rows.
+    cells = [[cell.replace(SEPARATING_LINE, "�") for cell in row] for row in (header, *rows)]
+    table = tabulate(cells, tablefmt="plain", disable_numparse=True, colalign=sides)
     return "\n".join(line.rstrip() for line in table.splitlines())
 
 
