@@ -26,14 +26,15 @@ def score_panel(panel: Any, labels: IntArray, rows: Rows) -> list[tuple[Float64A
     truth = rows.up(labels).expand(count, -1)
     predicted = panel.argmax(axis=1)
     right = predicted == truth
+    hits = right.long()
     own, top = (panel.gather(1, which[:, None])[:, 0] for which in (truth, predicted))
     bins = (top * metrics.CALIBRATION_BINS).long().clip(max=metrics.CALIBRATION_BINS - 1)
     # Whole numbers, of which sums are the same in any order; no top probability is so small that it is rounded.
-    gaps = right.long() * UNITS - (top.double() * UNITS).long()
+    gaps = hits * UNITS - (top.double() * UNITS).long()
     losses = -own.clip(metrics.LEAST).double().log()
     parts = [
-        _summed(truth, right.long(), classes).double(),
-        _summed(predicted, right.long() * 0 + 1, classes).double(),
+        _summed(truth, hits, classes).double(),
+        _summed(predicted, rows.xp.ones_like(predicted), classes).double(),
         _summed(bins, gaps, metrics.CALIBRATION_BINS).double() / UNITS,
         losses.mean(axis=1)[:, None],
     ]
@@ -44,8 +45,8 @@ def score_panel(panel: Any, labels: IntArray, rows: Rows) -> list[tuple[Float64A
     actual = np.bincount(labels, minlength=classes)
     found = []
     for own, bits in zip(np.ascontiguousarray(both[:, :cut]).view(np.float64), both[:, cut:], strict=True):
-        hits, called, gap, loss = np.split(own, np.cumsum([classes, classes, metrics.CALIBRATION_BINS]))
-        found.append((metrics.values_of(hits, actual, called, loss[0], gap), np.packbits(bits)))
+        hit, called, gap, loss = np.split(own, np.cumsum([classes, classes, metrics.CALIBRATION_BINS]))
+        found.append((metrics.values_of(hit, actual, called, loss[0], gap), np.packbits(bits)))
     return found
 
 

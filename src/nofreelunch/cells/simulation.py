@@ -239,16 +239,17 @@ def simulate(cell: Cell, annotate: Annotate, runs: Sequence[Run], truth: IntArra
         if not active:
             break
         for together in _asked(cell, going_on):
+            asked = [state.run for state, *_ in together]
+            names = [run.names(cell.dataset, cell.embedder, number + 1) for run in asked]
             queries = []
-            for state, head, probabilities in together:
-                query = _query(cell, geometries[state.run.seed], state, head, probabilities, number + 1)
+            for (state, head, probabilities), own in zip(together, names, strict=True):
+                query = _query(cell, geometries[state.run.seed], state, head, probabilities, own)
                 if state.run.entry.uses_truth and truth is not None:
                     query = OracleQuery.of(query, truth, cell.fitting(state.run.seed, head.training.C))
                 queries.append(query)
-            runs = [state.run for state, *_ in together]
             started = time.perf_counter()
-            batches = _pick(runs, queries, [run.names(cell.dataset, cell.embedder, number + 1) for run in runs])
-            seconds = (time.perf_counter() - started) / len(runs)
+            batches = _pick(asked, queries, names)
+            seconds = (time.perf_counter() - started) / len(asked)
             for (state, *_), query, rows in zip(together, queries, batches, strict=True):
                 state.query_seconds.append(seconds)
                 state.filled.append(sum(query.filled))
@@ -289,8 +290,9 @@ def _alike(asked: list[tuple[_State, Head, Any]]) -> Iterator[list[tuple[_State,
     return (list(some) for _, some in groupby(asked, key=way))
 
 
-def _query(cell: Cell, geometry: Geometry, state: _State, head: Head, scored: Any, number: int) -> Query:
-    run, names = state.run, state.run.names(cell.dataset, cell.embedder, number)
+def _query(
+    cell: Cell, geometry: Geometry, state: _State, head: Head, scored: Any, names: tuple[str | int, ...]
+) -> Query:
     open_rows = np.ones(len(cell.pool), bool)
     open_rows[state.labelled] = False
     query = Query(
@@ -301,7 +303,7 @@ def _query(cell: Cell, geometry: Geometry, state: _State, head: Head, scored: An
         candidates=generator(*names, "order").permutation(np.flatnonzero(open_rows)),
         head=head,
         scored=scored,
-        batch_size=run.batch,
+        batch_size=state.run.batch,
         rng=generator(*names),
     )
     # What runs share is for looking at.

@@ -69,8 +69,8 @@ def _read_own_files(loaded: Params, dataset: str) -> list[str]:
     try:
         task = build_task(spec, dataset)
         budget_for(loaded, dataset, len(task.class_names), len(task.train))
+        splits = {"train": task.train, "test": task.test}
         for name in loaded.grid.embedders:
-            splits = {"train": task.train, "test": task.test}
             loaded.embedders[name].check_task(splits, spec.pair_format, dataset)
     except UserError as error:
         return [str(error)]

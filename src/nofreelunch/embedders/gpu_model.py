@@ -69,10 +69,9 @@ class GpuModel(SentenceModel):
     """Turns texts into vectors in two steps, of which only the second needs the GPU.
 
     A batch is texts of one chunk in the order of their lengths, as many as `budget` holds and are near in length
-    (`even_batches`). The budget is that of the
-    model's size wherever the memory allows it (`wanted_budget`), and else half of that, a quarter and so on. So the
-    batch a text falls into depends on the texts, and on the card only where that is too small; never on rates, on the
-    number of GPUs, or on what the memo has already.
+    (`even_batches`). The budget is that of the model's size wherever the memory allows it (`wanted_budget`), and else
+    half of that, a quarter and so on. So the batch a text falls into depends on the texts, and on the card only where
+    that is too small; never on rates, on the number of GPUs, or on what the memo has already.
 
     Raises:
         UserError: the model or one text of ``max_tokens`` does not fit, with what would; or as `SentenceModel`.

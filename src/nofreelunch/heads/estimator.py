@@ -1,8 +1,7 @@
 """A classifier with scikit-learn's interface as a head."""
 
-import inspect
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -11,24 +10,8 @@ import numpy as np
 
 from nofreelunch.base.arrays import FloatArray, IntArray
 from nofreelunch.base.errors import UserError
-from nofreelunch.base.outside import FAULTS, Outside
+from nofreelunch.base.outside import FAULTS
 from nofreelunch.heads.head import SCORED, OneByOne, Training, spread_classes
-
-
-def make(outside: Outside, options: Mapping[str, Any], seed: int) -> Any:
-    """An instance, not yet fitted.
-
-    Raises:
-        UserError: it cannot be made with these options.
-    """
-    kind = outside.load()
-    if not callable(kind):
-        raise UserError(f"'{outside.where}' is a {type(kind).__name__}, no class.")
-    try:
-        drawn = {"random_state": seed} if "random_state" in inspect.signature(kind).parameters else {}
-        return kind(**(drawn | dict(options)))
-    except FAULTS as error:
-        raise UserError(f"'{outside.where}' cannot be made with {dict(options)}: {error}") from error
 
 
 @contextmanager
@@ -76,15 +59,13 @@ class Trainer(OneByOne):
     Attributes:
         pool: (n, d) float32.
         class_count: C of the task.
-        outside: the class.
-        options: arguments of its constructor; `random_state`, where it takes one, is drawn for each run.
+        make: from a seed, which is drawn for each run, to an instance that is not yet fitted.
         C: what a fit says of the strength of its penalty.
     """
 
     pool: FloatArray
     class_count: int
-    outside: Outside
-    options: Mapping[str, Any]
+    make: Callable[[int], Any]
     C: float = float("nan")
 
     def learner(self, rng: np.random.Generator, C: float | None = None) -> "Learner":
@@ -108,7 +89,7 @@ class Learner:
         trainer, classes = self.trainer, np.unique(labels)
         if len(classes) == 1:
             return EstimatorHead(trainer.class_count, classes, None, Training(trainer.C))
-        made = make(trainer.outside, trainer.options, self.seed)
+        made = trainer.make(self.seed)
         with warnings.catch_warnings(record=True) as said:
             warnings.simplefilter("always")
             with _explained(made, f"is fitted on {len(rows)} labels"):

@@ -11,7 +11,7 @@ from nofreelunch.base.arrays import FloatArray, IntArray
 from nofreelunch.base.memory import scores_bytes
 from nofreelunch.heads.head import CLOSED_FORM, Head, Training, spread_classes
 from nofreelunch.space.device import DeviceRows
-from nofreelunch.space.rows import Rows, thin_product
+from nofreelunch.space.rows import Rows, slices, thin_product
 
 # The widest product in which OpenBLAS sums every column in the same order (tried: its Haswell and SkylakeX kernels).
 PANEL = 16
@@ -81,7 +81,7 @@ def portions(heads: Sequence[Head], rows: Rows) -> Iterator[slice]:
     size = 1
     if rows.several and heads:
         size = max(1, scores_bytes(DEVICE_SCORES_MIB) // (4 * heads[0].class_count * max(1, len(rows.squared_norms))))
-    return (slice(first, first + size) for first in range(0, len(heads), size))
+    return slices(len(heads), size)
 
 
 def _there(heads: Sequence[Head], rows: DeviceRows) -> Any:

@@ -16,6 +16,7 @@ from nofreelunch.heads.head import Head, Training
 from nofreelunch.heads.linear import LinearHead
 from nofreelunch.heads.lockstep import Problems, solve
 from nofreelunch.space.device import DeviceRows
+from nofreelunch.space.rows import slices
 
 # Heads are fitted together as long as their rows, and so many arrays of scores and of weights, take no more bytes. The
 # number is no matter of what is free: last bits would be one.
@@ -58,8 +59,7 @@ class Trainer:
     def _portions(self, lengths: Sequence[int]) -> Iterator[slice]:
         longest, d = max(lengths), len(self.basis.mean) + 1
         each = 4 * (longest * d + TEMPORARIES * cv.FOLDS * self.class_count * (longest + d))
-        size = max(1, TOGETHER_BYTES // each)
-        return (slice(first, first + size) for first in range(0, len(lengths), size))
+        return slices(len(lengths), max(1, TOGETHER_BYTES // each))
 
     def _fit(
         self, learners: Sequence["Learner"], rows: Sequence[IntArray], labels: Sequence[IntArray]

@@ -38,9 +38,8 @@ def prepare(geometry: Geometry, *, normalise: bool = True, **_: object) -> None:
 
 def nearest_labelled(query: Query, geometry: Geometry) -> FloatArray:
     """(n,) float32 squared distances to the nearest labelled row in ``geometry``, the request's or its unit rows."""
-    if geometry is query.geometry:
-        return geometry.rows.down(query.distances.to(query.labelled))
-    return geometry.rows.down(LabelledDistances(geometry).to(query.labelled))
+    kept = query.distances if geometry is query.geometry else LabelledDistances(geometry)
+    return geometry.rows.down(kept.to(query.labelled))
 
 
 def cover(

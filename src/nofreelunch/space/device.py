@@ -18,7 +18,7 @@ from nofreelunch.base.arrays import AnyArray, FloatArray, IntArray
 from nofreelunch.base.errors import UserError
 from nofreelunch.space.draws import Draw, draws_there
 from nofreelunch.space.held_rows import Held, hold
-from nofreelunch.space.rows import Rows, blocks, squared_norms
+from nofreelunch.space.rows import Rows, blocks, divisors, squared_norms
 
 if TYPE_CHECKING:
     import torch
@@ -155,9 +155,7 @@ class DeviceRows(Rows):
 
     def unit_part(self, rows: IntArray) -> Rows:
         """As on the CPU and bit for bit the same, without a copy there and back."""
-        lengths = np.sqrt(self.squared_norms[rows])
-        lengths[lengths == 0] = 1
-        return _Part(self.take(rows).div_(self.up(lengths)[:, None]), self.name)
+        return _Part(self.take(rows).div_(self.up(divisors(self.squared_norms[rows]))[:, None]), self.name)
 
     def gathered(self, values: "torch.Tensor", order: "torch.Tensor") -> "torch.Tensor":
         """As on the CPU."""

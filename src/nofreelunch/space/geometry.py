@@ -106,11 +106,11 @@ def update_nearest(distances: Any, rows: Rows, centres: IntArray) -> None:
     distances[rows.up(centres)] = 0
 
 
-def farthest_first(geometry: Geometry, distances: FloatArray, candidates: IntArray, size: int) -> IntArray:
-    """`Rows.farthest_first` among ``candidates`` ((m,)) for one run, from ``distances`` ((n,) squared) of every row."""
-    rows = geometry.rows
-    bounds, order = rows.up(distances[candidates]), rows.up(candidates)
-    return rows.down(rows.farthest_first(bounds, order, size))
+def farthest_first(geometry: Geometry, distances: Any, candidates: IntArray, size: int) -> IntArray:
+    """`Rows.farthest_first` among ``candidates`` ((m,)) for one run, from ``distances`` ((n,) squared) of every row,
+    here or there."""
+    rows, order = geometry.rows, geometry.rows.up(candidates)
+    return rows.down(rows.farthest_first(rows.up(distances)[order], order, size))
 
 
 def kmeans(rows: Rows, count: int, rng: np.random.Generator) -> tuple[IntArray, Any]:

@@ -29,10 +29,14 @@ def squared_norms(features: FloatArray) -> FloatArray:
     return norms
 
 
+def slices(count: int, size: int) -> Iterator[slice]:
+    """Slices of ``size`` of 0..count-1; the last may end beyond."""
+    return (slice(first, first + size) for first in range(0, count, size))
+
+
 def blocks(count: int, width: int) -> Iterator[slice]:
     """Slices of 0..count-1, each of so many rows that ``width`` float32 for each fit into BLOCK_BYTES."""
-    height = max(1, BLOCK_BYTES // (4 * max(1, width)))
-    return (slice(first, first + height) for first in range(0, count, height))
+    return slices(count, max(1, BLOCK_BYTES // (4 * max(1, width))))
 
 
 def thin_product(a: FloatArray, b: FloatArray, out: FloatArray | None = None) -> FloatArray:
@@ -49,11 +53,16 @@ def thin_product(a: FloatArray, b: FloatArray, out: FloatArray | None = None) ->
     return out
 
 
+def divisors(norms: FloatArray) -> FloatArray:
+    """(n,) what scales rows of squared lengths ``norms`` to length 1; a zero row stays zero."""
+    lengths: FloatArray = np.sqrt(norms)
+    lengths[lengths == 0] = 1
+    return lengths
+
+
 def unit_rows(features: FloatArray) -> FloatArray:
     """(n, d) float32 rows of ``features`` scaled to length 1; a zero row stays zero."""
-    lengths = np.sqrt(squared_norms(features))
-    lengths[lengths == 0] = 1
-    return np.divide(features, lengths[:, None], dtype=np.float32)
+    return np.divide(features, divisors(squared_norms(features))[:, None], dtype=np.float32)
 
 
 class Rows:
@@ -87,7 +96,7 @@ class Rows:
 
     def portions(self, count: int) -> Iterator[slice]:
         """Slices of 0..count-1 for what goes through rows several times: so few at once that a cache keeps them."""
-        return (slice(first, first + CACHED) for first in range(0, count, CACHED))
+        return slices(count, CACHED)
 
     @property
     def norms(self) -> Any:

@@ -1,9 +1,10 @@
 """scikit-learn's network with one hidden layer of rectified units, fitted by L-BFGS on all labelled rows."""
 
-from typing import ClassVar, Literal
+from collections.abc import Mapping
+from functools import partial
+from typing import Any, ClassVar, Literal
 
 from nofreelunch.base.options import Count, Positive
-from nofreelunch.base.outside import find
 from nofreelunch.heads.estimator import Trainer
 from nofreelunch.heads.section import Kind, Section
 from nofreelunch.space.rows import Rows
@@ -27,6 +28,12 @@ class MlpSpec(Section):
     iterations: Count = 200
 
 
+def _made(options: Mapping[str, Any], seed: int) -> Any:
+    from sklearn.neural_network import MLPClassifier
+
+    return MLPClassifier(**options, random_state=seed)
+
+
 def _trainer(rows: Rows, class_count: int, *, hidden: int, C: float, iterations: int) -> Trainer:
     options = {
         "hidden_layer_sizes": (hidden,),
@@ -36,7 +43,7 @@ def _trainer(rows: Rows, class_count: int, *, hidden: int, C: float, iterations:
         "max_fun": 2 * iterations,
         "tol": 1e-6,
     }
-    return Trainer(rows.features, class_count, find("sklearn.neural_network:MLPClassifier"), options, C)
+    return Trainer(rows.features, class_count, partial(_made, options), C)
 
 
 ENTRY = Kind(MlpSpec, _trainer)

@@ -1,14 +1,16 @@
 """Any classifier with scikit-learn's interface as a head, by its import path: scikit-learn's own, another package's, or
 one of a Python file."""
 
+import inspect
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
 from nofreelunch.base.errors import UserError
-from nofreelunch.base.outside import Outside, find, installed
-from nofreelunch.heads.estimator import Trainer, make
+from nofreelunch.base.outside import FAULTS, Outside, find, installed
+from nofreelunch.heads.estimator import Trainer
 from nofreelunch.heads.section import Kind, Section
 from nofreelunch.space.rows import Rows
 
@@ -39,7 +41,7 @@ class EstimatorSpec(Section):
     @model_validator(mode="after")
     def _can_be_made(self) -> "EstimatorSpec":
         try:
-            made = make(self.outside(), self.options, 0)
+            made = _made(self.outside(), self.options, 0)
         except UserError as error:
             raise ValueError(f"estimator: {error}") from error
         if not (hasattr(made, "fit") and hasattr(made, "predict_proba")):
@@ -61,8 +63,24 @@ def _found(estimator: str) -> Outside:
     return find(place, "Head")
 
 
+def _made(outside: Outside, options: Mapping[str, Any], seed: int) -> Any:
+    """An instance, not yet fitted.
+
+    Raises:
+        UserError: it cannot be made with these options.
+    """
+    kind = outside.load()
+    if not callable(kind):
+        raise UserError(f"'{outside.where}' is a {type(kind).__name__}, no class.")
+    try:
+        drawn = {"random_state": seed} if "random_state" in inspect.signature(kind).parameters else {}
+        return kind(**(drawn | dict(options)))
+    except FAULTS as error:
+        raise UserError(f"'{outside.where}' cannot be made with {dict(options)}: {error}") from error
+
+
 def _trainer(rows: Rows, class_count: int, *, estimator: str, options: Mapping[str, Any]) -> Trainer:
-    return Trainer(rows.features, class_count, _found(estimator), options)
+    return Trainer(rows.features, class_count, partial(_made, _found(estimator), options))
 
 
 ENTRY = Kind(EstimatorSpec, _trainer)

@@ -15,7 +15,7 @@ def select(start: Start) -> IntArray:
     mean = features.mean(axis=0)
     from_mean = [squared_norms(features[block] - mean) for block in blocks(*features.shape)]
     first = order[np.concatenate(from_mean)[order].argmin()]
-    distances = start.geometry.rows.down(LabelledDistances(start.geometry).to(np.array([first])))
+    distances = LabelledDistances(start.geometry).to(np.array([first]))
     others = order[order != first]
     return np.concatenate([[first], farthest_first(start.geometry, distances, others, start.size - 1)])
 

@@ -28,7 +28,7 @@ from nofreelunch.base.options import Count, Positive
 from nofreelunch.selection.declare import strategy
 from nofreelunch.selection.query import Query
 from nofreelunch.selection.together import Block, Jointly
-from nofreelunch.space.rows import Rows, blocks
+from nofreelunch.space.rows import blocks, slices
 
 STEPS = 100
 ACTIVE = 16
@@ -82,8 +82,7 @@ def _portions(block: Block, count: int) -> Iterator[slice]:
     """Slices of ``count`` requests whose matrices take no more than TOGETHER_BYTES on a device."""
     labelled = max(len(query.labelled) for query in block.queries)
     d = block.queries[0].features.shape[1]
-    size = max(1, TOGETHER_BYTES // (4 * d * (d + 2 * (min(labelled, d) + 4 * block.size))))
-    return (slice(first, first + size) for first in range(0, count, size))
+    return slices(count, max(1, TOGETHER_BYTES // (4 * d * (d + 2 * (min(labelled, d) + 4 * block.size)))))
 
 
 def _started(query: Query, size: int, regularisation: float, relative: bool, scales: str) -> "_Search":
@@ -310,7 +309,7 @@ def _add_together(block: Block, searches: Sequence[_Search], count: int) -> IntA
     """
     rows, xp = block.rows, block.rows.xp
     g32, thin, weights, quadratic, length = (
-        _padded([getattr(search, name) for search in searches], rows)
+        xp.nn.utils.rnn.pad_sequence([getattr(search, name) for search in searches], batch_first=True)
         for name in ("g32", "thin", "weights", "quadratic", "length")
     )
     for search, own in zip(searches, g32, strict=True):
@@ -341,15 +340,6 @@ def _add_together(block: Block, searches: Sequence[_Search], count: int) -> IntA
         quadratic += weighted * (t * (f / s**2) - r * (2 / s))
         length -= weighted * (t / s)
     return rows.fetched(picks).T
-
-
-def _padded(arrays: Sequence[Any], rows: Rows) -> Any:
-    """The ``arrays`` of all runs, there, with zeros behind those that are shorter."""
-    longest = max(len(array) for array in arrays)
-    stacked = rows.xp.zeros_like(arrays[0][:1]).expand(len(arrays), longest, *arrays[0].shape[1:]).clone()
-    for own, array in zip(stacked, arrays, strict=True):
-        own[: len(array)] = array
-    return stacked
 
 
 def _times(matrices: Any, vectors: Any) -> Any:
